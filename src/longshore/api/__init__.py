@@ -1,0 +1,1 @@
+"""The front door: what is spoken over HTTP."""

@@ -1,0 +1,1 @@
+"""Amazon CloudWatch Logs, as far as readers of job logs need it."""

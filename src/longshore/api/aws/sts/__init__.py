@@ -1,0 +1,1 @@
+"""AWS Security Token Service, as far as clients ask it who they are."""

@@ -1,0 +1,90 @@
+"""Reading request bodies within bounds, and turning requests away before they are read."""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.types import Message, Receive
+
+from longshore.api.limits import Limits
+
+#: How much of a refused body is taken in, so that its sender gets to read the refusal: a connection that is closed
+#: over unread data is reset, and the refusal is lost with it.
+_DRAINED_BYTES = 16 * 1024 * 1024
+_DRAINED_SECONDS = 2.0
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than is accepted."""
+
+
+class BodyTooSlow(Exception):
+    """The body did not arrive in time."""
+
+
+class CallerGone(Exception):
+    """The connection was closed before the request was complete."""
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limits: Limits) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLarge: it has, or is announced to have, more than `limits.body_bytes`.
+        BodyTooSlow: it took longer than `limits.body_seconds`.
+        CallerGone: the caller went away.
+    """
+    announced = headers.get(b"content-length", b"0")
+    if len(announced) > 18 or int(announced) > limits.body_bytes:
+        raise BodyTooLarge
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            message = await _next(receive)
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body", False):
+                if len(body) > limits.body_bytes:
+                    raise BodyTooLarge
+                return body
+            parts = bytearray(body)
+            while message.get("more_body", False):
+                if len(parts) > limits.body_bytes:
+                    raise BodyTooLarge
+                message = await _next(receive)
+                parts += message.get("body", b"")
+    except TimeoutError:
+        raise BodyTooSlow from None
+    if len(parts) > limits.body_bytes:
+        raise BodyTooLarge
+    return bytes(parts)
+
+
+async def drain(receive: Receive) -> None:
+    """Take in and forget what is still coming of a refused request, for a short while."""
+    taken = 0
+    try:
+        async with asyncio.timeout(_DRAINED_SECONDS):
+            more = True
+            while more and taken < _DRAINED_BYTES:
+                message = await _next(receive)
+                taken += len(message.get("body", b""))
+                more = message.get("more_body", False)
+    except (TimeoutError, CallerGone):
+        return
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives `body` as a whole, then what `receive` gives."""
+    waiting = [body]
+
+    async def replay() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replay
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise CallerGone
+    return message

@@ -1,0 +1,231 @@
+"""One turn's changes to jobs: applies events through the lifecycle and writes what came of them, in batches.
+
+Nothing else writes jobs, attempts, summaries or the timeline, so what is kept in step with a status is kept here.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from longshore.control.ledger import OpenAttempt
+from longshore.control.present import Present, waits_in_backlog
+from longshore.domain.dependency import DependencyType
+from longshore.domain.ids import JobId, JobKey
+from longshore.domain.job import Attempt, Intent, Job, TimelineEntry
+from longshore.domain.lifecycle.events import (
+    CancelRequested,
+    ChildrenMoved,
+    DependencyFailed,
+    Event,
+    PlacementCommitted,
+    TaskExited,
+    TaskFailedToStart,
+    TerminateRequested,
+)
+from longshore.domain.lifecycle.machine import advance
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.ports.store import KeyRange, Transaction
+from longshore.scheduling.classes import class_of
+
+
+class Changes:
+    """What one turn changes. Call `flush` once, at the end; the present is kept in step at once."""
+
+    def __init__(self, tx: Transaction, present: Present, now: datetime) -> None:
+        self._tx = tx
+        self._present = present
+        self.now = now
+        self._jobs: dict[JobKey, Job] = {}
+        self._saved: set[JobKey] = set()
+        self._attempts: dict[tuple[JobKey, int], Attempt] = {}
+        self._opened: set[tuple[JobKey, int]] = set()
+        self._entries: list[TimelineEntry] = []
+        self._moved: dict[JobKey, Counter[JobStatus]] = defaultdict(Counter)
+        #: attempts with something to do for them, as they are at the end of the turn
+        self.to_act_on: dict[tuple[JobKey, int], OpenAttempt] = {}
+
+    def load(self, keys: Iterable[JobKey]) -> None:
+        """Read jobs that events will be applied to, all at once."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._jobs]
+        if missing:
+            self._jobs.update(self._tx.load_jobs(missing))
+
+    def job(self, key: JobKey) -> Job | None:
+        """A loaded job as it is now."""
+        return self._jobs.get(key)
+
+    def apply(self, key: JobKey, event: Event) -> None:
+        """Let `event` happen to a loaded job."""
+        before = self._jobs[key]
+        step = advance(before, event, now=self.now)
+        if step is None:
+            return
+        after = step.job
+        self._jobs[key] = after
+        self._saved.add(key)
+        if step.attempt is not None:
+            self._note_attempt(after, step.attempt, is_new=isinstance(event, PlacementCommitted))
+        if after.status is not before.status or isinstance(event, (CancelRequested, TerminateRequested)):
+            self._entries.append(
+                TimelineEntry(
+                    job_key=key,
+                    at=self.now,
+                    status_from=before.status,
+                    status_to=after.status,
+                    cause=type(event).__name__,
+                    detail=_detail(after, event),
+                )
+            )
+        if after.status is before.status:
+            return
+        self._move_in_backlog(before, after)
+        if after.id.index is not None:
+            counts = self._moved[after.spec.key]
+            counts[before.status] -= 1
+            counts[after.status] += 1
+        if after.status.is_final:
+            self._on_end(key, after)
+
+    def _note_attempt(self, job: Job, attempt: Attempt, *, is_new: bool) -> None:
+        identity = (attempt.job_key, attempt.number)
+        self._attempts[identity] = attempt
+        if is_new:
+            self._opened.add(identity)
+        entry = self._present.note_attempt(self._tx, attempt, job)
+        if attempt.intent is Intent.NONE:
+            self.to_act_on.pop(identity, None)
+        else:
+            self.to_act_on[identity] = entry
+
+    def released(self, entry: OpenAttempt) -> None:
+        """Note that nothing of an ended attempt is left to do."""
+        attempt = replace(entry.attempt, intent=Intent.NONE)
+        self._attempts[attempt.job_key, attempt.number] = attempt
+        self._present.note_attempt(self._tx, attempt, entry.job)
+
+    def _move_in_backlog(self, before: Job, after: Job) -> None:
+        backlog = self._present.backlog
+        if waits_in_backlog(before):
+            assert before.intake is not None
+            backlog.remove(class_of(before.spec), intake=before.intake)
+        if waits_in_backlog(after):
+            assert after.intake is not None
+            backlog.add(class_of(after.spec), intake=after.intake, key=after.key)
+
+    def _on_end(self, key: JobKey, job: Job) -> None:
+        """Have those looked at again that wait for this job."""
+        parent = job.spec.key
+        if not {key, parent} & self._present.depended_on:
+            return
+        index = job.id.index
+        for edge in self._tx.edges_on({key, parent}):
+            if edge.type is None and edge.on_key == key:
+                self._present.checks.append(edge.job_key)
+            elif edge.type is not None and index is not None:
+                child = index if edge.type is DependencyType.N_TO_N else index + 1
+                self._present.checks.append(JobKey(edge.job_key + 1 + child))
+
+    def apply_to_children(
+        self, parent: Job, event: Event, statuses: Collection[JobStatus], *, intake_of_first: int | None = None
+    ) -> None:
+        """Let `event` happen to every child of `parent` in one of the waiting `statuses`: one statement for each."""
+        self.flush()
+        spec = parent.spec
+        for key in [key for key in self._jobs if spec.key < key <= spec.last_key]:
+            del self._jobs[key]
+        for status in statuses:
+            child = Job(
+                key=spec.child_key(0),
+                id=JobId(uuid=parent.id.uuid, index=0),
+                spec=spec,
+                status=status,
+                created_at=parent.created_at,
+                intake=parent.intake,
+            )
+            step = advance(child, event, now=self.now)
+            if step is None:
+                continue
+            left = self._tx.ranges(spec, status) if status is JobStatus.RUNNABLE else ()
+            count = self._tx.save_children(
+                parent.key, status_from=status, like=step.job, intake_of_first=intake_of_first
+            )
+            if count:
+                self._note_children(parent, event, step.job, status, count, left)
+
+    def _note_children(
+        self,
+        parent: Job,
+        event: Event,
+        child: Job,
+        status_from: JobStatus,
+        count: int,
+        left: Sequence[tuple[KeyRange, int]],
+    ) -> None:
+        """Keep what follows from a status in step with `count` children that became like `child`."""
+        spec, backlog = parent.spec, self._present.backlog
+        self._entries.append(
+            TimelineEntry(
+                job_key=parent.key,
+                of_children=True,
+                at=self.now,
+                status_from=status_from,
+                status_to=child.status,
+                cause=type(event).__name__,
+                detail=_detail(child, event),
+            )
+        )
+        if child.status is status_from:
+            return
+        self._moved[parent.key].update({status_from: -count, child.status: count})
+        for keys, intake in left:
+            backlog.remove(class_of(spec), intake=intake, count=keys.last - keys.first + 1)
+        if child.status is JobStatus.RUNNABLE:
+            for keys, intake in self._tx.ranges(spec, JobStatus.RUNNABLE):
+                backlog.add(class_of(spec), intake=intake, key=keys.first, count=keys.last - keys.first + 1)
+        if child.status.is_final:
+            ended = {key for key in self._present.depended_on if spec.key <= key <= spec.last_key}
+            self._present.checks.extend(edge.job_key for edge in self._tx.edges_on(ended) if edge.on_key != spec.key)
+            for edge in self._tx.edges_on({spec.key} & ended):
+                if edge.type is not None:
+                    self._present.check_children(self._tx, edge.job_key)
+
+    def flush(self) -> None:
+        """Write what has come about so far; parents follow their children."""
+        for parent_key, changes in list(self._moved.items()):
+            summary = self._tx.summary(parent_key)
+            assert summary is not None, parent_key
+            summary = summary.moved(changes, now=self.now)
+            self._tx.save_summary(summary)
+            self.load([parent_key])
+            self.apply(parent_key, ChildrenMoved(counts=summary.counts))
+        self._moved.clear()
+        if self._saved:
+            self._tx.save_jobs([self._jobs[key] for key in self._saved])
+        opened = [attempt for identity, attempt in self._attempts.items() if identity in self._opened]
+        changed = [attempt for identity, attempt in self._attempts.items() if identity not in self._opened]
+        if opened:
+            self._tx.insert_attempts(opened)
+        if changed:
+            self._tx.save_attempts(changed)
+        if self._entries:
+            self._tx.append_events(self._entries)
+        self._saved.clear()
+        self._opened.clear()
+        self._attempts.clear()
+        self._entries.clear()
+
+
+def _detail(job: Job, event: Event) -> str:
+    """What a reader of the timeline wants to know beside the statuses."""
+    match event:
+        case PlacementCommitted():
+            return f"attempt {job.attempts_made} ({event.attempt_id}) on host {event.host_id}"
+        case TaskExited():
+            return f"exit code {event.exit_code}" + (f", {event.reason}" if event.reason else "")
+        case TaskFailedToStart() | CancelRequested() | TerminateRequested():
+            return event.reason
+        case DependencyFailed():
+            return f"job {event.job_id} failed"
+        case _:
+            return ""

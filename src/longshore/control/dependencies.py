@@ -1,0 +1,66 @@
+"""Which waiting jobs have become free to run, or can never be.
+
+Nothing is counted: what a job waits for is looked up each time it may have changed, so a repeated look does no harm and
+none can be lost (all open questions are asked again when a leader starts).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from longshore.control.changes import Changes
+from longshore.control.present import Present
+from longshore.domain.dependency import DependencyType
+from longshore.domain.ids import JobKey
+from longshore.domain.job import Job
+from longshore.domain.lifecycle.events import DependenciesSucceeded, DependencyFailed
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.ports.store import Edge, Transaction
+
+#: How many jobs one look may concern.
+BATCH = 1000
+
+
+def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) -> None:
+    """Look at up to `BATCH` of the jobs that `present.checks` names."""
+    keys: dict[JobKey, None] = {}
+    while present.checks and len(keys) < BATCH:
+        keys[present.checks.popleft()] = None
+    changes.load(keys)
+    pending = [job for key in keys if (job := changes.job(key)) is not None and job.status is JobStatus.PENDING]
+    edges: dict[JobKey, list[Edge]] = defaultdict(list)
+    for edge in tx.edges_of({job.spec.key for job in pending}):
+        edges[edge.job_key].append(edge)
+    awaited = {job.key: _awaited(job, edges[job.spec.key]) for job in pending}
+    statuses = tx.statuses({key for keys in awaited.values() for key in keys})
+    for job in pending:
+        failed = [key for key in awaited[job.key] if statuses.get(key, JobStatus.FAILED) is JobStatus.FAILED]
+        if not failed and any(statuses[key] is not JobStatus.SUCCEEDED for key in awaited[job.key]):
+            continue
+        event = DependencyFailed(job_id=_name_of(failed[0], tx)) if failed else DependenciesSucceeded()
+        if not job.is_array_parent:
+            changes.apply(job.key, event)
+        elif isinstance(event, DependencyFailed):
+            changes.apply(job.key, event)
+            changes.apply_to_children(job, event, [JobStatus.PENDING])
+        elif any(edge.type is not None for edge in edges[job.spec.key]):
+            present.check_children(tx, job.key)
+        else:
+            changes.apply_to_children(job, event, [JobStatus.PENDING])
+    changes.flush()
+
+
+def _awaited(job: Job, edges: Sequence[Edge]) -> Collection[JobKey]:
+    """Keys of the jobs that must succeed before this one; for an array parent those that all its children wait for."""
+    index = job.id.index
+    keys = [edge.on_key for edge in edges if edge.type is None]
+    if index is not None:
+        keys += [JobKey(edge.on_key + 1 + index) for edge in edges if edge.type is DependencyType.N_TO_N]
+        if index > 0 and any(edge.type is DependencyType.SEQUENTIAL for edge in edges):
+            keys.append(JobKey(job.key - 1))
+    return keys
+
+
+def _name_of(key: JobKey, tx: Transaction) -> str:
+    """The id of a job that failed, or that history no longer has."""
+    job = tx.load_jobs([key]).get(key)
+    return str(job.id) if job is not None else "that is no longer known"

@@ -1,0 +1,65 @@
+"""News for the leader's next turn, and the bell that wakes it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longshore.domain.ids import AttemptId
+from longshore.ports.engine import LaunchFailed, Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Nothing of these attempts is left with their engine."""
+
+    attempt_ids: Sequence[AttemptId]
+
+
+News = Observation | LaunchFailed | Released
+
+
+class Inbox:
+    """Where lanes leave news and the API rings; implements `ports.notifier.Notifier`."""
+
+    def __init__(self) -> None:
+        self._news: deque[News] = deque()
+        self._bell = asyncio.Event()
+        #: whether the API wrote something, and whether an engine came or went, since the leader last looked
+        self.has_writes = True
+        self.has_changed_health = True
+
+    def notify(self) -> None:
+        """Something that the leader must read was committed."""
+        self.has_writes = True
+        self._bell.set()
+
+    def put(self, news: Sequence[News]) -> None:
+        """Leave news, in order."""
+        if news:
+            self._news.extend(news)
+            self._bell.set()
+
+    def ring(self) -> None:
+        """Wake the leader without news."""
+        self._bell.set()
+
+    def take(self, limit: int) -> list[News]:
+        """Up to `limit` news, oldest first."""
+        return [self._news.popleft() for _ in range(min(limit, len(self._news)))]
+
+    def put_back(self, news: Sequence[News]) -> None:
+        """News of a turn that failed, to be taken again first."""
+        self._news.extendleft(reversed(news))
+
+    def __bool__(self) -> bool:
+        return bool(self._news)
+
+    async def wait(self, timeout_seconds: float | None) -> None:
+        """Return when the bell rings or the time is over, and silence the bell."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()

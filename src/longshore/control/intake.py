@@ -1,0 +1,84 @@
+"""Takes in new jobs and looks at what callers ask of jobs."""
+
+from longshore.control.changes import Changes
+from longshore.control.present import Present
+from longshore.domain.ids import JobKey
+from longshore.domain.job import Wish, WishKind
+from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle.events import CancelRequested, TakenIn, TerminateRequested
+from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
+from longshore.ports.store import JobFilter, Transaction
+
+#: How many new jobs, requests or jobs of a deleted queue one turn looks at.
+BATCH = 500
+_UNFINISHED = frozenset(status for status in JobStatus if not status.is_final)
+
+
+def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
+    """Give new jobs their intake numbers, in the order they were stored; returns whether there may be more."""
+    jobs = tx.submitted_jobs(BATCH)
+    edges = tx.edges_of([job.key for job in jobs])
+    waiting = {edge.job_key for edge in edges}
+    for edge in edges:
+        present.watch_edge(edge)
+    present.checks.extend(job.key for job in jobs if job.key in waiting)
+    changes.load(job.key for job in jobs)
+    for job in jobs:
+        event = TakenIn(intake=present.next_intake, must_wait=job.key in waiting)
+        present.next_intake += job.spec.array_size or 1
+        changes.apply(job.key, event)
+        if job.is_array_parent:
+            changes.apply_to_children(job, event, [JobStatus.SUBMITTED], intake_of_first=event.intake)
+    changes.flush()
+    return len(jobs) == BATCH
+
+
+def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> bool:
+    """Carry out cancellations and terminations; returns whether there may be more."""
+    requested = tx.requested_jobs(BATCH)
+    changes.load(job.key for job, _ in requested)
+    for job, wish in requested:
+        grant(present, changes, job.key, wish)
+    tx.clear_requests([job.key for job, _ in requested])
+    changes.flush()
+    return len(requested) == BATCH
+
+
+def grant(present: Present, changes: Changes, key: JobKey, wish: Wish) -> None:
+    """Do to a loaded job, and to the children of an array, what was asked."""
+    event = (CancelRequested if wish.kind is WishKind.CANCEL else TerminateRequested)(reason=wish.reason)
+    job = changes.job(key)
+    if job is None or job.status.is_final:
+        return
+    changes.apply(key, event)
+    if not job.is_array_parent:
+        return
+    changes.apply_to_children(job, event, sorted(WAITING_STATUSES))
+    if wish.kind is WishKind.TERMINATE:
+        running = present.ledger.running_between(job.spec.child_key(0), job.spec.last_key)
+        changes.load(running)
+        for child in running:
+            changes.apply(child, event)
+
+
+def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
+    """End what is left in queues and environments being deleted; returns whether there is more to do at once."""
+    more = False
+    for queue in [queue for queue in present.queues(tx) if queue.status == "DELETING"]:
+        where = JobFilter(statuses=_UNFINISHED)
+        views = tx.list_jobs(queue.scope, queue.name, where, before=None, limit=BATCH)
+        fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
+        changes.load(fresh)
+        for key in fresh:
+            grant(present, changes, key, Wish(kind=WishKind.TERMINATE, reason=reasons.QUEUE_DELETED))
+        changes.flush()
+        more = more or bool(fresh)
+        if not views:
+            tx.delete_queue(queue.scope, queue.name)
+            present.forget_resources()
+    busy = {entry.environment_name for entry in present.ledger.open_attempts() if not entry.attempt.has_ended}
+    for name, environment in present.environments(tx).items():
+        if environment.status == "DELETING" and name not in busy:
+            tx.delete_environment(*name)
+            present.forget_resources()
+    return more

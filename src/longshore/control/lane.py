@@ -1,0 +1,265 @@
+"""One engine's side of control: acts on intents in order, and brings back what the engine says.
+
+All of it is repeatable: launches, stops and releases are keyed by attempt, and whatever was in flight when a server died
+is asked for again from the intents in the store.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from longshore.control.inbox import Inbox, Released
+from longshore.control.launching import attempt_log, render_launch
+from longshore.control.ledger import OpenAttempt
+from longshore.domain.ids import AttemptId
+from longshore.domain.job import Intent
+from longshore.ports.clock import Clock
+from longshore.ports.engine import (
+    EngineDriver,
+    EngineUnavailable,
+    Handle,
+    LaunchFailed,
+    LaunchFault,
+    Observation,
+    StopRequest,
+    TaskState,
+)
+from longshore.ports.logs import AttemptLogs
+
+_log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 1.0
+HEALTH_SECONDS = 5.0
+COLLECT_SECONDS = 1.0
+SWEEP_SECONDS = 30.0
+#: How many logs are read from an engine at once.
+CONCURRENT_LOGS = 8
+_OVER = frozenset({TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START})
+
+
+#: What need not be done any more once something later is asked for.
+_OUTDATED: Mapping[Intent, tuple[Intent, ...]] = {
+    Intent.NONE: (),
+    Intent.LAUNCH: (),
+    Intent.STOP: (Intent.LAUNCH,),
+    Intent.RELEASE: (Intent.LAUNCH, Intent.STOP),
+}
+
+
+class Lane:
+    """The way to one engine and back."""
+
+    def __init__(
+        self,
+        name: str,
+        driver: EngineDriver,
+        *,
+        logs: AttemptLogs,
+        inbox: Inbox,
+        clock: Clock,
+        open_attempts: Callable[[], Sequence[OpenAttempt] | None],
+        stop_grace_seconds: int,
+    ) -> None:
+        self.name = name
+        #: why the engine can't be used now; empty when it can
+        self.problem = "not asked yet"
+        self._driver = driver
+        self._logs = logs
+        self._inbox = inbox
+        self._clock = clock
+        self._open_attempts = open_attempts
+        self._grace_seconds = stop_grace_seconds
+        self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
+        self._wake = asyncio.Event()
+        self._reading = asyncio.Semaphore(CONCURRENT_LOGS)
+        self._writes_log_files = driver.capabilities().writes_log_files
+
+    def act(self, entries: Sequence[OpenAttempt]) -> None:
+        """Do what the intents of these attempts ask for, soon and in order."""
+        for entry in entries:
+            attempt_id, intent = entry.attempt.attempt_id, entry.attempt.intent
+            for outdated in _OUTDATED[intent]:
+                self._acts.pop((attempt_id, outdated), None)
+            self._acts[attempt_id, intent] = entry
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._driver.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._check_health())
+                group.create_task(self._follow())
+                group.create_task(self._serve_acts())
+                group.create_task(self._sweep())
+                if not self._writes_log_files:
+                    group.create_task(self._collect())
+        finally:
+            await self._driver.close()
+
+    async def _serve_acts(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._acts:
+                await self._retrying(self.serve_once)
+
+    async def serve_once(self) -> None:
+        """Act on what is asked for now. Launches come before stops and stops before releases: so for each attempt.
+
+        Raises:
+            EngineUnavailable: some of it could not be done; it is still asked for.
+        """
+        acts = list(self._acts.values())
+        launches, stops, releases = (
+            [entry for entry in acts if entry.attempt.intent is intent]
+            for intent in (Intent.LAUNCH, Intent.STOP, Intent.RELEASE)
+        )
+        postponed = await self._launch(launches) if launches else ""
+        if stops:
+            requests = [StopRequest(handle=entry.handle, grace_seconds=self._grace_seconds) for entry in stops]
+            await self._driver.stop(requests)
+            self._done(stops)
+            await self._report(await self._driver.observe([entry.handle for entry in stops]))
+        if releases:
+            await self._driver.release([entry.handle for entry in releases])
+            self._done(releases)
+            self._inbox.put([Released(attempt_ids=[entry.attempt.attempt_id for entry in releases])])
+        if postponed:
+            raise EngineUnavailable(postponed)
+
+    def _done(self, entries: Sequence[OpenAttempt]) -> None:
+        for entry in entries:
+            self._acts.pop((entry.attempt.attempt_id, entry.attempt.intent), None)
+
+    async def _launch(self, entries: Sequence[OpenAttempt]) -> str:
+        """Launch; returns why some must be tried again later, or nothing."""
+        await self._logs.attach([attempt_log(entry) for entry in entries])
+        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in entries])
+        postponed = ""
+        rejected: list[LaunchFailed] = []
+        uncertain: list[Handle] = []
+        confirmed: list[Observation] = []
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            if isinstance(outcome, Handle):
+                if outcome.state:
+                    state = TaskState.STARTING
+                    confirmed.append(Observation(attempt_id=outcome.attempt_id, state=state, handle=outcome))
+            elif outcome.fault is LaunchFault.UNAVAILABLE:
+                postponed = outcome.reason
+                continue  # it stays among the acts
+            elif outcome.fault is LaunchFault.UNCERTAIN:
+                uncertain.append(entry.handle)
+            else:
+                rejected.append(outcome)
+            self._done([entry])
+        await self._logs.seal([failed.attempt_id for failed in rejected])
+        self._inbox.put([*confirmed, *rejected])
+        if uncertain:
+            await self._report(await self._driver.observe(uncertain))
+        return postponed
+
+    async def _follow(self) -> None:
+        """Bring news as it happens; after each interruption ask for everything that may have been missed."""
+        while True:
+            await self._retrying(self._follow_until_lost)
+
+    async def _follow_until_lost(self) -> None:
+        watching = self._driver.watch()
+        first = asyncio.ensure_future(anext(watching))  # from here on nothing that happens is missed
+        try:
+            await self.observe_all()
+            await self._report(await first)
+            async for observations in watching:
+                await self._report(observations)
+        finally:
+            first.cancel()
+
+    async def _sweep(self) -> None:
+        """Ask after everything now and then: `watch` may miss something, and strays may turn up late."""
+        while True:
+            await self._clock.sleep(SWEEP_SECONDS)
+            await self._retrying(self.observe_all)
+
+    async def observe_all(self) -> None:
+        """Ask after every open attempt, and have what no open attempt knows of stopped and released.
+
+        Raises:
+            EngineUnavailable: it does not answer, or which attempts are open is not known now.
+        """
+        await self._logs.attach([attempt_log(entry) for entry in self._entries() if not entry.attempt.has_ended])
+        found = await self._driver.discover()
+        entries = self._entries()  # read after asking: an attempt is stored before it is launched
+        known = {entry.attempt.attempt_id for entry in entries}
+        strays = [handle for handle in found if handle.attempt_id not in known]
+        if strays:
+            _log.warning("strays_found", engine=self.name, attempt_ids=[handle.attempt_id for handle in strays])
+            await self._driver.stop([StopRequest(handle=handle, grace_seconds=0) for handle in strays])
+            await self._driver.release(strays)
+        live = [entry.handle for entry in entries if not entry.attempt.has_ended]
+        if live:
+            await self._report(await self._driver.observe(live))
+
+    def _entries(self) -> Sequence[OpenAttempt]:
+        entries = self._open_attempts()
+        if entries is None:
+            raise EngineUnavailable("the leader is reading its attempts again")
+        return [entry for entry in entries if entry.engine == self.name]
+
+    async def _report(self, observations: Sequence[Observation]) -> None:
+        """Pass news on; the log of an attempt that is over is whole before anybody hears of its end."""
+        over = [o.attempt_id for o in observations if o.state in _OVER]
+        if gone := {o.attempt_id for o in observations if o.state is TaskState.GONE}:
+            entries = [entry.attempt for entry in self._entries() if entry.attempt.attempt_id in gone]
+            over += [attempt.attempt_id for attempt in entries if attempt.intent is not Intent.LAUNCH]
+        if over:
+            if not self._writes_log_files:
+                await asyncio.gather(*(self._read_log(attempt_id) for attempt_id in over))
+            await self._logs.seal(over)
+        self._inbox.put(observations)
+
+    async def _read_log(self, attempt_id: AttemptId) -> None:
+        async with self._reading:
+            cursor = await self._logs.cursor(attempt_id)
+            handle = Handle(attempt_id=attempt_id)
+            async for chunk in self._driver.read_logs(handle, container="default", cursor=cursor):
+                await self._logs.append(attempt_id, [(chunk.at, chunk.data)], chunk.cursor)
+
+    async def _collect(self) -> None:
+        """Read output of running attempts, for engines that do not write log files themselves."""
+        while True:
+            await self._clock.sleep(COLLECT_SECONDS)
+            await self._retrying(self._read_running)
+
+    async def _read_running(self) -> None:
+        running = [e.attempt for e in self._entries() if e.attempt.started_at and not e.attempt.has_ended]
+        await asyncio.gather(*(self._read_log(attempt.attempt_id) for attempt in running))
+
+    async def _check_health(self) -> None:
+        while True:
+            await self.check_health_once()
+            await self._clock.sleep(HEALTH_SECONDS)
+
+    async def check_health_once(self) -> None:
+        """Ask the engine how it is, and tell the scheduler when that has changed."""
+        fingerprint = await self._driver.fingerprint()
+        self._set_problem("" if fingerprint.healthy else fingerprint.problem)
+
+    def _set_problem(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.info("engine_health", engine=self.name, problem=problem)
+            self.problem = problem
+            self._inbox.has_changed_health = True
+            self._inbox.ring()
+
+    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`; when the engine or the log store can't, wait a moment. The caller asks again."""
+        try:
+            await work()
+        except EngineUnavailable as unavailable:
+            self._set_problem(str(unavailable) or "it does not answer")
+            await self._clock.sleep(RETRY_SECONDS)
+        except OSError as full:
+            _log.error("logs_unavailable", engine=self.name, error=str(full))
+            await self._clock.sleep(RETRY_SECONDS)

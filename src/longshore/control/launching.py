@@ -1,0 +1,68 @@
+"""What a container is given to run with: the job's own, and the variables that Batch sets."""
+
+from collections.abc import Mapping
+
+from longshore.control.ledger import OpenAttempt
+from longshore.domain.ids import AttemptId, Scope
+from longshore.domain.job import JobSpec
+from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch
+from longshore.ports.logs import AttemptLog, AttemptLogs
+
+DEFAULT_LOG_GROUP = "/aws/batch/job"
+
+
+def batch_variables(entry: OpenAttempt) -> dict[str, str]:
+    """Variables that win over the job's own. Source: AWS Batch user guide, job environment variables."""
+    job, attempt, scope = entry.job, entry.attempt, entry.job.spec.scope
+    variables = {
+        "AWS_BATCH_JOB_ID": str(job.id),
+        "AWS_BATCH_JQ_NAME": job.spec.queue_name,
+        "AWS_BATCH_CE_NAME": attempt.environment_name,
+        "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if entry.environment.is_fargate else "AWS_ECS_EC2",
+        "AWS_REGION": scope.region,
+        "AWS_DEFAULT_REGION": scope.region,
+    }
+    if job.id.index is not None:
+        variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.id.index)
+        variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.spec.array_size)
+    if attempt.gpu_names:
+        variables["NVIDIA_VISIBLE_DEVICES"] = variables["CUDA_VISIBLE_DEVICES"] = ",".join(attempt.gpu_names)
+    return variables
+
+
+def log_stream(spec: JobSpec, attempt_id: AttemptId) -> tuple[str, str]:
+    """Log group and stream of an attempt. Source: AWS Batch user guide, awslogs log driver."""
+    configuration = spec.container.log_configuration
+    options: Mapping[str, str] = configuration.options if configuration else {}
+    prefix = options.get("awslogs-stream-prefix") or spec.definition.rpartition(":")[0][:200]
+    return options.get("awslogs-group") or DEFAULT_LOG_GROUP, f"{prefix}/default/{attempt_id}"
+
+
+def attempt_log(entry: OpenAttempt) -> AttemptLog:
+    """Where the output of an attempt is read."""
+    scope: Scope = entry.job.spec.scope
+    group, stream = log_stream(entry.job.spec, entry.attempt.attempt_id)
+    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=entry.attempt.attempt_id)
+
+
+def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
+    """The order to an engine to start an attempt."""
+    job, attempt, spec = entry.job, entry.attempt, entry.job.spec
+    own = {variable.name: variable.value or "" for variable in spec.container.environment if variable.name}
+    container = ContainerLaunch(
+        name="default",
+        image=spec.container.image or "",
+        command=spec.container.command,
+        environment={**own, **batch_variables(entry)},
+        resources=attempt.resources,
+        gpu_names=attempt.gpu_names,
+        vcpu_is_cap=entry.environment.is_fargate,
+        settings=spec.container,
+        log_path=logs.path(attempt.attempt_id),
+    )
+    return LaunchSpec(
+        attempt_id=attempt.attempt_id,
+        job_id=str(job.id),
+        nodes=(NodeLaunch(host_id=attempt.host_id, containers=(container,)),),
+    )

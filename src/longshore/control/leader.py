@@ -1,0 +1,244 @@
+"""The leader: one turn after another, each a transaction and then the acts that it calls for."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from longshore.control.changes import Changes
+from longshore.control.dependencies import resolve_dependencies
+from longshore.control.inbox import Inbox, News, Released
+from longshore.control.intake import drain_deleted, look_at_requests, take_in_jobs
+from longshore.control.lane import Lane
+from longshore.control.ledger import Host, OpenAttempt
+from longshore.control.present import Present
+from longshore.control.reconciler import find
+from longshore.control.scheduler import place_jobs, render_reason
+from longshore.domain.errors import StaleLeader, StoreUnavailable
+from longshore.domain.ids import AttemptId
+from longshore.domain.job import Intent
+from longshore.domain.lifecycle.events import TaskFailedToStart, TimeoutPassed
+from longshore.ports.clock import Clock
+from longshore.ports.engine import EngineDriver, LaunchFailed
+from longshore.ports.logs import AttemptLogs
+from longshore.ports.store import Store, Transaction
+from longshore.scheduling.snapshot import Oversize
+
+_log = structlog.get_logger(__name__)
+
+NEWS_PER_TURN = 1000
+LOOKS_PER_TURN = 20
+REASONS_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """What an operator may choose of control."""
+
+    oversize: Oversize = "run-alone"
+    #: lost hosts of one job that are not charged to its retry strategy
+    free_losses: int = 5
+    stop_grace_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a turn leaves to be done after its commit."""
+
+    acts: Sequence[OpenAttempt]
+    #: there is more to do at once
+    more: bool
+
+
+class Leader:
+    """Moves jobs. Owns the present; everything it knows is rebuilt from the store when a turn fails."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        drivers: Mapping[str, EngineDriver],
+        logs: AttemptLogs,
+        clock: Clock,
+        inbox: Inbox,
+        hosts: Sequence[Host],
+        settings: ControlSettings,
+        new_attempt_id: Callable[[], AttemptId],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._inbox = inbox
+        self._hosts = hosts
+        self._settings = settings
+        self._new_attempt_id = new_attempt_id
+        self._present: Present | None = None
+        self._is_settled = True
+        self._epoch = 0
+        self._must_plan = True
+        self._reasons: dict[str, str] = {}
+        self._reasons_at = 0.0
+        self._reasons_due = False
+        self.lanes = {
+            name: Lane(
+                name,
+                driver,
+                logs=logs,
+                inbox=inbox,
+                clock=clock,
+                open_attempts=self.open_attempts,
+                stop_grace_seconds=settings.stop_grace_seconds,
+            )
+            for name, driver in drivers.items()
+        }
+
+    def open_attempts(self) -> Sequence[OpenAttempt] | None:
+        """Attempts that are not released yet; None while that is not known."""
+        return None if self._present is None else self._present.ledger.open_attempts()
+
+    async def lead(self) -> None:
+        """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""
+        self._epoch = await self._store.write(lambda tx: tx.claim_leadership())
+        self._present = await self._store.read(lambda reader: Present.rebuild(reader, self._hosts))
+        self._act(self._present.ledger.open_attempts())
+
+    async def run(self) -> None:
+        """Lead until cancelled.
+
+        Raises:
+            StaleLeader: another process leads now.
+        """
+        await self.lead()
+        async with asyncio.TaskGroup() as group:
+            for lane in self.lanes.values():
+                group.create_task(lane.run())
+            group.create_task(self._take_turns())
+
+    async def _take_turns(self) -> None:
+        while True:
+            try:
+                more = await self.turn()
+            except StoreUnavailable as unavailable:
+                _log.error("store_unavailable", error=unavailable.message)
+                await self._clock.sleep(RETRY_SECONDS)
+                continue
+            if not more:
+                await self._inbox.wait(self.idle_seconds())
+
+    def idle_seconds(self) -> float | None:
+        """Seconds until something is due by time alone; None: nothing is."""
+        due: list[float] = []
+        deadline = self._present.next_deadline() if self._present else None
+        if deadline is not None:
+            due.append(deadline - self._clock.boot_seconds())
+        if self._reasons_due:
+            due.append(self._reasons_at + REASONS_SECONDS - self._clock.boot_seconds())
+        return max(min(due), 0.0) if due else None
+
+    async def turn(self) -> bool:
+        """Commit what has come about, then act on it; returns whether there is more to do at once.
+
+        Raises:
+            StoreUnavailable: nothing was changed and no news is lost.
+            StaleLeader: another process leads now.
+        """
+        news = self._inbox.take(NEWS_PER_TURN)
+        has_writes, self._inbox.has_writes = self._inbox.has_writes, False
+        has_changed_health, self._inbox.has_changed_health = self._inbox.has_changed_health, False
+        self._must_plan = self._must_plan or has_writes or has_changed_health
+        try:
+            outcome = await self._store.write(lambda tx: self._work(tx, news, has_writes))
+        except BaseException:
+            self._present = None
+            self._must_plan = True
+            self._inbox.put_back(news)
+            self._inbox.has_writes = True
+            raise
+        self._is_settled = True
+        self._act(outcome.acts)
+        return outcome.more or bool(self._inbox)
+
+    def _act(self, entries: Sequence[OpenAttempt]) -> None:
+        by_lane: dict[str, list[OpenAttempt]] = {}
+        for entry in entries:
+            if entry.attempt.intent is not Intent.NONE:
+                by_lane.setdefault(entry.engine, []).append(entry)
+        for engine, acts in by_lane.items():
+            if engine in self.lanes:
+                self.lanes[engine].act(acts)
+
+    def _work(self, tx: Transaction, news: Sequence[News], has_writes: bool) -> _Outcome:
+        """One turn inside its transaction."""
+        if tx.epoch() != self._epoch:
+            raise StaleLeader
+        if self._present is None or not self._is_settled:  # the turn before failed, or this one is run again
+            self._present = Present.rebuild(tx, self._hosts)
+        self._is_settled = False
+        present = self._present
+        changes = Changes(tx, present, self._clock.now())
+        more = False
+        if has_writes:
+            present.forget_resources()
+            more = take_in_jobs(tx, present, changes)
+            more = look_at_requests(tx, present, changes) or more
+        launches = self._apply_news(present, changes, news)
+        for entry in present.overdue(self._clock.boot_seconds()):
+            changes.load([entry.job.key])
+            changes.apply(entry.job.key, TimeoutPassed(attempt_id=entry.attempt.attempt_id))
+        changes.flush()
+        for _ in range(LOOKS_PER_TURN):
+            if present.checks:
+                resolve_dependencies(tx, present, changes)
+        more = drain_deleted(tx, present, changes) or bool(present.checks) or more
+        if has_writes or news or self._must_plan:
+            self._plan(tx, present, changes)
+        if more:
+            self._inbox.has_writes = True
+        return _Outcome(acts=[*changes.to_act_on.values(), *launches], more=more)
+
+    def _apply_news(self, present: Present, changes: Changes, news: Sequence[News]) -> Sequence[OpenAttempt]:
+        """Apply what engines said; returns attempts that must be launched (again)."""
+        launches: list[OpenAttempt] = []
+        attempt_ids = [item.attempt_id for item in news if not isinstance(item, Released)]
+        entries = [entry for entry in map(present.ledger.find, attempt_ids) if entry is not None]
+        changes.load(entry.job.key for entry in entries if not entry.attempt.has_ended)
+        for item in news:
+            if isinstance(item, Released):
+                for attempt_id in item.attempt_ids:
+                    if (entry := present.ledger.find(attempt_id)) is not None:
+                        changes.released(entry)
+                continue
+            entry = present.ledger.find(item.attempt_id)
+            if entry is None or entry.attempt.has_ended:
+                continue
+            if isinstance(item, LaunchFailed):
+                changes.apply(entry.job.key, TaskFailedToStart(attempt_id=item.attempt_id, reason=item.reason))
+                continue
+            finding = find(item, entry, self._clock, free_losses=self._settings.free_losses)
+            if finding.must_launch:
+                launches.append(entry)
+            for event in finding.events:
+                changes.apply(entry.job.key, event)
+        return launches
+
+    def _plan(self, tx: Transaction, present: Present, changes: Changes) -> None:
+        reasons = place_jobs(
+            tx,
+            present,
+            changes,
+            engine_problems={name: lane.problem for name, lane in self.lanes.items()},
+            oversize=self._settings.oversize,
+            new_attempt_id=self._new_attempt_id,
+        )
+        self._must_plan = False
+        now = self._clock.boot_seconds()
+        if now < self._reasons_at + REASONS_SECONDS:
+            self._reasons_due = self._must_plan = True
+            return
+        rendered = {job_class.id: render_reason(reason, tx) for job_class, reason in reasons.items()}
+        changed = {key: text for key, text in rendered.items() if self._reasons.get(key) != text}
+        withdrawn = self._reasons.keys() - rendered.keys()
+        if changed or withdrawn:
+            tx.publish_class_reasons(changed, withdraw=withdrawn)
+        self._reasons, self._reasons_at, self._reasons_due = rendered, now, False

@@ -1,0 +1,149 @@
+"""What the leader holds in memory of the present; all of it follows from the store and can be rebuilt at any time."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+
+from longshore.control.backlog import Backlog
+from longshore.control.ledger import Host, Ledger, OpenAttempt
+from longshore.domain.environment import ComputeEnvironment
+from longshore.domain.ids import AttemptId, JobKey, Scope
+from longshore.domain.job import Attempt, Intent, Job
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.queue import JobQueue
+from longshore.ports.store import Edge, Reader
+from longshore.scheduling.classes import class_of
+from longshore.scheduling.snapshot import EnvironmentView, Oversize, QueueView, Snapshot
+
+_ALL = 1_000_000
+
+
+class Present:
+    """Backlog, ledger, open questions and time-outs of one leader."""
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self.backlog = Backlog()
+        self.ledger = Ledger(hosts)
+        self.next_intake = 1
+        #: jobs that something waits for: only the end of these is looked up in the store
+        self.depended_on: set[JobKey] = set()
+        #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
+        self.checks: deque[JobKey] = deque()
+        self._resources: tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]] | None = None
+        self._deadlines: list[tuple[float, AttemptId]] = []
+
+    @classmethod
+    def rebuild(cls, reader: Reader, hosts: Sequence[Host]) -> "Present":
+        """The present as the store has it."""
+        present = cls(hosts)
+        present.next_intake = reader.next_intake()
+        specs = {spec.key: spec for spec in reader.live_specs()}
+        for spec_key, keys, intake in reader.live_runs(JobStatus.RUNNABLE):
+            count = keys.last - keys.first + 1
+            present.backlog.add(class_of(specs[spec_key]), intake=intake, key=keys.first, count=count)
+        attempts = reader.open_attempts()
+        jobs = reader.load_jobs([attempt.job_key for attempt in attempts])
+        for attempt in attempts:
+            present.note_attempt(reader, attempt, jobs[attempt.job_key])
+        for edge in reader.edges_of(list(specs)):
+            present.watch_edge(edge)
+            present.checks.append(edge.job_key)
+            if edge.type is not None:
+                present.check_children(reader, edge.job_key)
+        return present
+
+    def note_attempt(self, reader: Reader, attempt: Attempt, job: Job) -> OpenAttempt:
+        """Keep the ledger and the time-outs in step with an attempt."""
+        known = self.ledger.find(attempt.attempt_id)
+        environment = (
+            known.environment if known else self.environments(reader)[job.spec.scope, attempt.environment_name]
+        )
+        entry = OpenAttempt(attempt=attempt, job=job, environment=environment)
+        self.ledger.put(entry)
+        timeout = job.spec.timeout_seconds
+        was_running = known is not None and known.attempt.started_boot_seconds is not None
+        if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
+            heappush(self._deadlines, (attempt.started_boot_seconds + timeout, attempt.attempt_id))
+        if attempt.has_ended and attempt.intent is Intent.NONE:
+            self.ledger.drop(attempt.attempt_id)
+        return entry
+
+    def watch_edge(self, edge: Edge) -> None:
+        """Remember that something waits for `on_key`."""
+        self.depended_on.add(edge.on_key)
+
+    def check_children(self, reader: Reader, parent: JobKey) -> None:
+        """Look at each child of an array job again."""
+        job = reader.load_jobs([parent])[parent]
+        self.checks.extend(JobKey(key) for key in range(parent + 1, job.spec.last_key + 1))
+
+    def forget_resources(self) -> None:
+        """Queues or environments may have changed; they are read again when next needed."""
+        self._resources = None
+
+    def _load_resources(
+        self, reader: Reader
+    ) -> tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]]:
+        if self._resources is None:
+            environments = {(e.scope, e.name): e for e in reader.environments(None, limit=_ALL)}
+            self._resources = reader.queues(None, limit=_ALL), environments
+        return self._resources
+
+    def queues(self, reader: Reader) -> Sequence[JobQueue]:
+        """All queues."""
+        return self._load_resources(reader)[0]
+
+    def environments(self, reader: Reader) -> Mapping[tuple[Scope, str], ComputeEnvironment]:
+        """All environments."""
+        return self._load_resources(reader)[1]
+
+    def overdue(self, boot_seconds: float) -> Sequence[OpenAttempt]:
+        """Running attempts whose time-out has passed; each is named once."""
+        found: list[OpenAttempt] = []
+        while self._deadlines and self._deadlines[0][0] <= boot_seconds:
+            entry = self.ledger.find(heappop(self._deadlines)[1])
+            if entry is not None and not entry.attempt.has_ended:
+                found.append(entry)
+        return found
+
+    def next_deadline(self) -> float | None:
+        """Boot clock reading at which the next time-out passes."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def snapshot(self, reader: Reader, engine_problems: Mapping[str, str], oversize: Oversize) -> Snapshot:
+        """The present as the scheduler sees it; `engine_problems` says of each engine why it can't be used, or nothing."""
+        hosts = self.ledger.hosts()
+        host_ids = tuple(hosts)
+        views: dict[tuple[Scope, str], EnvironmentView] = {}
+        for name, environment in self.environments(reader).items():
+            cap = None if environment.max_vcpus is None else environment.max_vcpus * 1000
+            views[name] = EnvironmentView(
+                name=name,
+                problem=_problem_of(environment, engine_problems),
+                cap_milli=cap,
+                free_cap_milli=None if cap is None else max(0, cap - self.ledger.environment_milli(name)),
+                hosts=host_ids,
+            )
+        queues = [
+            QueueView(scope=q.scope, name=q.name, priority=q.priority, environments=q.environment_names)
+            for q in self.queues(reader)
+        ]
+        return Snapshot(
+            queues=queues, environments=views, hosts=hosts, classes=self.backlog.waiting(), oversize=oversize
+        )
+
+
+def _problem_of(environment: ComputeEnvironment, engine_problems: Mapping[str, str]) -> str:
+    if environment.state != "ENABLED":
+        return "is DISABLED"
+    if not environment.accepts_jobs:
+        return f"is {environment.status}: {environment.status_reason}"
+    problem = engine_problems.get(environment.engine)
+    if problem is None:
+        return f"its engine {environment.engine} is not set up on this server"
+    return problem and f"its engine {environment.engine} is not available: {problem}"
+
+
+def waits_in_backlog(job: Job) -> bool:
+    """Whether the backlog holds this job."""
+    return job.status is JobStatus.RUNNABLE and not job.is_array_parent

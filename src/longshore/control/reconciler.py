@@ -1,0 +1,74 @@
+"""Turns what engines say into events of jobs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longshore.control.ledger import OpenAttempt
+from longshore.domain.job import Intent
+from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle.events import (
+    Event,
+    HostLost,
+    LaunchConfirmed,
+    TaskExited,
+    TaskFailedToStart,
+    TaskStarted,
+)
+from longshore.ports.clock import Clock
+from longshore.ports.engine import Observation, TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What an observation means."""
+
+    events: Sequence[Event] = ()
+    #: the engine has nothing of an attempt that was to be launched: launch it (again)
+    must_launch: bool = False
+
+
+def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_losses: int) -> Finding:
+    """What an engine's news of an open attempt means for its job. News that adds nothing gives no event."""
+    attempt, attempt_id = entry.attempt, observation.attempt_id
+    if attempt.has_ended:
+        return Finding()
+    events: list[Event] = []
+    if observation.handle is not None and observation.handle.state != attempt.handle:
+        events.append(LaunchConfirmed(attempt_id=attempt_id, handle=observation.handle.state))
+    if observation.started_at is not None and attempt.started_at is None:
+        events.append(
+            TaskStarted(
+                attempt_id=attempt_id,
+                started_at=observation.started_at,
+                boot_id=clock.boot_id(),
+                boot_seconds=clock.boot_seconds(),
+            )
+        )
+    match observation.state:
+        case TaskState.STARTING | TaskState.RUNNING | TaskState.UNKNOWN:
+            pass
+        case TaskState.EXITED:
+            assert observation.exit_code is not None and observation.stopped_at is not None, observation
+            events.append(
+                TaskExited(
+                    attempt_id=attempt_id,
+                    exit_code=observation.exit_code,
+                    reason=reasons.OUT_OF_MEMORY if observation.oom_killed else observation.reason[:255],
+                    started_at=observation.started_at,
+                    stopped_at=observation.stopped_at,
+                    cpu_seconds=observation.usage.cpu_seconds,
+                    peak_memory_bytes=observation.usage.peak_memory_bytes,
+                )
+            )
+        case TaskState.FAILED_TO_START:
+            events.append(TaskFailedToStart(attempt_id=attempt_id, reason=observation.reason))
+        case TaskState.LOST:
+            events.append(HostLost(attempt_id=attempt_id, free_losses=free_losses))
+        case TaskState.GONE:
+            if attempt.intent is Intent.LAUNCH:
+                return Finding(must_launch=True)
+            if attempt.intent is Intent.STOP and attempt.started_at is None:
+                events.append(TaskFailedToStart(attempt_id=attempt_id, reason="stopped before it started"))
+            else:
+                events.append(HostLost(attempt_id=attempt_id, free_losses=free_losses))
+    return Finding(events=events)

@@ -1,0 +1,58 @@
+"""Compute environments: where jobs may run, and how much of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from longshore.domain.ids import Scope
+
+State = Literal["ENABLED", "DISABLED"]
+#: Of compute environments and job queues. Source: AWS Batch API, CEStatus and JQStatus.
+ResourceStatus = Literal["CREATING", "UPDATING", "DELETING", "DELETED", "VALID", "INVALID"]
+
+FARGATE_TYPES = frozenset({"FARGATE", "FARGATE_SPOT"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeEnvironment:
+    """One compute environment of a scope."""
+
+    scope: Scope
+    name: str
+    uuid: str
+    type: Literal["MANAGED", "UNMANAGED"]
+    state: State
+    status: ResourceStatus
+    status_reason: str = ""
+    #: `process`, `docker`, ...: resolved when the environment was created and kept
+    engine: str
+    #: EC2, SPOT, FARGATE, FARGATE_SPOT; None when unmanaged
+    resource_type: str | None = None
+    #: None: no cap but the hosts'
+    max_vcpus: int | None = None
+    #: members that are stored and shown as they were given (`computeResources`, `serviceRole`, ...), by wire name
+    document: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    created_at: datetime
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return self.scope.arn("compute-environment", self.name)
+
+    @property
+    def is_fargate(self) -> bool:
+        """Whether vCPU is a cap and the Fargate rules hold."""
+        return self.resource_type in FARGATE_TYPES
+
+    @property
+    def accepts_jobs(self) -> bool:
+        """Whether new jobs may be placed on it."""
+        return self.state == "ENABLED" and self.status in ("VALID", "UPDATING")
+
+
+def cluster_name(scope: Scope, environment_name: str) -> str:
+    """Name of the ECS-style cluster in ARNs of tasks and hosts; derived, so that history outlives environments."""
+    return f"AWSBatch-{environment_name}-{uuid5(NAMESPACE_URL, scope.arn('compute-environment', environment_name))}"

@@ -1,0 +1,166 @@
+"""Jobs and attempts: the records that the lifecycle moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from longshore.domain.definition import ContainerProperties
+from longshore.domain.dependency import Dependency
+from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.resources import Resources
+from longshore.domain.retry import RetryStrategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What was asked for, resolved at submission; shared by all children of an array job and never changed."""
+
+    scope: Scope
+    #: key of the job that was submitted; children of an array share their parent's spec
+    key: JobKey
+    uuid: str
+    name: str
+    queue_name: str
+    #: `name:revision`
+    definition: str
+    #: every override merged, parameters substituted
+    container: ContainerProperties
+    resources: Resources
+    retry: RetryStrategy = RetryStrategy()
+    timeout_seconds: int | None = None
+    array_size: int | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    propagate_tags: bool = False
+    #: as the definition states them; empty when it states none
+    platform_capabilities: tuple[str, ...] = ()
+    share_identifier: str | None = None
+    scheduling_priority: int = 0
+
+    def child_key(self, index: int) -> JobKey:
+        """The key of child `index` of this array job."""
+        return JobKey(self.key + 1 + index)
+
+    @property
+    def last_key(self) -> JobKey:
+        """The largest key that this submission owns."""
+        return JobKey(self.key + (self.array_size or 0))
+
+
+class Intent(StrEnum):
+    """What is to be done for an attempt, saved with the status that calls for it and acted on after the commit."""
+
+    NONE = "none"
+    LAUNCH = "launch"
+    STOP = "stop"
+    RELEASE = "release"
+
+
+class StopCause(StrEnum):
+    """Why a live attempt is being ended."""
+
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed-out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at a job. Identified by (job key, number) in the store and by `attempt_id` everywhere else."""
+
+    attempt_id: AttemptId
+    job_key: JobKey
+    #: from 1; lost hosts count too
+    number: int
+    environment_name: str
+    host_id: HostId
+    #: what it holds of the host until it ends
+    resources: Resources
+    gpu_names: tuple[str, ...] = ()
+    intent: Intent = Intent.LAUNCH
+    #: the driver's own state, once confirmed
+    handle: str = ""
+    opened_at: datetime
+    started_at: datetime | None = None
+    #: boot id and boot clock reading at which it was seen to run: time-outs count from here
+    started_boot_id: str = ""
+    started_boot_seconds: float | None = None
+    stopped_at: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    status_reason: str = ""
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    stop_cause: StopCause | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its outcome is settled; it holds no resources then."""
+        return self.stopped_at is not None
+
+
+class WishKind(StrEnum):
+    """What a caller may ask of a job that was submitted."""
+
+    CANCEL = "cancel"
+    TERMINATE = "terminate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A caller's request on a job.
+
+    The API stores it as the job's *request*; the control loop takes it from there, and keeps it as the job's *wish*
+    only when it has an effect.
+    """
+
+    kind: WishKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The state of one job, array parent or array child."""
+
+    key: JobKey
+    id: JobId
+    spec: JobSpec
+    status: JobStatus
+    status_reason: str = ""
+    created_at: datetime
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    #: place in the order of submission; given when the leader takes the job in
+    intake: int | None = None
+    #: number of the latest attempt; 0 before the first
+    attempts_made: int = 0
+    #: attempts that ended by the loss of their host and were not charged to the retry strategy
+    lost_hosts: int = 0
+    #: the attempt that the job holds while STARTING or RUNNING
+    attempt: Attempt | None = None
+    wish: Wish | None = None
+    #: of the latest attempt, as listings show them
+    exit_code: int | None = None
+    reason: str = ""
+
+    @property
+    def is_array_parent(self) -> bool:
+        """Whether this job stands for its children."""
+        return self.spec.array_size is not None and self.id.index is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One step of a job's life, or of all children of an array job at once; never changed."""
+
+    job_key: JobKey
+    #: True: it happened to every child of this array job that was in `status_from`
+    of_children: bool = False
+    at: datetime
+    status_from: JobStatus | None
+    status_to: JobStatus
+    #: name of the event that caused it
+    cause: str
+    #: what a reader needs beside that, in short: reason, attempt id, exit code
+    detail: str = ""

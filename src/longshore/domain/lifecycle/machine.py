@@ -1,0 +1,397 @@
+"""The job state machine: every transition there is, and nothing else assigns a status.
+
+Two total tables over (status, event type): `RULES` for jobs and array children, `PARENT_RULES` for array parents,
+whose status follows their children. A cell is a rule, `IGNORE` (late or repeated news, expected) or `ILLEGAL` (a bug,
+raised). `advance` is pure: what follows from a step is data, the attempt's intent, saved with the status and acted on
+afterwards.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, get_args
+
+from longshore.domain.array import fold_status
+from longshore.domain.errors import InvalidTransition
+from longshore.domain.job import Attempt, Intent, Job, StopCause, Wish, WishKind
+from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle.events import (
+    AttemptNews,
+    CancelRequested,
+    ChildrenMoved,
+    DependenciesSucceeded,
+    DependencyFailed,
+    Event,
+    HostLost,
+    LaunchConfirmed,
+    PlacementCommitted,
+    TakenIn,
+    TaskExited,
+    TaskFailedToStart,
+    TaskStarted,
+    TerminateRequested,
+    TimeoutPassed,
+)
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.retry import RetryAction, matching_action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What an event makes of a job."""
+
+    job: Job
+    #: the attempt that was opened, changed or ended; None when the job holds none or nothing about it changed
+    attempt: Attempt | None = None
+
+
+#: Called with the job, the event and the time; returns None when nothing changes after all.
+Rule = Callable[[Job, Event, datetime], Step | None]
+
+
+def _take_in(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TakenIn)
+    status = JobStatus.PENDING if event.must_wait else JobStatus.RUNNABLE
+    return Step(job=replace(job, status=status, intake=event.intake))
+
+
+def _become_runnable(job: Job, event: Event, now: datetime) -> Step:
+    if job.wish is not None:
+        return _fail_waiting(job, job.wish.reason, now)
+    return Step(job=replace(job, status=JobStatus.RUNNABLE))
+
+
+def _fail_as_dependent(job: Job, event: Event, now: datetime) -> Step:
+    return _fail_waiting(job, job.wish.reason if job.wish else reasons.DEPENDENCY_FAILED, now)
+
+
+def _note_cancellation(job: Job, event: Event, now: datetime) -> Step | None:
+    """A job with open dependencies is cancelled when they have ended. Source: AWS Batch API, CancelJob."""
+    assert isinstance(event, CancelRequested)
+    wish = job.wish or Wish(kind=WishKind.CANCEL, reason=event.reason)
+    return None if wish == job.wish else Step(job=replace(job, wish=wish))
+
+
+def _cancel(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, CancelRequested)
+    wish = Wish(kind=WishKind.CANCEL, reason=event.reason)
+    return _fail_waiting(replace(job, wish=wish), event.reason, now)
+
+
+def _terminate_waiting(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TerminateRequested)
+    wish = Wish(kind=WishKind.TERMINATE, reason=event.reason)
+    return _fail_waiting(replace(job, wish=wish), event.reason, now)
+
+
+def _fail_waiting(job: Job, reason: str, now: datetime) -> Step:
+    return Step(job=replace(job, status=JobStatus.FAILED, status_reason=reason, stopped_at=now))
+
+
+def _open_attempt(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, PlacementCommitted)
+    attempt = Attempt(
+        attempt_id=event.attempt_id,
+        job_key=job.key,
+        number=job.attempts_made + 1,
+        environment_name=event.environment_name,
+        host_id=event.host_id,
+        resources=event.resources,
+        gpu_names=event.gpu_names,
+        opened_at=now,
+    )
+    started = replace(
+        job,
+        status=JobStatus.STARTING,
+        status_reason="",
+        attempts_made=attempt.number,
+        attempt=attempt,
+        exit_code=None,
+        reason="",
+    )
+    return Step(job=started, attempt=attempt)
+
+
+def _confirm_launch(job: Job, event: Event, now: datetime) -> Step | None:
+    assert isinstance(event, LaunchConfirmed)
+    attempt = _held_attempt(job)
+    intent = Intent.NONE if attempt.intent is Intent.LAUNCH else attempt.intent
+    confirmed = replace(attempt, intent=intent, handle=event.handle)
+    return None if confirmed == attempt else Step(job=replace(job, attempt=confirmed), attempt=confirmed)
+
+
+def _mark_running(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TaskStarted)
+    attempt = _held_attempt(job)
+    running = replace(
+        attempt,
+        intent=Intent.NONE if attempt.intent is Intent.LAUNCH else attempt.intent,
+        started_at=event.started_at,
+        started_boot_id=event.boot_id,
+        started_boot_seconds=event.boot_seconds,
+    )
+    return Step(
+        job=replace(job, status=JobStatus.RUNNING, started_at=event.started_at, attempt=running), attempt=running
+    )
+
+
+def _stop_on_request(job: Job, event: Event, now: datetime) -> Step | None:
+    assert isinstance(event, TerminateRequested)
+    attempt = _held_attempt(job)
+    if attempt.stop_cause is not None:
+        return None
+    stopping = replace(attempt, intent=Intent.STOP, stop_cause=StopCause.TERMINATED)
+    wish = Wish(kind=WishKind.TERMINATE, reason=event.reason)
+    return Step(job=replace(job, wish=wish, attempt=stopping), attempt=stopping)
+
+
+def _stop_on_timeout(job: Job, event: Event, now: datetime) -> Step | None:
+    attempt = _held_attempt(job)
+    if attempt.stop_cause is not None:
+        return None
+    stopping = replace(attempt, intent=Intent.STOP, stop_cause=StopCause.TIMED_OUT)
+    return Step(job=replace(job, attempt=stopping), attempt=stopping)
+
+
+def _close_exited(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TaskExited)
+    held = _held_attempt(job)
+    attempt = replace(
+        held,
+        started_at=held.started_at or event.started_at,
+        stopped_at=event.stopped_at,
+        exit_code=event.exit_code,
+        reason=event.reason,
+        status_reason=reasons.CONTAINER_EXITED,
+        cpu_seconds=event.cpu_seconds,
+        peak_memory_bytes=event.peak_memory_bytes,
+    )
+    return _settle(job, attempt)
+
+
+def _close_failed_start(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TaskFailedToStart)
+    attempt = replace(
+        _held_attempt(job), stopped_at=now, reason=event.reason[:255], status_reason=reasons.FAILED_TO_START
+    )
+    return _settle(job, attempt)
+
+
+def _close_lost(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, HostLost)
+    held = _held_attempt(job)
+    attempt = replace(held, stopped_at=now, status_reason=reasons.host_lost(held.host_id))
+    return _settle(job, attempt, free_losses=event.free_losses)
+
+
+def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
+    """End the attempt and decide what becomes of the job; `free_losses` is given when its host was lost."""
+    status, status_reason, lost_hosts = JobStatus.FAILED, attempt.status_reason, job.lost_hosts
+    if attempt.stop_cause is StopCause.TERMINATED:
+        assert job.wish is not None
+        status_reason = job.wish.reason
+    elif attempt.stop_cause is StopCause.TIMED_OUT:
+        status_reason = reasons.TIMED_OUT
+    elif attempt.exit_code == 0:
+        status = JobStatus.SUCCEEDED
+    else:
+        action = matching_action(
+            job.spec.retry,
+            status_reason=attempt.status_reason,
+            reason=attempt.reason,
+            exit_code=attempt.exit_code,
+        )
+        may_retry = action is not RetryAction.EXIT
+        if may_retry and lost_hosts < free_losses:
+            status, lost_hosts = JobStatus.RUNNABLE, lost_hosts + 1
+        elif may_retry and job.attempts_made - lost_hosts < job.spec.retry.attempts:
+            status = JobStatus.RUNNABLE
+    closed = replace(
+        attempt,
+        intent=Intent.RELEASE,
+        status_reason=status_reason if attempt.stop_cause else attempt.status_reason,
+    )
+    ended = replace(
+        job,
+        status=status,
+        status_reason=status_reason,
+        started_at=attempt.started_at if status.is_final else None,
+        stopped_at=closed.stopped_at if status.is_final else None,
+        lost_hosts=lost_hosts,
+        attempt=None,
+        exit_code=attempt.exit_code,
+        reason=attempt.reason,
+    )
+    return Step(job=ended, attempt=closed)
+
+
+def _follow_children(job: Job, event: Event, now: datetime) -> Step | None:
+    assert isinstance(event, ChildrenMoved)
+    status = fold_status(event.counts)
+    waiting = (JobStatus.SUBMITTED, JobStatus.PENDING, JobStatus.RUNNABLE)
+    has_begun = any(count for child, count in event.counts.items() if child not in waiting)
+    moved = replace(
+        job,
+        status=status,
+        status_reason=job.status_reason or (reasons.CHILD_FAILED if status is JobStatus.FAILED else ""),
+        started_at=job.started_at or (now if has_begun else None),
+        stopped_at=now if status.is_final else None,
+    )
+    return None if moved == job else Step(job=moved)
+
+
+def _note_reason(job: Job, event: Event, now: datetime) -> Step | None:
+    """What befalls an array job befalls its children; the parent keeps the reason for when they have ended."""
+    match event:
+        case DependencyFailed():
+            noted = replace(job, status_reason=reasons.DEPENDENCY_FAILED)
+        case CancelRequested(reason=reason):
+            noted = replace(job, status_reason=reason, wish=Wish(kind=WishKind.CANCEL, reason=reason))
+        case TerminateRequested(reason=reason):
+            noted = replace(job, status_reason=reason, wish=Wish(kind=WishKind.TERMINATE, reason=reason))
+        case _:
+            raise AssertionError(event)
+    return None if noted == job else Step(job=noted)
+
+
+def _number_parent(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, TakenIn)
+    return Step(job=replace(job, intake=event.intake))
+
+
+def _held_attempt(job: Job) -> Attempt:
+    assert job.attempt is not None, job
+    return job.attempt
+
+
+def _ignore(job: Job, event: Event, now: datetime) -> None:
+    return None
+
+
+def _raise_illegal(job: Job, event: Event, now: datetime) -> None:
+    raise InvalidTransition(f"{type(event).__name__} must not happen to a {job.status} job: {event} on {job}")
+
+
+IGNORE: Final[Rule] = _ignore
+ILLEGAL: Final[Rule] = _raise_illegal
+
+_S = JobStatus
+_ATTEMPT_NEWS: tuple[type[Event], ...] = get_args(AttemptNews)
+_CLOSING: dict[type[Event], Rule] = {
+    TaskExited: _close_exited,
+    TaskFailedToStart: _close_failed_start,
+    HostLost: _close_lost,
+}
+_NOT_FOR_JOBS: dict[type[Event], Rule] = {ChildrenMoved: ILLEGAL}
+_FINAL: dict[type[Event], Rule] = {
+    TakenIn: ILLEGAL,
+    DependenciesSucceeded: IGNORE,
+    DependencyFailed: IGNORE,
+    PlacementCommitted: ILLEGAL,
+    **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),
+    CancelRequested: IGNORE,
+    TerminateRequested: IGNORE,
+}
+_BEFORE_ATTEMPTS: dict[type[Event], Rule] = dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL)
+
+
+def _rows(table: Mapping[JobStatus, Mapping[type[Event], Rule]]) -> Mapping[tuple[JobStatus, type[Event]], Rule]:
+    return {(status, event): rule for status, row in table.items() for event, rule in row.items()}
+
+
+RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
+    {
+        _S.SUBMITTED: {
+            TakenIn: _take_in,
+            DependenciesSucceeded: ILLEGAL,
+            DependencyFailed: ILLEGAL,
+            PlacementCommitted: ILLEGAL,
+            **_BEFORE_ATTEMPTS,
+            CancelRequested: _cancel,
+            TerminateRequested: _terminate_waiting,
+            **_NOT_FOR_JOBS,
+        },
+        _S.PENDING: {
+            TakenIn: ILLEGAL,
+            DependenciesSucceeded: _become_runnable,
+            DependencyFailed: _fail_as_dependent,
+            PlacementCommitted: ILLEGAL,
+            **_BEFORE_ATTEMPTS,
+            CancelRequested: _note_cancellation,
+            TerminateRequested: _terminate_waiting,
+            **_NOT_FOR_JOBS,
+        },
+        _S.RUNNABLE: {
+            TakenIn: ILLEGAL,
+            DependenciesSucceeded: IGNORE,
+            DependencyFailed: ILLEGAL,
+            PlacementCommitted: _open_attempt,
+            **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),  # of an earlier attempt
+            CancelRequested: _cancel,
+            TerminateRequested: _terminate_waiting,
+            **_NOT_FOR_JOBS,
+        },
+        _S.STARTING: {
+            TakenIn: ILLEGAL,
+            DependenciesSucceeded: IGNORE,
+            DependencyFailed: ILLEGAL,
+            PlacementCommitted: ILLEGAL,
+            LaunchConfirmed: _confirm_launch,
+            TaskStarted: _mark_running,
+            **_CLOSING,
+            TimeoutPassed: ILLEGAL,
+            CancelRequested: IGNORE,  # too late; callers use TerminateJob
+            TerminateRequested: _stop_on_request,
+            **_NOT_FOR_JOBS,
+        },
+        _S.RUNNING: {
+            TakenIn: ILLEGAL,
+            DependenciesSucceeded: IGNORE,
+            DependencyFailed: ILLEGAL,
+            PlacementCommitted: ILLEGAL,
+            LaunchConfirmed: _confirm_launch,
+            TaskStarted: IGNORE,
+            **_CLOSING,
+            TimeoutPassed: _stop_on_timeout,
+            CancelRequested: IGNORE,
+            TerminateRequested: _stop_on_request,
+            **_NOT_FOR_JOBS,
+        },
+        _S.SUCCEEDED: {**_FINAL, **_NOT_FOR_JOBS},
+        _S.FAILED: {**_FINAL, **_NOT_FOR_JOBS},
+    }
+)
+
+_AT_WORK: dict[type[Event], Rule] = {
+    DependenciesSucceeded: IGNORE,
+    DependencyFailed: _note_reason,
+    PlacementCommitted: ILLEGAL,
+    **dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL),
+    CancelRequested: _note_reason,
+    TerminateRequested: _note_reason,
+    ChildrenMoved: _follow_children,
+}
+PARENT_RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
+    {
+        _S.SUBMITTED: {TakenIn: _number_parent, **_AT_WORK},
+        _S.PENDING: {TakenIn: ILLEGAL, **_AT_WORK},
+        **{
+            final: {**_FINAL, **dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL), ChildrenMoved: ILLEGAL}
+            for final in (_S.SUCCEEDED, _S.FAILED)
+        },
+    }
+)
+
+
+def advance(job: Job, event: Event, *, now: datetime) -> Step | None:
+    """What `event` makes of `job`, or None when it changes nothing.
+
+    News of an attempt that the job does not hold (any more) changes nothing.
+
+    Raises:
+        InvalidTransition: the event must not happen in the job's status.
+    """
+    if isinstance(event, AttemptNews) and job.attempt is not None and event.attempt_id != job.attempt.attempt_id:
+        return None
+    rules = PARENT_RULES if job.is_array_parent else RULES
+    return rules[job.status, type(event)](job, event, now)

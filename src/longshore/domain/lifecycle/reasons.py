@@ -1,0 +1,23 @@
+"""Texts of `statusReason` and container `reason`, which clients and retry rules match on. Source: AWS's answers."""
+
+from hashlib import blake2b
+
+from longshore.domain.ids import HostId
+
+CONTAINER_EXITED = "Essential container in task exited"
+FAILED_TO_START = "Task failed to start"
+TIMED_OUT = "Job attempt duration exceeded timeout"
+DEPENDENCY_FAILED = "Dependent Job failed"
+CHILD_FAILED = "Array Child Job failed"
+QUEUE_DELETED = "JobQueue deleted"
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+
+
+def instance_id(host_id: HostId) -> str:
+    """The EC2-style instance id by which AWS-shaped texts and ARNs name a host; always the same for one host."""
+    return "i-" + blake2b(host_id.encode(), digest_size=9).hexdigest()[:17]
+
+
+def host_lost(host_id: HostId) -> str:
+    """Retry rules everywhere match the prefix `Host EC2`."""
+    return f"Host EC2 (instance {instance_id(host_id)}) terminated."

@@ -1,0 +1,1 @@
+"""Drivers for what runs attempts, one folder each; none knows another."""

@@ -1,0 +1,193 @@
+"""Brings containers up in the background: pull when needed, create, start. An attempt has one launch at a time.
+
+The container's name is the attempt's own, so the engine itself refuses a second one; whatever was interrupted, by a crash
+of the server or of the engine, is taken up where it stopped.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from longshore.domain.ids import AttemptId
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.connection import CallRefused, Connection
+from longshore.engines.docker.parse import REASON_LENGTH, Inspected, attempt_of, parse_container, reason_text
+from longshore.engines.docker.render import container_name
+from longshore.ports.engine import EngineUnavailable, Observation, TaskState
+
+_LONGEST_DELAY_SECONDS = 5.0
+STOPPED_EARLY = "TaskStoppedBeforeStart: the job was stopped before its container started"
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Launch:
+    """One attempt on its way."""
+
+    attempt_id: AttemptId
+    node: int
+    container: str
+    image: str = ""
+    #: what to create; None when the container is there already
+    body: Mapping[str, object] | None = None
+    container_id: str = ""
+    image_pulled: bool = False
+    stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def observation(self, state: TaskState, reason: str = "") -> Observation:
+        """How it stands."""
+        return Observation(
+            attempt_id=self.attempt_id,
+            node=self.node,
+            container=self.container,
+            state=state,
+            reason=reason[:REASON_LENGTH],
+        )
+
+
+class _StartFailed(Exception):
+    """The container never ran; the text is the reason."""
+
+
+class _ImageMissing(Exception):
+    """The engine does not have the image."""
+
+
+class Launches:
+    """The launches that are under way, and those that failed without leaving word of it at the engine."""
+
+    def __init__(self, connection: Connection, config: DockerConfig, failed: Callable[[Observation], None]) -> None:
+        """`failed` is called with the FAILED_TO_START observation of each launch that comes to nothing."""
+        self._connection = connection
+        self._config = config
+        self._failed = failed
+        self._slots = asyncio.Semaphore(config.concurrency)
+        self._launches: dict[AttemptId, tuple[Launch, asyncio.Task[None]]] = {}
+        self._pulls: dict[str, asyncio.Task[None]] = {}
+
+    def pending(self, attempt_id: AttemptId) -> Launch | None:
+        """The launch of the attempt, while it is under way."""
+        found = self._launches.get(attempt_id)
+        return found[0] if found else None
+
+    def all_pending(self) -> list[AttemptId]:
+        return list(self._launches)
+
+    def begin(self, launch: Launch) -> None:
+        """Bring it up, unless that is being done."""
+        if launch.attempt_id not in self._launches:
+            task = asyncio.create_task(self._run(launch), name=f"launch {launch.attempt_id}")
+            self._launches[launch.attempt_id] = launch, task
+
+    async def abandon(self, attempt_id: AttemptId) -> None:
+        """Returns when the attempt is not being launched any more: its container has started, or it never will."""
+        found = self._launches.get(attempt_id)
+        if found is not None:
+            found[0].stop_asked.set()
+            await asyncio.wait([found[1]])
+
+    async def close(self) -> None:
+        """Leave everything as it stands."""
+        tasks = [task for _, task in self._launches.values()] + list(self._pulls.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, launch: Launch) -> None:
+        try:
+            await self._bring_up(launch)
+        except _StartFailed as failure:
+            self._failed(launch.observation(TaskState.FAILED_TO_START, str(failure)))
+        except Exception:
+            # Its fate is with the engine: observe will find it there, or find it gone.
+            logger.exception("docker_launch_broke_off", attempt_id=launch.attempt_id)
+        finally:
+            del self._launches[launch.attempt_id]
+
+    async def _bring_up(self, launch: Launch) -> None:
+        """The container has started. Raises _StartFailed. Outlasts any outage of the engine."""
+        delay = 0.1
+        while True:
+            try:
+                async with self._slots:
+                    return await self._create_and_start(launch)
+            except _ImageMissing:
+                await self._fetch_image(launch)
+            except EngineUnavailable as outage:
+                logger.warning("docker_launch_waits", attempt_id=launch.attempt_id, problem=str(outage))
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+
+    async def _create_and_start(self, launch: Launch) -> None:
+        if not launch.container_id and not launch.stop_asked.is_set():
+            await self._create(launch)
+        if launch.stop_asked.is_set():
+            await self._remove_unstarted(launch)
+            return
+        try:
+            await self._connection.start(launch.container_id)
+        except CallRefused as refusal:
+            # It may have run all the same: what the engine keeps of it decides.
+            found = await self._connection.inspect(launch.container_id)
+            if found is None or not _has_started(launch.attempt_id, found):
+                raise _StartFailed(reason_text("CannotStartContainerError", refusal.message)) from refusal
+
+    async def _create(self, launch: Launch) -> None:
+        """`launch.container_id` is the attempt's one container."""
+        name = container_name(self._config.installation_id, launch.attempt_id)
+        try:
+            launch.container_id = await self._connection.create(name, launch.body or {})
+        except CallRefused as refusal:
+            if refusal.status == 409:
+                launch.container_id = await self._adopt(launch, name)
+            elif refusal.status == 404 and "image" in refusal.message.lower() and not launch.image_pulled:
+                raise _ImageMissing from refusal
+            else:
+                raise _StartFailed(reason_text("CannotCreateContainerError", refusal.message)) from refusal
+
+    async def _adopt(self, launch: Launch, name: str) -> str:
+        """The id of the container that has the name, when it is the attempt's."""
+        found = await self._connection.inspect(name)
+        if found is None:
+            raise EngineUnavailable(f"the container {name} is just being removed")
+        if attempt_of(found.labels, self._config.installation_id) != launch.attempt_id:
+            raise _StartFailed(f"CannotCreateContainerError: a container that is not ours has the name {name}")
+        return found.id
+
+    async def _remove_unstarted(self, launch: Launch) -> None:
+        """Nothing of the launch is left, unless it has started. Raises _StartFailed when it has not."""
+        name = launch.container_id or container_name(self._config.installation_id, launch.attempt_id)
+        found = await self._connection.inspect(name)
+        if found is not None and attempt_of(found.labels, self._config.installation_id) == launch.attempt_id:
+            if _has_started(launch.attempt_id, found):
+                return
+            await self._connection.remove(found.id)
+        raise _StartFailed(STOPPED_EARLY)
+
+    async def _fetch_image(self, launch: Launch) -> None:
+        """The engine has the image, or a stop was asked for. Raises _StartFailed. One pull serves all who wait for it."""
+        pull = self._pulls.get(launch.image)
+        if pull is None:
+            pull = asyncio.create_task(self._connection.pull(launch.image), name=f"pull {launch.image}")
+            self._pulls[launch.image] = pull
+            pull.add_done_callback(lambda _: self._pulls.pop(launch.image, None))
+        stop = asyncio.create_task(launch.stop_asked.wait())
+        try:
+            await asyncio.wait({pull, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if not pull.done():
+            return
+        try:
+            pull.result()
+        except CallRefused as refusal:
+            raise _StartFailed(reason_text("CannotPullContainerError", refusal.message)) from refusal
+        launch.image_pulled = True
+
+
+def _has_started(attempt_id: AttemptId, found: Inspected) -> bool:
+    seen = parse_container(attempt_id, found, end_witnessed=True)
+    return seen.state in {TaskState.RUNNING, TaskState.EXITED}

@@ -1,0 +1,205 @@
+"""A launch as the body of the engine's create call. Pure: what must be asked of the host is handed in."""
+
+import posixpath
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+from longshore.domain.definition import ContainerSettings, LinuxParameters, MountPoint, Volume
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.parse import (
+    ATTEMPT_LABEL,
+    CONTAINER_LABEL,
+    INSTALLATION_LABEL,
+    JOB_LABEL,
+    NODE_LABEL,
+    VERSION_LABEL,
+    EngineInfo,
+)
+from longshore.ports.engine import ContainerLaunch, LaunchSpec
+
+HANDLE_VERSION = 1
+
+MIB = 2**20
+#: Docker refuses less. AWS Batch allows 4 MiB.
+_LEAST_MEMORY_MIB = 6
+#: What the kernel takes as `cpu.shares`.
+_LEAST_SHARES, _MOST_SHARES = 2, 262_144
+_LOG_FILES = 4
+_PERMISSIONS = {"READ": "r", "WRITE": "w", "MKNOD": "m"}
+
+Json = dict[str, object]
+#: A host path with symbolic links and `..` resolved.
+ResolvePath = Callable[[str], str]
+
+
+class SpecRejected(Exception):
+    """The launch can never be honoured as it is; the text says why and names the setting that decides it."""
+
+
+def container_name(installation_id: str, attempt_id: str) -> str:
+    """The one name that the container of an attempt can have: the engine sees to it that there are never two."""
+    return f"longshore-{installation_id[:8]}-{attempt_id}"
+
+
+def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
+    """The body that creates the attempt's container. Raises SpecRejected.
+
+    Source: Docker Engine API, ContainerCreate; what each member of a definition means: AWS Batch API, ContainerProperties.
+    """
+    if len(spec.nodes) != 1 or len(spec.nodes[0].containers) != 1:
+        raise SpecRejected("the Docker engine runs one container on one node")
+    node = spec.nodes[0]
+    container = node.containers[0]
+    settings = container.settings
+    labels = {
+        INSTALLATION_LABEL: config.installation_id,
+        ATTEMPT_LABEL: spec.attempt_id,
+        JOB_LABEL: spec.job_id,
+        NODE_LABEL: str(node.index),
+        CONTAINER_LABEL: container.name,
+        VERSION_LABEL: str(HANDLE_VERSION),
+    }
+    body: Json = {
+        "Image": container.image,
+        "Env": [f"{name}={value}" for name, value in container.environment.items()],
+        "Labels": labels,
+        "HostConfig": _host_config(container, config, info, resolve),
+    }
+    if container.command:
+        body["Cmd"] = list(container.command)
+    if settings.user:
+        body["User"] = settings.user
+    volumes = {path: Json() for path in _anonymous_volumes(settings)}
+    if volumes:
+        body["Volumes"] = volumes
+    return body
+
+
+def _host_config(container: ContainerLaunch, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
+    settings = container.settings
+    linux = settings.linux_parameters or LinuxParameters()
+    if settings.privileged and config.privileged == "refuse":
+        raise SpecRejected("the job asks for privileged mode, which the setting docker.privileged = refuse does not allow")
+    return {
+        "NetworkMode": config.network,
+        "LogConfig": _log_config(config, info),
+        "Privileged": bool(settings.privileged) and config.privileged == "allow",
+        "ReadonlyRootfs": bool(settings.readonly_root_filesystem),
+        "Ulimits": [{"Name": u.name, "Soft": u.soft_limit, "Hard": u.hard_limit} for u in settings.ulimits],
+        "Binds": _binds(settings, config, resolve),
+        **_cpu(container, info),
+        **_memory(container, linux),
+        **_linux(settings, linux, config, resolve),
+        **_gpus(container),
+    }
+
+
+def _log_config(config: DockerConfig, info: EngineInfo) -> Json:
+    """Output goes to files of the engine, bounded, never through us.
+
+    The `local` driver keeps bytes as they are; `json-file`, for engines without it, replaces what is not UTF-8.
+    """
+    options = {"max-size": f"{max(1, config.log_mib * 1024 // _LOG_FILES)}k", "max-file": str(_LOG_FILES)}
+    if info.plugins.log is not None and "local" not in info.plugins.log:
+        return {"Type": "json-file", "Config": options}
+    return {"Type": "local", "Config": {**options, "compress": "false"}}
+
+
+def _cpu(container: ContainerLaunch, info: EngineInfo) -> Json:
+    """A weight of 1,024 shares per vCPU, or a ceiling; the engine refuses a ceiling above what the host has."""
+    milli = container.resources.vcpu_milli
+    if container.vcpu_is_cap:
+        return {"NanoCpus": min(milli, info.cpus * 1000 or milli) * 1_000_000}
+    return {"CpuShares": min(max(_LEAST_SHARES, milli * 1024 // 1000), _MOST_SHARES)}
+
+
+def _memory(container: ContainerLaunch, linux: LinuxParameters) -> Json:
+    """A hard limit; swap as the definition says, else the engine's default of as much again.
+
+    `MemorySwap` is memory and swap together. Swappiness counts only beside `maxSwap`.
+    """
+    memory_mib = max(_LEAST_MEMORY_MIB, container.resources.memory_mib)
+    limits: Json = {"Memory": memory_mib * MIB}
+    if linux.max_swap is not None:
+        limits["MemorySwap"] = (memory_mib + linux.max_swap) * MIB
+        if linux.swappiness is not None:
+            limits["MemorySwappiness"] = linux.swappiness
+    return limits
+
+
+def _linux(settings: ContainerSettings, linux: LinuxParameters, config: DockerConfig, resolve: ResolvePath) -> Json:
+    tmpfs = {t.container_path: ",".join((f"size={t.size}m", *(t.mount_options or ()))) for t in linux.tmpfs}
+    # An anonymous volume that is read-only is an empty folder for ever, which the engine has no volume for.
+    tmpfs |= {path: "ro" for path in _anonymous_volumes(settings, read_only=True)}
+    devices = [
+        {
+            "PathOnHost": allowed_path(device.host_path, config, resolve),
+            "PathInContainer": device.container_path or device.host_path,
+            "CgroupPermissions": "".join(_PERMISSIONS.get(p, "") for p in device.permissions or _PERMISSIONS),
+        }
+        for device in linux.devices
+    ]
+    given: Json = {"Devices": devices, "Tmpfs": tmpfs}
+    if linux.init_process_enabled is not None:
+        given["Init"] = linux.init_process_enabled
+    if linux.shared_memory_size is not None:
+        given["ShmSize"] = linux.shared_memory_size * MIB
+    return given
+
+
+def _gpus(container: ContainerLaunch) -> Json:
+    if not container.gpu_names:
+        return {}
+    request = {"Driver": "nvidia", "DeviceIDs": list(container.gpu_names), "Capabilities": [["gpu"]]}
+    return {"DeviceRequests": [request]}
+
+
+def _mounts(settings: ContainerSettings) -> list[tuple[MountPoint, Volume]]:
+    """Each mount point with the volume it names."""
+    volumes: Mapping[str | None, Volume] = {volume.name: volume for volume in settings.volumes}
+    mounts: list[tuple[MountPoint, Volume]] = []
+    for mount in settings.mount_points:
+        volume = volumes.get(mount.source_volume)
+        if volume is None:
+            raise SpecRejected(f"a mount point names the volume {mount.source_volume!r}, which is not defined")
+        if volume.efs_volume_configuration or volume.s3files_volume_configuration:
+            raise SpecRejected(f"the Docker engine has no network volumes: {volume.name!r} is on EFS or S3 Files")
+        if not mount.container_path or not posixpath.isabs(mount.container_path):
+            raise SpecRejected(f"the mount point of volume {volume.name!r} has no absolute containerPath")
+        mounts.append((mount, volume))
+    return mounts
+
+
+def _source_path(volume: Volume) -> str:
+    return (volume.host.source_path if volume.host else None) or ""
+
+
+def _anonymous_volumes(settings: ContainerSettings, *, read_only: bool = False) -> list[str]:
+    mounts = ((mount, volume) for mount, volume in _mounts(settings) if not _source_path(volume))
+    return [mount.container_path or "" for mount, _ in mounts if bool(mount.read_only) is read_only]
+
+
+def _binds(settings: ContainerSettings, config: DockerConfig, resolve: ResolvePath) -> list[str]:
+    binds: list[str] = []
+    for mount, volume in _mounts(settings):
+        source = _source_path(volume)
+        if not source:
+            continue
+        parts = [allowed_path(source, config, resolve), mount.container_path or ""]
+        if any(":" in part for part in parts):
+            raise SpecRejected(f"a host volume's paths may not have a colon in them: {' and '.join(parts)}")
+        binds.append(":".join([*parts, "ro"] if mount.read_only else parts))
+    return binds
+
+
+def allowed_path(path: str, config: DockerConfig, resolve: ResolvePath) -> str:
+    """`path` resolved, when it is one of docker.host_paths or below one. Raises SpecRejected otherwise.
+
+    The resolved path is what the engine is given, so that a link cannot be turned between the check and the mount.
+    """
+    if not posixpath.isabs(path):
+        raise SpecRejected(f"the host path {path!r} is not absolute")
+    resolved = PurePosixPath(resolve(path))
+    if not any(resolved.is_relative_to(resolve(str(allowed))) for allowed in config.host_paths):
+        raise SpecRejected(f"the host path {path!r} is not under any folder of the setting docker.host_paths")
+    return str(resolved)

@@ -1,0 +1,212 @@
+"""Memory cgroups: a limit for each attempt, its peak, and whether the kernel killed for it. Versions 1 and 2.
+
+Groups are made inside one of ours, below the cgroup that we are in or, under version 2, beside it where ours may not
+be divided. An attempt is put into its group right after its start; children that it has by then are put in as well.
+Version 1 groups are used again, since the kernel can reset their peak. Source: Linux, admin-guide/cgroup-v1/memory.rst
+and cgroup-v2.rst.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from hashlib import blake2b
+from typing import NamedTuple
+
+_POOL = 64
+
+
+class GroupUse(NamedTuple):
+    """What a group says of the attempt in it."""
+
+    peak_bytes: int | None
+    oom_kills: int
+
+
+class MemoryGroups:
+    """Hands out groups. `problem` says in plain words why there are none, or is empty."""
+
+    def __init__(self, data: str) -> None:
+        name = blake2b(os.fsencode(os.path.realpath(data)), digest_size=8).hexdigest()
+        self._free: list[str] = []
+        self._next = 0
+        self._limits: dict[str, int] = {}
+        #: version 1: kills that were counted before the present attempt
+        self._counted: dict[str, int] = {}
+        self._base = ""
+        self.problem = "no memory cgroup is mounted here"
+        for version, parent in _places():
+            base = f"{parent}/longshore-{name}"
+            try:
+                with suppress(FileExistsError):
+                    os.mkdir(base, 0o755)
+                if version == 2:
+                    _write(f"{base}/cgroup.subtree_control", "+memory")
+                self._probe(base, version)
+            except OSError as error:
+                self.problem = f"memory cgroup {parent} cannot be used: {error.strerror}"
+                with suppress(OSError):
+                    os.rmdir(base)
+                continue
+            self._base, self._version, self.problem = base, version, ""
+            return
+
+    @staticmethod
+    def _probe(base: str, version: int) -> None:
+        """Raise OSError unless a group with a limit can be made in `base`."""
+        probe = f"{base}/probe"
+        with suppress(FileExistsError):
+            os.mkdir(probe, 0o755)
+        try:
+            _write(f"{probe}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}", str(1 << 30))
+        finally:
+            os.rmdir(probe)
+
+    def take(self, limit_bytes: int) -> str:
+        """A group, empty and with this limit, swap included. Raises OSError."""
+        group = self._free.pop() if self._free else self._make()
+        try:
+            if self._limits.get(group) != limit_bytes:
+                self._set_limit(group, limit_bytes)
+        except OSError:
+            self.give(group)
+            raise
+        return group
+
+    def _make(self) -> str:
+        while True:
+            self._next += 1
+            group = f"{self._base}/{self._next}"
+            try:
+                os.mkdir(group, 0o755)
+            except FileExistsError:
+                continue  # of a runner before us, with processes in it
+            return group
+
+    def _set_limit(self, group: str, limit_bytes: int) -> None:
+        limit = str(limit_bytes)
+        if self._version == 2:
+            _write(f"{group}/memory.max", limit)
+            with suppress(OSError):  # no swap accounting
+                _write(f"{group}/memory.swap.max", "0")
+        else:
+            with suppress(OSError):  # no swap accounting; it may never be below the limit
+                _write(f"{group}/memory.memsw.limit_in_bytes", "-1")
+            _write(f"{group}/memory.limit_in_bytes", limit)
+            with suppress(OSError):
+                _write(f"{group}/memory.memsw.limit_in_bytes", limit)
+        self._limits[group] = limit_bytes
+
+    def enter(self, group: str, pid: int) -> None:
+        """Put the process and the children that it has by now into the group; quiet when it ended. Raises OSError."""
+        try:
+            _write(f"{group}/cgroup.procs", str(pid))
+            with open(f"/proc/{pid}/task/{pid}/children") as file:
+                children = file.read().split()
+        except OSError as error:
+            if error.errno in (errno.ESRCH, errno.ENOENT):
+                return
+            raise
+        for child in children:
+            self.enter(group, int(child))
+
+    def use(self, group: str) -> GroupUse:
+        """What was used in the group since it was taken."""
+        version_1 = os.path.exists(f"{group}/memory.max_usage_in_bytes")
+        peak = _read(f"{group}/{'memory.max_usage_in_bytes' if version_1 else 'memory.peak'}").strip()
+        events = _read(f"{group}/{'memory.oom_control' if version_1 else 'memory.events'}")
+        kills = sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
+        return GroupUse(int(peak) if peak else None, kills - self._counted.get(group, 0))
+
+    def processes(self, group: str) -> list[int]:
+        """Who is in the group; the dead are not."""
+        return [int(pid) for pid in _read(f"{group}/cgroup.procs").split()]
+
+    def give(self, group: str) -> None:
+        """Take back a group in which nothing lives."""
+        ours = os.path.dirname(group) == self._base
+        if ours and self._version == 1 and len(self._free) < _POOL:
+            try:
+                _write(f"{group}/memory.force_empty", "0")
+                _write(f"{group}/memory.max_usage_in_bytes", "0")
+                self._counted[group] = self.use(group).oom_kills + self._counted.get(group, 0)
+            except OSError:
+                pass  # something is left in it that cannot be reset: not to be used again
+            else:
+                self._free.append(group)
+                return
+        self._limits.pop(group, None)
+        self._counted.pop(group, None)
+        with suppress(OSError):
+            os.rmdir(group)
+            if not ours:
+                os.rmdir(os.path.dirname(group))
+
+    def foreign(self, known: set[str]) -> list[str]:
+        """Groups of an earlier runner that are not known: to be emptied and given back."""
+        if not self._base:
+            return []
+        with os.scandir(self._base) as entries:
+            return [entry.path for entry in entries if entry.is_dir() and entry.path not in known]
+
+    def close(self) -> None:
+        """Remove what is not in use."""
+        for group in self._free:
+            with suppress(OSError):
+                os.rmdir(group)
+        if self._base:
+            with suppress(OSError):
+                os.rmdir(self._base)
+
+
+def _places() -> list[tuple[int, str]]:
+    """Folders in which our group may be made, with the cgroup version, best first. Source: proc_pid_mountinfo(5)."""
+    own: dict[str, str] = {}
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        own.update(dict.fromkeys(controllers.split(","), path))
+    places: list[tuple[int, str]] = []
+    for line in _read("/proc/self/mountinfo").splitlines():
+        before, _, after = line.partition(" - ")
+        root, mount = before.split()[3:5]
+        kind, _, options = after.split(" ", 2)
+        if kind == "cgroup" and "memory" in options.split(",") and "memory" in own:
+            places.append((1, _inside(mount, root, own["memory"])))
+        elif kind == "cgroup2" and "" in own:
+            path = _inside(mount, root, own[""])
+            if "memory" in _read(f"{path}/cgroup.controllers").split():
+                places.append((2, path))
+                if path != mount:
+                    places.append((2, os.path.dirname(path)))
+    return [(version, path) for version, path in places if os.access(path, os.W_OK)]
+
+
+def _inside(mount: str, root: str, path: str) -> str:
+    """The folder of cgroup `path` where the cgroup `root` is mounted at `mount`."""
+    if root != "/" and (path == root or path.startswith(root + "/")):
+        path = path[len(root) :]
+    return (mount + path).rstrip("/")
+
+
+def _read(path: str) -> str:
+    """The text of a kernel file; empty where it is not there."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    chunks: list[bytes] = []
+    try:
+        while chunk := os.read(fd, 65536):  # the kernel may give a page at a time
+            chunks.append(chunk)
+        return b"".join(chunks).decode()
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

@@ -1,0 +1,261 @@
+"""Writing the index: groups, the places of finished logs, events that callers put. Belongs to the writer thread."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+
+from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
+from longshore.domain.ids import AttemptId, Scope
+
+NO_GROUP = "The specified log group does not exist."
+NO_STREAM = "The specified log stream does not exist."
+
+
+class Place(IntEnum):
+    """Where the events of a stream lie."""
+
+    EVENTS = 0  #: in the table `events`: callers put them
+    NOWHERE = 1  #: there are none
+    PACK = 2
+    FILE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedLog:
+    """The row of a sealed attempt."""
+
+    attempt_id: AttemptId
+    group_id: int
+    name: str
+    created_at: int
+    first_event_at: int | None
+    last_event_at: int | None
+    size: int
+    place: Place
+    segment: int | None = None
+    offset: int | None = None
+    times_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is on disk of a stream whose row is to go."""
+
+    stream_id: int
+    attempt_id: AttemptId | None
+    place: Place
+    segment: int
+    offset: int
+    length: int
+
+
+_INSERT = """
+INSERT OR REPLACE INTO streams (group_id, name, attempt_id, created_at, first_event_at, last_event_at, ingested_at, ordered_at,
+    stored_bytes, place, segment, offset, times_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class Index:
+    """The one writer of the index database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._group_ids: dict[tuple[Scope, str], int] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[None]:
+        """All or nothing. `durable`: it outlives a power failure when this returns, else a little later."""
+        if durable:
+            self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                self._group_ids.clear()
+                raise
+        finally:
+            if durable:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def group_id(self, scope: Scope, name: str) -> int | None:
+        known = self._group_ids.get((scope, name))
+        if known is None:
+            row = self._connection.execute(
+                "SELECT id FROM groups WHERE account_id = ? AND region = ? AND name = ?",
+                (scope.account_id, scope.region, name),
+            ).fetchone()
+            if row is None:
+                return None
+            known = self._group_ids[scope, name] = int(row[0])
+        return known
+
+    def require_group(self, scope: Scope, name: str) -> int:
+        """Raises NotFound."""
+        group_id = self.group_id(scope, name)
+        if group_id is None:
+            raise NotFound(NO_GROUP)
+        return group_id
+
+    def create_group(self, scope: Scope, name: str, now_ms: int) -> int:
+        """Raises AlreadyExists."""
+        if self.group_id(scope, name) is not None:
+            raise AlreadyExists("The specified log group already exists")
+        cursor = self._connection.execute(
+            "INSERT INTO groups (account_id, region, name, created_at) VALUES (?, ?, ?, ?)",
+            (scope.account_id, scope.region, name, now_ms),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def set_retention(self, scope: Scope, name: str, days: int) -> None:
+        """Raises NotFound."""
+        group_id = self.require_group(scope, name)
+        self._connection.execute("UPDATE groups SET retention_days = ? WHERE id = ?", (days, group_id))
+
+    def delete_group(self, scope: Scope, name: str) -> None:
+        """Gone for callers; its streams wait in a grave for `buried`. Raises NotFound."""
+        group_id = self.require_group(scope, name)
+        self._connection.execute("DELETE FROM groups WHERE id = ?", (group_id,))
+        self._connection.execute("INSERT INTO graves VALUES (?)", (group_id,))
+        del self._group_ids[scope, name]
+
+    def create_stream(self, group_id: int, name: str, now_ms: int) -> None:
+        """Raises AlreadyExists."""
+        try:
+            cursor = self._connection.execute(
+                "INSERT INTO streams (group_id, name, created_at, ordered_at, stored_bytes, place) VALUES (?, ?, ?, ?, 0, ?)",
+                (group_id, name, now_ms, now_ms, Place.EVENTS),
+            )
+        except sqlite3.IntegrityError as error:
+            raise AlreadyExists("The specified log stream already exists") from error
+        self._connection.execute("DELETE FROM events WHERE stream_id = ?", (cursor.lastrowid,))
+
+    def find_stream(self, group_id: int, name: str) -> Remains | None:
+        return next(self._remains("group_id = ? AND name = ?", (group_id, name)), None)
+
+    def put_events(self, group_id: int, name: str, events: Sequence[tuple[int, str]], now_ms: int) -> None:
+        """Add (epoch ms, message), times ascending. Raises NotFound, InvalidRequest for the stream of an attempt."""
+        row = self._connection.execute(
+            "SELECT id, place, put_count FROM streams WHERE group_id = ? AND name = ?", (group_id, name)
+        ).fetchone()
+        if row is None:
+            raise NotFound(NO_STREAM)
+        stream_id, place, count = row
+        if place != Place.EVENTS:
+            raise InvalidRequest("The specified log stream is that of a job's attempt, which alone writes to it.")
+        if not events:
+            return
+        self._connection.executemany(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+            (
+                (stream_id, timestamp, count + number, now_ms, message)
+                for number, (timestamp, message) in enumerate(events)
+            ),
+        )
+        first, last = events[0][0], events[-1][0]
+        size = sum(len(message.encode()) for _, message in events)
+        self._connection.execute(
+            "UPDATE streams SET first_event_at = min(coalesce(first_event_at, ?1), ?1), "
+            "last_event_at = max(coalesce(last_event_at, ?2), ?2), ordered_at = max(coalesce(last_event_at, ?2), ?2), "
+            "ingested_at = ?3, stored_bytes = stored_bytes + ?4, put_count = put_count + ?5 WHERE id = ?6",
+            (first, last, now_ms, size, len(events), stream_id),
+        )
+        self._count_bytes(group_id, size)
+
+    def add_finished(self, logs: Sequence[FinishedLog]) -> None:
+        """Finished logs, each in the place of whatever had its name."""
+        self._connection.executemany(_INSERT, map(_finished_row, logs))
+        sizes: dict[int, int] = {}
+        for log in logs:
+            sizes[log.group_id] = sizes.get(log.group_id, 0) + log.size
+        for group_id, size in sizes.items():
+            if size:
+                self._count_bytes(group_id, size)
+
+    def sealed_among(self, attempt_ids: Sequence[AttemptId]) -> dict[AttemptId, Place]:
+        """Those of `attempt_ids` that are sealed."""
+        found: dict[AttemptId, Place] = {}
+        for start in range(0, len(attempt_ids), 500):
+            keys = [bytes.fromhex(attempt_id) for attempt_id in attempt_ids[start : start + 500]]
+            marks = ",".join("?" * len(keys))
+            rows = self._connection.execute(
+                f"SELECT attempt_id, place FROM streams WHERE attempt_id IN ({marks})", keys
+            )
+            found.update((AttemptId(key.hex()), Place(place)) for key, place in rows)
+        return found
+
+    def doomed(self) -> set[AttemptId]:
+        return {AttemptId(key.hex()) for (key,) in self._connection.execute("SELECT attempt_id FROM doomed")}
+
+    def doom(self, attempt_ids: Sequence[AttemptId]) -> None:
+        """The logs of these running attempts are not wanted."""
+        rows = ((bytes.fromhex(attempt_id),) for attempt_id in attempt_ids)
+        self._connection.executemany("INSERT OR IGNORE INTO doomed VALUES (?)", rows)
+
+    def undoom(self, attempt_ids: Sequence[AttemptId]) -> None:
+        """They have ended, and their logs are gone."""
+        rows = ((bytes.fromhex(attempt_id),) for attempt_id in attempt_ids)
+        self._connection.executemany("DELETE FROM doomed WHERE attempt_id = ?", rows)
+
+    def buried(self, limit: int) -> list[Remains]:
+        """Some streams of deleted groups. A grave without any is closed."""
+        row = self._connection.execute("SELECT group_id FROM graves LIMIT 1").fetchone()
+        if row is None:
+            return []
+        remains = list(self._remains("group_id = ? LIMIT ?", (row[0], limit)))
+        if not remains:
+            self._connection.execute("DELETE FROM graves WHERE group_id = ?", row)
+        return remains
+
+    def has_graves(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM graves").fetchone() is not None
+
+    def delete_streams(self, stream_ids: Sequence[int]) -> None:
+        rows = [(stream_id,) for stream_id in stream_ids]
+        self._connection.executemany(
+            "UPDATE groups SET stored_bytes = stored_bytes - s.stored_bytes FROM streams s"
+            " WHERE s.id = ? AND groups.id = s.group_id",
+            rows,
+        )
+        self._connection.executemany("DELETE FROM events WHERE stream_id = ?", rows)
+        self._connection.executemany("DELETE FROM streams WHERE id = ?", rows)
+
+    def _count_bytes(self, group_id: int, size: int) -> None:
+        self._connection.execute("UPDATE groups SET stored_bytes = stored_bytes + ? WHERE id = ?", (size, group_id))
+
+    def _remains(self, where: str, values: tuple[object, ...]) -> Iterator[Remains]:
+        rows = self._connection.execute(
+            "SELECT id, attempt_id, place, coalesce(segment, 0), coalesce(offset, 0), "
+            f"stored_bytes + coalesce(times_bytes, 0) FROM streams WHERE {where}",
+            values,
+        )
+        for stream_id, key, place, segment, offset, length in rows:
+            yield Remains(stream_id, None if key is None else AttemptId(key.hex()), Place(place), segment, offset, length)
+
+
+def _finished_row(log: FinishedLog) -> tuple[object, ...]:
+    last = log.last_event_at
+    return (
+        log.group_id,
+        log.name,
+        bytes.fromhex(log.attempt_id),
+        log.created_at,
+        log.first_event_at,
+        last,
+        last,
+        log.created_at if last is None else last,
+        log.size,
+        int(log.place),
+        log.segment,
+        log.offset,
+        log.times_bytes,
+    )

@@ -1,0 +1,110 @@
+"""The index database of the logs: its tables, and opening it.
+
+It is a file of its own beside the log files, so that a busy day of logs neither slows nor fills the store of jobs. It is small,
+only SQLite, and written by one thread on the path of every attempt that ends, so it uses `sqlite3` without a layer between:
+a batch of rows costs a few microseconds each. Commits of finished attempts are not synced one by one: `seal` keeps their
+sources until a sync has happened.
+"""
+
+import os
+import sqlite3
+
+from longshore.domain.errors import LongshoreError
+
+_VERSION = 1
+#: "LSLI": tells our database from others.
+_APPLICATION = 0x4C534C49
+
+_TABLES = f"""
+BEGIN;
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: rows of a deleted group may outlive it for a while
+    account_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    retention_days INTEGER,
+    stored_bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account_id, region, name)
+);
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    attempt_id BLOB UNIQUE,                -- NULL: made by a caller
+    created_at INTEGER NOT NULL,
+    first_event_at INTEGER,
+    last_event_at INTEGER,
+    ingested_at INTEGER,
+    ordered_at INTEGER NOT NULL,           -- last_event_at, else created_at
+    stored_bytes INTEGER NOT NULL,
+    place INTEGER NOT NULL CHECK (place BETWEEN 0 AND 3),
+    segment INTEGER,                       -- of a packed log: the file, where its bytes begin, and how many bytes of
+    offset INTEGER,                        -- times follow them; 0: all of it was there at first_event_at
+    times_bytes INTEGER,
+    put_count INTEGER NOT NULL DEFAULT 0,  -- events that callers have put
+    UNIQUE (group_id, name),
+    CHECK (place != 2 OR segment + offset + times_bytes IS NOT NULL)
+);
+CREATE INDEX streams_by_time ON streams (group_id, ordered_at, name, first_event_at);
+CREATE TABLE events (
+    stream_id INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    ingested_at INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (stream_id, timestamp, sequence)
+) WITHOUT ROWID;
+-- Groups that are gone for callers and whose streams are being removed.
+CREATE TABLE graves (group_id INTEGER PRIMARY KEY);
+-- Running attempts whose streams were deleted: their logs go when they end.
+CREATE TABLE doomed (attempt_id BLOB PRIMARY KEY) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+
+
+class LogIndexRefused(LongshoreError):
+    """The index of the logs cannot be used by this version of Longshore."""
+
+
+def open_index(path: str) -> sqlite3.Connection:
+    """The connection of the writer thread, tables in place. Raises LogIndexRefused for a database that is not ours."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    connection = _connect(path)
+    try:
+        _prepare(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise LogIndexRefused(f"{path} is not a log index of Longshore: {error}") from error
+    except LogIndexRefused:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if tables and application != _APPLICATION:
+        raise LogIndexRefused(f"{path} is not a log index of Longshore")
+    if version > _VERSION:
+        raise LogIndexRefused(f"{path} was written by a newer version of Longshore (index {version}, here {_VERSION})")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -16384")
+    if not tables:
+        connection.executescript(_TABLES)
+
+
+def open_for_reading(path: str) -> sqlite3.Connection:
+    """A connection of a reader thread: each statement sees what is committed when it begins."""
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=64)

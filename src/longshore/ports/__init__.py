@@ -1,0 +1,1 @@
+"""What the core needs from outside, as Protocols; adapters implement them, `longshore.testing` checks them."""

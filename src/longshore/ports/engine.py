@@ -1,0 +1,227 @@
+"""The engine port: what runs attempts. Drivers answer questions and never call the core."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from longshore.domain.definition import ContainerSettings
+from longshore.domain.ids import AttemptId, HostId
+from longshore.domain.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a driver can do; the scheduler and the service read it and refuse or explain the rest."""
+
+    name: str
+    #: nodes of one attempt that it can launch together
+    max_nodes: int = 1
+    #: containers of one node
+    max_containers: int = 1
+    #: whether `image` means anything to it
+    uses_images: bool
+    #: whether a container may be held to its memory, and an out-of-memory kill be told from others
+    enforces_memory: bool
+    #: container settings that it cannot honour, each with the reason in plain words, for `explain`
+    ignored_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: True: output goes to `ContainerLaunch.log_path` without passing through us. False: `read_logs` must be asked.
+    writes_log_files: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """How the engine is now."""
+
+    healthy: bool
+    #: why not, in plain words; empty when healthy
+    problem: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLaunch:
+    """One container of one node, every value final: parameters substituted, Batch's variables set."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    resources: Resources
+    #: names of the GPUs that were placed for it, as many as `resources.gpus`
+    gpu_names: tuple[str, ...] = ()
+    #: True: vCPU is a ceiling (Fargate); False: a weight (EC2)
+    vcpu_is_cap: bool = False
+    #: everything else of the job definition: mounts, ulimits, user, Linux parameters, ...
+    settings: ContainerSettings
+    #: where stdout and stderr go when the driver writes log files; its folder exists, it does not
+    log_path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLaunch:
+    """One node of an attempt and the host that was chosen for it."""
+
+    index: int = 0
+    host_id: HostId
+    containers: tuple[ContainerLaunch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchSpec:
+    """What to start. Launching the same `attempt_id` twice starts it once."""
+
+    attempt_id: AttemptId
+    job_id: str
+    nodes: tuple[NodeLaunch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """How a driver finds an attempt again. `state` is the driver's own, opaque, stored as it is.
+
+    Each driver must find an attempt by its id alone (`state` empty): the id is known before the launch is answered.
+    """
+
+    attempt_id: AttemptId
+    version: int = 1
+    state: str = ""
+
+
+class LaunchFault(StrEnum):
+    """What the caller may do about a launch that failed."""
+
+    REJECTED = "rejected"  #: never again as it is: the attempt fails with the reason
+    UNAVAILABLE = "unavailable"  #: later: nothing was started
+    UNCERTAIN = "uncertain"  #: observe before trying again: it may have been started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchFailed:
+    """A launch that did not happen, or may not have."""
+
+    attempt_id: AttemptId
+    fault: LaunchFault
+    #: container-level text as AWS would show it (`CannotPullContainerError: ...`), or plain words
+    reason: str
+
+
+LaunchOutcome = Handle | LaunchFailed
+
+
+class TaskState(StrEnum):
+    """What a driver knows of an attempt's container."""
+
+    STARTING = "starting"  #: accepted, not yet executing (image pull, ...)
+    RUNNING = "running"
+    EXITED = "exited"  #: it ended, and its exit code is known
+    LOST = "lost"  #: it is surely over, nothing of it is left, and its outcome can't be learned (host or runner died)
+    FAILED_TO_START = "failed-to-start"  #: it never ran; `reason` says why
+    GONE = "gone"  #: the driver has never heard of it, or has released it
+    UNKNOWN = "unknown"  #: cannot tell now; ask again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Resources that a finished attempt used; None where the engine could not measure."""
+
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The state of one container of one node of an attempt."""
+
+    attempt_id: AttemptId
+    node: int = 0
+    container: str = "default"
+    state: TaskState
+    #: taken where the process runs, at the moment it happened
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    #: 0-255; 128 + n when signal n ended it
+    exit_code: int | None = None
+    oom_killed: bool = False
+    #: container-level text, at most 255 characters; empty for a plain exit
+    reason: str = ""
+    usage: Usage = Usage()
+    #: set when the driver wants it stored in place of the one it has
+    handle: Handle | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequest:
+    """Ask an attempt to end: SIGTERM, and SIGKILL `grace_seconds` later, to everything that it started."""
+
+    handle: Handle
+    grace_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChunk:
+    """Output of one container, for drivers that do not write log files themselves."""
+
+    at: datetime
+    data: bytes
+    #: pass to `read_logs` to go on behind this chunk, without loss or repeat
+    cursor: str
+
+
+class EngineUnavailable(Exception):
+    """The engine cannot be reached or does not answer now; the text says what was tried. Ask again later."""
+
+
+class EngineDriver(Protocol):
+    """Runs attempts on one kind of machinery. Every method may raise `EngineUnavailable`, and only that.
+
+    Duties: an attempt is live at most once, whatever is launched twice; exit codes, times and signals arrive whole; what
+    was not started by this installation is never touched; an attempt outlives the driver and the server.
+    """
+
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self) -> None:
+        """Connect, or start what must run; called once, before all others. Does not fail because the engine is down."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. Attempts go on."""
+        ...
+
+    async def fingerprint(self) -> Fingerprint:
+        """Health and version; answers within seconds and never raises."""
+        ...
+
+    async def launch(self, specs: Sequence[LaunchSpec]) -> Sequence[LaunchOutcome]:
+        """One outcome per spec, in order. A handle means accepted, not yet running; `watch` tells the rest."""
+        ...
+
+    async def observe(self, handles: Sequence[Handle]) -> Sequence[Observation]:
+        """The present state of each container of each handle; exactly one GONE for a handle that is not known."""
+        ...
+
+    def watch(self) -> AsyncIterator[Sequence[Observation]]:
+        """Changes as they happen, in batches. May repeat and may miss some: `observe` is the authority.
+
+        Ends with `EngineUnavailable` when the connection is lost; call it again to go on.
+        """
+        ...
+
+    async def stop(self, requests: Sequence[StopRequest]) -> None:
+        """Ask; `observe` tells the outcome. Quiet for what is finished, missing or was never started; repeatable."""
+        ...
+
+    async def release(self, handles: Sequence[Handle]) -> None:
+        """Forget finished attempts and free what they left (containers, folders, journal entries). Repeatable."""
+        ...
+
+    async def discover(self) -> Sequence[Handle]:
+        """Every attempt of this installation that is not released, running or finished."""
+        ...
+
+    def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncIterator[LogChunk]:
+        """Output behind `cursor` (empty: from the start) up to now; ends there. Nothing when log files are written."""
+        ...

@@ -1,0 +1,321 @@
+"""The store port: what must survive. Reads see one committed state; writes go through one door, `Store.write`.
+
+Methods come in batch forms where the caller has batches. Keys, not rows, cross this border; what is returned are domain
+records. A transaction is a plain, synchronous thing: nothing in it may wait for anything but the store.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from longshore.domain.array import ArraySummary
+from longshore.domain.definition import JobDefinition
+from longshore.domain.dependency import DependencyType
+from longshore.domain.environment import ComputeEnvironment
+from longshore.domain.ids import AttemptId, JobId, JobKey, Scope
+from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.queue import JobQueue
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be stored as SUBMITTED, its children with it."""
+
+    spec: JobSpec
+    created_at: datetime
+    tags: Mapping[str, str]
+    edges: tuple["Edge", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """`job_key` waits for `on_key`. Both name submitted jobs or, for `on_key`, also one array child.
+
+    N_TO_N: child i waits for child i of `on_key`. SEQUENTIAL: child i waits for child i - 1; `on_key` is `job_key`.
+    """
+
+    job_key: JobKey
+    on_key: JobKey
+    type: DependencyType | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job with all that a description shows."""
+
+    job: Job
+    #: finished ones and the present one, oldest first
+    attempts: tuple[Attempt, ...]
+    #: of the submission; children have none of their own
+    tags: Mapping[str, str]
+    #: of array parents
+    summary: ArraySummary | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a listing holds; conditions that are None do not restrict."""
+
+    statuses: frozenset[JobStatus] | None = None
+    #: compared without case; `*` at the end matches any rest
+    name: str | None = None
+    #: `name` (all revisions), `name*` (prefix) or `name:revision`
+    definition: str | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+    share_identifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRange:
+    """Jobs `first` to `last`, both included."""
+
+    first: JobKey
+    last: JobKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """How many jobs of one queue (array children, not parents) stand in one status, for status pages and metrics."""
+
+    scope: Scope
+    queue_name: str
+    status: JobStatus
+    count: int
+    #: creation time of the oldest of them
+    oldest_created_at: datetime | None
+
+
+class ResourceReader(Protocol):
+    """Definitions, environments, queues, tags. Listings are ordered by name (definitions: newest revision first)."""
+
+    def environment(self, scope: Scope, name: str) -> ComputeEnvironment | None: ...
+
+    def environments(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ComputeEnvironment]:
+        """Of `scope` (None: of all), those of `names` if given, names greater than `after` first to last."""
+        ...
+
+    def queue(self, scope: Scope, name: str) -> JobQueue | None: ...
+
+    def queues(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[JobQueue]: ...
+
+    def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None: ...
+
+    def latest_active_definition(self, scope: Scope, name: str) -> JobDefinition | None:
+        """The ACTIVE revision with the highest number."""
+        ...
+
+    def definitions(
+        self,
+        scope: Scope,
+        *,
+        name: str | None = None,
+        status: str | None = None,
+        after: tuple[str, int] | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobDefinition]:
+        """Ordered by name, then descending revision; `after` is the (name, revision) of the last one seen."""
+        ...
+
+
+class JobReader(Protocol):
+    """Jobs as callers look at them."""
+
+    def find_jobs(self, scope: Scope, ids: Collection[JobId]) -> Mapping[JobId, JobKey]:
+        """Keys of those that exist."""
+        ...
+
+    def describe_jobs(self, keys: Sequence[JobKey]) -> Sequence[JobView]:
+        """In the order asked for; unknown keys are left out."""
+        ...
+
+    def list_jobs(
+        self, scope: Scope, queue_name: str, where: JobFilter, *, before: JobKey | None, limit: int
+    ) -> Sequence[JobView]:
+        """Submitted jobs and array parents of a queue, newest first, keys below `before`; `attempts` are left empty."""
+        ...
+
+    def list_children(
+        self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
+    ) -> Sequence[JobView]:
+        """Children by ascending index, keys above `after`; `attempts` are left empty."""
+        ...
+
+    def timeline(self, key: JobKey) -> Sequence[TimelineEntry]:
+        """The job's history, oldest first; for a child also what befell all children of its parent."""
+        ...
+
+    def queue_depths(self) -> Sequence[QueueDepth]: ...
+
+    def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
+        """Why each class of waiting jobs waits, as the leader last published it."""
+        ...
+
+
+class ControlReader(Protocol):
+    """What the leader reads."""
+
+    def load_jobs(self, keys: Collection[JobKey]) -> Mapping[JobKey, Job]:
+        """With the attempts they hold."""
+        ...
+
+    def statuses(self, keys: Collection[JobKey]) -> Mapping[JobKey, JobStatus]: ...
+
+    def submitted_jobs(self, limit: int) -> Sequence[Job]:
+        """Jobs and array parents that wait to be taken in, oldest first."""
+        ...
+
+    def requested_jobs(self, limit: int) -> Sequence[tuple[Job, Wish]]:
+        """Jobs with a request that was not looked at yet, with it."""
+        ...
+
+    def live_specs(self) -> Sequence[JobSpec]:
+        """Specs of all submissions that are not final (array parents included), oldest first; read at start."""
+        ...
+
+    def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
+        """Runs of the submission's jobs (of its children, for an array) in `status` with consecutive keys and
+        consecutive intake numbers, each with the intake number of its first job."""
+        ...
+
+    def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
+        """`ranges` of all live submissions at once, each run with the key of the submission's spec; read at start."""
+        ...
+
+    def open_attempts(self) -> Sequence[Attempt]:
+        """Attempts that have not ended, and ended ones that are not released yet."""
+        ...
+
+    def edges_of(self, keys: Collection[JobKey]) -> Sequence[Edge]:
+        """What these submitted jobs wait for."""
+        ...
+
+    def edges_on(self, keys: Collection[JobKey]) -> Sequence[Edge]:
+        """What waits for these jobs; `keys` hold submitted jobs and array children, N_TO_N edges name the parent."""
+        ...
+
+    def summary(self, parent: JobKey) -> ArraySummary | None: ...
+
+    def epoch(self) -> int:
+        """The present leader's epoch; 0 before the first."""
+        ...
+
+    def next_intake(self) -> int:
+        """One above the highest intake number given."""
+        ...
+
+
+class Reader(ResourceReader, JobReader, ControlReader, Protocol):
+    """One committed state of the store."""
+
+
+class ResourceWriter(Protocol):
+    """What the API may write of resources."""
+
+    def put_environment(self, environment: ComputeEnvironment) -> None:
+        """Add it, or replace the one of that name."""
+        ...
+
+    def delete_environment(self, scope: Scope, name: str) -> None: ...
+
+    def put_queue(self, queue: JobQueue) -> None: ...
+
+    def delete_queue(self, scope: Scope, name: str) -> None: ...
+
+    def next_revision(self, scope: Scope, name: str) -> int:
+        """1 for a new name; numbers are never used twice."""
+        ...
+
+    def put_definition(self, definition: JobDefinition) -> None: ...
+
+
+class JobWriter(Protocol):
+    """What the API may write of jobs: new ones, requests and tags, never a status."""
+
+    def allocate_keys(self, count: int) -> JobKey:
+        """The first of `count` consecutive keys that nobody else gets."""
+        ...
+
+    def insert_job(self, new: NewJob) -> None: ...
+
+    def put_request(self, key: JobKey, request: Wish) -> None:
+        """Ask the leader. A termination replaces a cancellation not looked at yet, never the other way round."""
+        ...
+
+    def put_job_tags(self, key: JobKey, tags: Mapping[str, str]) -> None: ...
+
+
+class ControlWriter(Protocol):
+    """What only the leader writes."""
+
+    def claim_leadership(self) -> int:
+        """Raise the epoch and return it."""
+        ...
+
+    def save_jobs(self, jobs: Iterable[Job]) -> None:
+        """Status, reason, times, intake, attempt number, losses, wish and outcome of existing jobs."""
+        ...
+
+    def save_children(self, parent: JobKey, *, status_from: JobStatus, like: Job, intake_of_first: int | None) -> int:
+        """Give every child of `parent` in `status_from` the status, reason, stop time and wish of `like`; with
+        `intake_of_first`, child i also the intake number `intake_of_first + i`. Returns how many there were."""
+        ...
+
+    def insert_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+
+    def save_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+
+    def save_summary(self, summary: ArraySummary) -> None: ...
+
+    def clear_requests(self, keys: Collection[JobKey]) -> None: ...
+
+    def append_events(self, entries: Iterable[TimelineEntry]) -> None: ...
+
+    def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None: ...
+
+    def delete_history(self, *, stopped_before: datetime, limit: int) -> Sequence[AttemptId]:
+        """Remove up to `limit` submissions that ended before, whole; returns the attempts whose logs may go."""
+        ...
+
+
+class Transaction(Reader, ResourceWriter, JobWriter, ControlWriter, Protocol):
+    """One unit of work: all of it happens, or nothing."""
+
+
+class Store(Protocol):
+    """Durable state. An answered `write` survives kill -9 and power loss."""
+
+    async def open(self) -> None:
+        """Create or migrate what is stored.
+
+        Raises:
+            StoreUnavailable: it belongs to a newer version, to somebody else, or can't be opened; the text says which.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go."""
+        ...
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a transaction of its own effect and answer when it is durable; many share one sync to disk.
+
+        `work` may be run again when the group it shared a commit with failed, so it must have no effect of its own.
+        What it raises is raised here and undoes only this work.
+
+        Raises:
+            StoreUnavailable: it could not be made durable (disk full, read-only); nothing was changed.
+        """
+        ...
+
+    async def read(self, work: Callable[[Reader], T]) -> T:
+        """Run `work` on the latest committed state, beside writes."""
+        ...

@@ -1,0 +1,139 @@
+"""One scheduling cycle: order queues, order jobs, fit, hold for the blocked head, explain.
+
+Queues of higher priority come first; queues of one priority share one line in the order of submission. A job that
+can't start now blocks its queue, and the host that it waits for takes nothing more in this cycle: so no job is starved
+by smaller ones behind it. A job that can never start steps aside with its reason. The cost is by classes and placements,
+not by jobs.
+"""
+
+from heapq import heapify, heappop, heapreplace
+from itertools import groupby
+
+from longshore.domain.ids import JobKey, Scope
+from longshore.scheduling.classes import JobClass
+from longshore.scheduling.explain import explain_follower, explain_head
+from longshore.scheduling.fitting import Fit, Room, held_resources
+from longshore.scheduling.plan import Placement, Plan, WaitReason
+from longshore.scheduling.snapshot import QueueView, Run, Snapshot, WaitingClass
+
+
+class _Line:
+    """The waiting jobs of one class, taken one by one."""
+
+    def __init__(self, waiting: WaitingClass, queue: QueueView) -> None:
+        self.job_class = waiting.job_class
+        self.queue = queue
+        self._runs = waiting.runs
+        self._position = 0
+        self._offset = 0
+
+    @property
+    def head(self) -> tuple[int, JobKey] | None:
+        """Intake number and key of the next job."""
+        if self._position == len(self._runs):
+            return None
+        run = self._runs[self._position]
+        return run.intake + self._offset, JobKey(run.key + self._offset)
+
+    def step(self) -> None:
+        """Leave the head behind."""
+        run: Run = self._runs[self._position]
+        self._offset += 1
+        if self._offset == run.count:
+            self._position, self._offset = self._position + 1, 0
+
+
+def plan_cycle(snapshot: Snapshot) -> Plan:
+    """Decide what starts now and say why the rest waits."""
+    room = Room(snapshot)
+    placements: list[Placement] = []
+    reasons: dict[JobClass, WaitReason] = {}
+    for _, group in groupby(_lines_by_priority(snapshot), key=lambda line: line.queue.priority):
+        _fill(list(group), snapshot, room, placements, reasons)
+    return Plan(placements=placements, reasons=reasons)
+
+
+def _lines_by_priority(snapshot: Snapshot) -> list[_Line]:
+    queues = {(queue.scope, queue.name): queue for queue in snapshot.queues}
+    lines = [
+        _Line(waiting, queues[waiting.job_class.scope, waiting.job_class.queue_name])
+        for waiting in snapshot.classes
+        if (waiting.job_class.scope, waiting.job_class.queue_name) in queues
+    ]
+    return sorted(lines, key=lambda line: -line.queue.priority)
+
+
+def _fill(
+    lines: list[_Line],
+    snapshot: Snapshot,
+    room: Room,
+    placements: list[Placement],
+    reasons: dict[JobClass, WaitReason],
+) -> None:
+    """Place jobs of queues of one priority in the order of submission until each queue is blocked or empty."""
+    heap = [(*line.head, number) for number, line in enumerate(lines) if line.head is not None]
+    heapify(heap)
+    blocked: dict[tuple[Scope, str], JobKey] = {}
+    while heap:
+        intake, key, number = heap[0]
+        line = lines[number]
+        queue = line.queue
+        ahead = blocked.get((queue.scope, queue.name))
+        if ahead is not None:
+            reasons[line.job_class] = explain_follower(queue.scope, queue.name, ahead)
+            heappop(heap)
+            continue
+        asked = line.job_class.resources
+        if len(placements) == snapshot.max_placements:
+            return  # the next cycle goes on from here
+        fit = _first_fit(queue, line.job_class, snapshot, room)
+        if fit is None:
+            reasons[line.job_class], is_lasting = explain_head(queue, asked, snapshot, room)
+            if not is_lasting:
+                blocked[queue.scope, queue.name] = key
+                _hold_host(queue, line.job_class, snapshot, room)
+            heappop(heap)
+            continue
+        room.take(fit, asked)
+        placements.append(
+            Placement(
+                key=key,
+                intake=intake,
+                job_class=line.job_class,
+                environment_name=fit.environment[1],
+                host_id=fit.host_id,
+                resources=fit.resources,
+                gpu_names=fit.gpu_names,
+            )
+        )
+        line.step()
+        if line.head is None:
+            heappop(heap)
+        else:
+            heapreplace(heap, (*line.head, number))
+
+
+def _first_fit(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> Fit | None:
+    for name in queue.environments:
+        environment = snapshot.environments.get((queue.scope, name))
+        if environment is None or environment.problem:
+            continue
+        fit = room.find(environment.name, job_class.resources)
+        if fit is not None:
+            return fit
+    return None
+
+
+def _hold_host(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> None:
+    """Keep the first host that could ever take the blocked job; nothing is held when only a cap is in its way."""
+    for name in queue.environments:
+        environment = snapshot.environments.get((queue.scope, name))
+        if environment is None or environment.problem:
+            continue
+        free_cap = room.free_cap_milli(environment.name)
+        if free_cap is not None and job_class.resources.vcpu_milli > free_cap:
+            continue
+        for host_id in environment.hosts:
+            if held_resources(job_class.resources, room.host(host_id), snapshot.oversize) is not None:
+                room.hold(host_id)
+                return

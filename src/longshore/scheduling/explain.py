@@ -1,0 +1,102 @@
+"""Why a job waits, in words with numbers."""
+
+from longshore.domain.ids import JobKey, Scope
+from longshore.domain.resources import Resources
+from longshore.scheduling.fitting import Room, held_resources
+from longshore.scheduling.plan import WaitReason
+from longshore.scheduling.snapshot import EnvironmentView, HostView, QueueView, Snapshot
+
+NEVER_FITS = (
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can "
+    "be met by the CE(s) attached to the job queue."
+)
+OVER_CAP = (
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU "
+    "requirement of the job."
+)
+NO_ENVIRONMENT = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
+
+
+def vcpus(milli: int) -> str:
+    """`milli` thousandths as people write vCPUs."""
+    return f"{milli / 1000:g} vCPU"
+
+
+def amounts(resources: Resources) -> str:
+    """A resource vector as people write it."""
+    parts = [vcpus(resources.vcpu_milli), f"{resources.memory_mib} MiB"]
+    if resources.gpus:
+        parts.append(f"{resources.gpus} GPU")
+    return ", ".join(parts)
+
+
+def _shortage(asked: Resources, host: HostView) -> str:
+    """What `host` lacks now for `asked`."""
+    lacks: list[str] = []
+    if asked.vcpu_milli > host.free.vcpu_milli:
+        lacks.append(
+            f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(host.free.vcpu_milli)} of {vcpus(host.total.vcpu_milli)}"
+        )
+    if asked.memory_mib > host.free.memory_mib:
+        lacks.append(f"asks {asked.memory_mib} MiB, free {host.free.memory_mib} of {host.total.memory_mib} MiB")
+    if asked.gpus > host.free.gpus:
+        lacks.append(f"asks {asked.gpus} GPU, free {host.free.gpus} of {host.total.gpus}")
+    return "; ".join(lacks)
+
+
+def _cause_in(environment: EnvironmentView, asked: Resources, snapshot: Snapshot, room: Room) -> tuple[str, str]:
+    """The cause in one environment, and the AWS text when it will stay so; the text is empty when time will help."""
+    name = f"compute environment {environment.name[1]}"
+    if environment.problem:
+        return f"{name}: {environment.problem}", NO_ENVIRONMENT
+    if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
+        return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
+    hosts = [room.host(host_id) for host_id in environment.hosts]
+    able = [(host, held_resources(asked, host, snapshot.oversize)) for host in hosts]
+    able = [(host, taken) for host, taken in able if taken is not None]
+    if not able:
+        largest = max(hosts, key=lambda host: host.total, default=None)
+        offer = f"its largest host offers {amounts(largest.total)}" if largest else "it has no host"
+        return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
+    free_cap = room.free_cap_milli(environment.name)
+    if free_cap is not None and asked.vcpu_milli > free_cap:
+        assert environment.cap_milli is not None
+        cause = f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(free_cap)} of its maxvCpus {vcpus(environment.cap_milli)}"
+        return f"{name}: {cause}", ""
+    host, taken = max(able, key=lambda pair: pair[0].free)
+    assert taken is not None
+    if taken != asked:
+        offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
+        return f"{name}: {offer}; it will run alone there once all else on it has ended", ""
+    if room.is_held(host.id) and taken.fits(host.free):
+        return f"{name}: host {host.id} is kept free for a job ahead", ""
+    return f"{name}: host {host.id}: {_shortage(asked, host)}", ""
+
+
+def explain_head(queue: QueueView, asked: Resources, snapshot: Snapshot, room: Room) -> tuple[WaitReason, bool]:
+    """Why the job at the head of `queue` can't start, and whether only a change of set-up can ever start it."""
+    causes: list[str] = []
+    codes: list[str] = []
+    for name in queue.environments:
+        environment = snapshot.environments.get((queue.scope, name))
+        if environment is None:
+            causes.append(f"compute environment {name} does not exist")
+            codes.append(NO_ENVIRONMENT)
+            continue
+        cause, code = _cause_in(environment, asked, snapshot, room)
+        causes.append(cause)
+        codes.append(code)
+    if not causes:
+        causes, codes = ["the queue has no compute environment"], [NO_ENVIRONMENT]
+    lasting = all(codes)
+    code = next((c for c in (NEVER_FITS, OVER_CAP, NO_ENVIRONMENT) if c in codes), "") if lasting else ""
+    short = "; ".join(causes)
+    return WaitReason(status_reason=f"{code} ({short})" if code else f"Waiting: {short}", causes=tuple(causes)), (
+        lasting and code != NO_ENVIRONMENT
+    )
+
+
+def explain_follower(scope: Scope, queue_name: str, behind: JobKey) -> WaitReason:
+    """Why a job waits that is not at the head."""
+    cause = f"jobs ahead of it in job queue {queue_name} have not started yet"
+    return WaitReason(status_reason=f"Waiting: {cause}", causes=(cause,), behind=behind)

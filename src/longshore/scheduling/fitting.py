@@ -1,0 +1,85 @@
+"""Whether and where one job fits, with exact accounting of what this cycle has given away."""
+
+from dataclasses import dataclass, replace
+
+from longshore.domain.ids import HostId
+from longshore.domain.resources import Resources
+from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Room for one job."""
+
+    environment: EnvironmentName
+    host_id: HostId
+    resources: Resources
+    gpu_names: tuple[str, ...]
+
+
+def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Resources | None:
+    """What a job that asks for `asked` takes of `host`, or None when it can never run there.
+
+    A job that asks for more vCPU or memory than the whole host has runs alone on it if `oversize` allows; GPUs are
+    never stretched.
+    """
+    if asked.fits(host.total):
+        return asked
+    if oversize == "run-alone" and asked.gpus <= host.total.gpus:
+        return replace(host.total, gpus=asked.gpus)
+    return None
+
+
+class Room:
+    """What is left while a cycle runs. Hosts can be held back for a job that has to wait for them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._hosts = dict(snapshot.hosts)
+        self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
+        self._held: set[HostId] = set()
+
+    def host(self, host_id: HostId) -> HostView:
+        """The host as it is now."""
+        return self._hosts[host_id]
+
+    def free_cap_milli(self, environment: EnvironmentName) -> int | None:
+        """vCPU that the environment's cap has left; None: no cap."""
+        return self._caps[environment]
+
+    def hold(self, host_id: HostId) -> None:
+        """Let nothing more start on this host in this cycle."""
+        self._held.add(host_id)
+
+    def is_held(self, host_id: HostId) -> bool:
+        """Whether the host is held back for a job ahead."""
+        return host_id in self._held
+
+    def find(self, environment: EnvironmentName, asked: Resources) -> Fit | None:
+        """The first host of the environment with room now."""
+        cap = self._caps[environment]
+        if cap is not None and asked.vcpu_milli > cap:
+            return None
+        for host_id in self._snapshot.environments[environment].hosts:
+            host = self._hosts[host_id]
+            taken = held_resources(asked, host, self._snapshot.oversize)
+            if taken is None or host_id in self._held:
+                continue
+            if taken.fits(host.free) and (taken == asked or host.is_idle):
+                return Fit(
+                    environment=environment,
+                    host_id=host_id,
+                    resources=taken,
+                    gpu_names=host.free_gpus[: taken.gpus],
+                )
+        return None
+
+    def take(self, fit: Fit, asked: Resources) -> None:
+        """Give the room away."""
+        host = self._hosts[fit.host_id]
+        left = replace(host, free=host.free - fit.resources, free_gpus=host.free_gpus[fit.resources.gpus :])
+        assert not left.free.is_negative(), (host, fit)
+        self._hosts[fit.host_id] = left
+        cap = self._caps[fit.environment]
+        if cap is not None:
+            self._caps[fit.environment] = cap - asked.vcpu_milli

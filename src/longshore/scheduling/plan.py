@@ -1,0 +1,42 @@
+"""What one scheduling cycle decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from longshore.domain.ids import HostId, JobKey
+from longshore.domain.resources import Resources
+from longshore.scheduling.classes import JobClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A proposal: committing it checks the job again."""
+
+    key: JobKey
+    intake: int
+    job_class: JobClass
+    environment_name: str
+    host_id: HostId
+    #: what it takes of the host; more or less than asked for when it runs alone
+    resources: Resources
+    gpu_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitReason:
+    """Why the first job of a class waits."""
+
+    #: the short form, for `statusReason`; begins with the AWS code where AWS has one
+    status_reason: str
+    #: every cause, in plain words with numbers
+    causes: tuple[str, ...]
+    #: the job that it waits behind, when that is the cause
+    behind: JobKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Placements in the order they were decided, and a reason for every class that has jobs left."""
+
+    placements: Sequence[Placement]
+    reasons: Mapping[JobClass, WaitReason]

@@ -1,0 +1,82 @@
+"""What one scheduling cycle looks at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from longshore.domain.ids import HostId, JobKey, Scope
+from longshore.domain.resources import Resources
+from longshore.scheduling.classes import JobClass
+
+#: What becomes of a job that asks for more than any host has: `wait`, or run alone on a whole host.
+Oversize = Literal["wait", "run-alone"]
+EnvironmentName = tuple[Scope, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Waiting jobs with consecutive intake numbers and consecutive keys."""
+
+    intake: int
+    key: JobKey
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingClass:
+    """The RUNNABLE jobs of a class, in the order of their intake numbers; never empty."""
+
+    job_class: JobClass
+    runs: Sequence[Run]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """One host and what is left of it."""
+
+    id: HostId
+    total: Resources
+    free: Resources
+    free_gpus: tuple[str, ...]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs on it."""
+        return self.free == self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentView:
+    """One compute environment."""
+
+    name: EnvironmentName
+    #: in plain words why nothing may be placed here now; empty when jobs may be
+    problem: str
+    #: vCPU that the environment's own cap allows in all and has left; None: no cap
+    cap_milli: int | None
+    free_cap_milli: int | None
+    hosts: tuple[HostId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueView:
+    """One job queue."""
+
+    scope: Scope
+    name: str
+    priority: int
+    #: in the order they are tried
+    environments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The present, as far as placement needs it."""
+
+    queues: Sequence[QueueView]
+    environments: Mapping[EnvironmentName, EnvironmentView]
+    hosts: Mapping[HostId, HostView]
+    classes: Sequence[WaitingClass]
+    oversize: Oversize
+    #: upper bound of one plan
+    max_placements: int = 1000

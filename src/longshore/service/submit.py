@@ -1,0 +1,220 @@
+"""The use case SubmitJob: a request resolved into a job specification and stored as SUBMITTED."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from longshore.domain.definition import ContainerOverrides, JobDefinition, JobTimeout
+from longshore.domain.dependency import Dependency, DependencyType
+from longshore.domain.errors import Conflict, InvalidRequest, NotFound
+from longshore.domain.ids import JobId, JobKey, Scope, resource_name
+from longshore.domain.job import JobSpec
+from longshore.domain.queue import JobQueue
+from longshore.domain.retry import RetryStrategy
+from longshore.ports.clock import Clock
+from longshore.ports.notifier import Notifier
+from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transaction
+from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.definitions import resolve_active
+from longshore.service.job_references import parse_job_reference
+from longshore.service.merging import resolve_container
+from longshore.service.naming import check_job_name, check_tags
+from longshore.service.refusals import check_size, invalid
+from longshore.service.requirements import resolve_resources
+
+_LIMIT_KIB = 30
+_MOST_DEPENDENCIES = 20
+_DEFAULT_RETRY = RetryStrategy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job as its caller asks for it; what is None is left to the definition."""
+
+    name: str
+    #: name or ARN, as given
+    queue: str
+    #: name or ARN, each with or without a revision, as given
+    definition: str
+    overrides: ContainerOverrides | None = None
+    parameters: Mapping[str, str] | None = None
+    array_size: int | None = None
+    depends_on: Sequence[Dependency] = ()
+    retry_strategy: RetryStrategy | None = None
+    timeout: JobTimeout | None = None
+    propagate_tags: bool | None = None
+    tags: Mapping[str, str] | None = None
+    share_identifier: str | None = None
+    scheduling_priority: int | None = None
+    #: of the request
+    size_bytes: int
+
+
+class Submissions:
+    """The way in for jobs."""
+
+    def __init__(self, store: Store, clock: Clock, notifier: Notifier, *, array_size_max: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._notifier = notifier
+        self._array_size_max = array_size_max
+
+    async def submit(self, scope: Scope, submission: Submission) -> JobId:
+        """Store a new job as SUBMITTED, durably, and return its id.
+
+        Raises:
+            RequestRefused: it names something that does not exist or breaks a rule; nothing is stored.
+        """
+        check_job_name(submission.name)
+        check_size(submission.size_bytes, limit_kib=_LIMIT_KIB, what="Job")
+        if submission.tags:
+            check_tags(submission.tags)
+        uuid = str(uuid4())
+        created_at = self._clock.now()
+        created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
+        await self._store.write(lambda tx: self._store_job(tx, scope, submission, uuid, created_at))
+        self._notifier.notify()
+        return JobId(uuid=uuid)
+
+    def _store_job(
+        self, tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime
+    ) -> None:
+        queue = _open_queue(tx, scope, submission.queue)
+        definition = resolve_active(tx, scope, submission.definition)
+        _check_capability(definition, queue)
+        if submission.share_identifier is not None or submission.scheduling_priority is not None:
+            raise InvalidRequest(
+                "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
+                "scheduling policy."
+            )
+        parameters = definition.parameters
+        if submission.parameters:
+            parameters = {**parameters, **submission.parameters}
+        fargate = queue.queue_type == "ECS_FARGATE"
+        overrides = submission.overrides
+        if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
+            raise invalid("vcpus and memory are not applicable for Fargate.")
+        container = resolve_container(definition.container, overrides, parameters)
+        resources = resolve_resources(container, fargate=fargate)
+        retry, timeout = _resolve_attempts(definition, submission)
+        if len(submission.depends_on) > _MOST_DEPENDENCIES:
+            raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
+        on_keys = _find_dependencies(tx, scope, submission)
+        size = submission.array_size
+        if size is not None and not 2 <= size <= self._array_size_max:
+            raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
+        key = tx.allocate_keys(1 + (size or 0))
+        propagate_tags = submission.propagate_tags
+        spec = JobSpec(
+            scope=scope,
+            key=key,
+            uuid=uuid,
+            name=submission.name,
+            queue_name=queue.name,
+            definition=f"{definition.name}:{definition.revision}",
+            container=container,
+            resources=resources,
+            retry=retry,
+            timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
+            array_size=size,
+            depends_on=tuple(submission.depends_on),
+            parameters=parameters,
+            propagate_tags=bool(definition.propagate_tags if propagate_tags is None else propagate_tags),
+            platform_capabilities=definition.platform_capabilities,
+            scheduling_priority=definition.scheduling_priority or 0,
+        )
+        edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
+        tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
+
+
+def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
+    name = resource_name(text, "job-queue", scope)
+    queue = None if name is None else reader.queue(scope, name)
+    if queue is None:
+        raise NotFound(f"JobQueue {text} not found.")
+    if queue.state != "ENABLED":
+        raise Conflict(f"JobQueue {text} is DISABLED and does not accept jobs")
+    if queue.status not in ("VALID", "UPDATING"):
+        raise Conflict(f"JobQueue {text} is {queue.status} and does not accept jobs")
+    return queue
+
+
+def _check_capability(definition: JobDefinition, queue: JobQueue) -> None:
+    needed = "FARGATE" if queue.queue_type == "ECS_FARGATE" else "EC2"
+    capabilities = definition.platform_capabilities or ("EC2",)
+    if needed not in capabilities:
+        raise InvalidRequest(
+            f"Job Queue is attached to Compute Environment that can not run Jobs with capability {capabilities[0]}"
+        )
+
+
+def _resolve_attempts(definition: JobDefinition, submission: Submission) -> tuple[RetryStrategy, JobTimeout | None]:
+    """The submission's retry strategy and time-out, each whole, else the definition's."""
+    retry, timeout = submission.retry_strategy, submission.timeout
+    if retry is not None:
+        check_retry(retry)
+    if timeout is not None:
+        check_timeout(timeout)
+    if timeout is None or timeout.attempt_duration_seconds is None:
+        timeout = definition.timeout
+    return retry or definition.retry_strategy or _DEFAULT_RETRY, timeout
+
+
+def _find_dependencies(tx: Transaction, scope: Scope, submission: Submission) -> Mapping[str, JobKey]:
+    """The keys of the jobs that the submission's dependencies name, by the text they are named with.
+
+    Raises:
+        InvalidRequest: a dependency has no meaning for this job.
+        NotFound: a job does not exist.
+    """
+    if not submission.depends_on:
+        return {}
+    ids: dict[str, JobId] = {}
+    for dependency in submission.depends_on:
+        text = dependency.job_id
+        if dependency.type is not None and submission.array_size is None:
+            raise invalid(f"A dependency of type {dependency.type} is for array jobs only")
+        if text is None:
+            if dependency.type is not DependencyType.SEQUENTIAL:
+                raise invalid("A dependency needs a jobId")
+            continue
+        job_id = parse_job_reference(text, scope)
+        if job_id is None:
+            raise NotFound(f"Job {text[:200]} of dependsOn does not exist")
+        ids[text] = job_id
+    found = tx.find_jobs(scope, set(ids.values()))
+    for text, job_id in ids.items():
+        if job_id not in found:
+            raise NotFound(f"Job {text} of dependsOn does not exist")
+    keys = {text: found[job_id] for text, job_id in ids.items()}
+    _check_pairs(tx, submission, keys)
+    return keys
+
+
+def _check_pairs(tx: Transaction, submission: Submission, keys: Mapping[str, JobKey]) -> None:
+    paired = [each.job_id for each in submission.depends_on if each.type is DependencyType.N_TO_N and each.job_id]
+    if not paired:
+        return
+    jobs = tx.load_jobs([keys[text] for text in paired])
+    for text in paired:
+        job = jobs[keys[text]]
+        if not job.is_array_parent:
+            raise invalid(f"Job {text} of dependsOn is no array job: a dependency of type N_TO_N needs one")
+        if job.spec.array_size != submission.array_size:
+            raise invalid(
+                f"Job {text} of dependsOn has {job.spec.array_size} children and this job {submission.array_size}: "
+                "a dependency of type N_TO_N needs equal sizes"
+            )
+
+
+def _edges(key: JobKey, dependencies: Sequence[Dependency], on_keys: Mapping[str, JobKey]) -> list[Edge]:
+    """What the job waits for, each once. SEQUENTIAL with a job waits for that job and then goes child by child."""
+    edges: dict[Edge, None] = {}
+    for dependency in dependencies:
+        if dependency.job_id is not None:
+            paired = DependencyType.N_TO_N if dependency.type is DependencyType.N_TO_N else None
+            edges[Edge(job_key=key, on_key=on_keys[dependency.job_id], type=paired)] = None
+        if dependency.type is DependencyType.SEQUENTIAL:
+            edges[Edge(job_key=key, on_key=key, type=DependencyType.SEQUENTIAL)] = None
+    return list(edges)

@@ -1,0 +1,129 @@
+"""Rows of `attempts`."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import bindparam, select, update
+
+from longshore.domain.ids import AttemptId, HostId, JobKey
+from longshore.domain.job import Attempt, Intent, StopCause
+from longshore.domain.resources import Resources
+from longshore.store.codec import decode_names, encode_list, from_ms, from_ms_or_none, to_ms, to_ms_or_none
+from longshore.store.statements import InList, Row, Session, Statement, assigned, insert_into
+from longshore.store.tables import IS_OPEN, attempts
+
+_a = attempts.c
+#: In the order in which `attempt_from` reads them.
+ATTEMPT_COLUMNS = (
+    *(_a.attempt_id, _a.job_key, _a.number, _a.environment_name, _a.host_id, _a.vcpu_milli, _a.memory_mib, _a.gpus),
+    *(_a.gpu_names, _a.intent, _a.handle, _a.opened_at, _a.started_at, _a.started_boot_id, _a.started_boot_seconds),
+    *(_a.stopped_at, _a.exit_code, _a.reason, _a.status_reason, _a.cpu_seconds, _a.peak_memory_bytes, _a.stop_cause),
+)
+_CHANGING = (
+    *("intent", "handle", "started_at", "started_boot_id", "started_boot_seconds", "stopped_at", "exit_code"),
+    *("reason", "status_reason", "cpu_seconds", "peak_memory_bytes", "stop_cause"),
+)
+
+_INSERT = insert_into(
+    attempts,
+    *("job_key", "number", "attempt_id", "environment_name", "host_id", "vcpu_milli", "memory_mib", "gpus"),
+    *("gpu_names", "opened_at", *_CHANGING),
+)
+_SAVE = Statement(
+    update(attempts)
+    .values(assigned(_CHANGING))
+    .where(_a.job_key == bindparam("of_job"), _a.number == bindparam("of_number")),
+    *(f"new_{name}" for name in _CHANGING),
+    *("of_job", "of_number"),
+)
+_OPEN = Statement(select(*ATTEMPT_COLUMNS).where(IS_OPEN).order_by(_a.job_key))
+_OF_JOBS = Statement(
+    select(*ATTEMPT_COLUMNS).where(InList(_a.job_key, "keys")).order_by(_a.job_key, _a.number), "keys"
+)
+
+_INTENTS = {None: Intent.NONE, **{str(intent): intent for intent in Intent}}
+_INTENT_TEXTS = {intent: None if intent is Intent.NONE else str(intent) for intent in Intent}
+_STOP_CAUSES = {None: None, **{str(cause): cause for cause in StopCause}}
+_NO_GPUS: tuple[str, ...] = ()
+
+
+def attempt_from(row: Row) -> Attempt:
+    """The attempt of a row of `ATTEMPT_COLUMNS`."""
+    (
+        *(attempt_id, job_key, number, environment_name, host_id, vcpu_milli, memory_mib, gpus),
+        *(gpu_names, intent, handle, opened_at, started_at, started_boot_id, started_boot_seconds),
+        *(stopped_at, exit_code, reason, status_reason, cpu_seconds, peak_memory_bytes, stop_cause),
+    ) = row
+    return Attempt(
+        attempt_id=AttemptId(attempt_id),
+        job_key=JobKey(job_key),
+        number=number,
+        environment_name=environment_name,
+        host_id=HostId(host_id),
+        resources=Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus),
+        gpu_names=_NO_GPUS if gpu_names is None else decode_names(gpu_names),
+        intent=_INTENTS[intent],
+        handle=handle,
+        opened_at=from_ms(opened_at),
+        started_at=from_ms_or_none(started_at),
+        started_boot_id=started_boot_id,
+        started_boot_seconds=started_boot_seconds,
+        stopped_at=from_ms_or_none(stopped_at),
+        exit_code=exit_code,
+        reason=reason,
+        status_reason=status_reason,
+        cpu_seconds=cpu_seconds,
+        peak_memory_bytes=peak_memory_bytes,
+        stop_cause=_STOP_CAUSES[stop_cause],
+    )
+
+
+def _changing(a: Attempt) -> Row:
+    return (
+        _INTENT_TEXTS[a.intent],
+        a.handle,
+        to_ms_or_none(a.started_at),
+        a.started_boot_id,
+        a.started_boot_seconds,
+        to_ms_or_none(a.stopped_at),
+        a.exit_code,
+        a.reason,
+        a.status_reason,
+        a.cpu_seconds,
+        a.peak_memory_bytes,
+        None if a.stop_cause is None else str(a.stop_cause),
+    )
+
+
+def _whole(a: Attempt) -> Row:
+    return (
+        a.job_key,
+        a.number,
+        a.attempt_id,
+        a.environment_name,
+        a.host_id,
+        a.resources.vcpu_milli,
+        a.resources.memory_mib,
+        a.resources.gpus,
+        encode_list(a.gpu_names) if a.gpu_names else None,
+        to_ms(a.opened_at),
+        *_changing(a),
+    )
+
+
+class AttemptRows(Session):
+    """Attempts, by job and number."""
+
+    def open_attempts(self) -> Sequence[Attempt]:
+        return [attempt_from(row) for row in self.rows(_OPEN)]
+
+    def attempts_of(self, keys: Collection[JobKey]) -> Sequence[Attempt]:
+        """All attempts of these jobs, those of one job oldest first."""
+        return [attempt_from(row) for row in self.rows(_OF_JOBS, encode_list(keys))]
+
+    def insert_attempts(self, attempts: Iterable[Attempt]) -> None:
+        self.run_many(_INSERT, [_whole(attempt) for attempt in attempts])
+
+    def save_attempts(self, attempts: Iterable[Attempt]) -> None:
+        rows = [(*_changing(attempt), attempt.job_key, attempt.number) for attempt in attempts]
+        changed = self.run_many(_SAVE, rows)
+        assert changed == len(rows), f"{len(rows) - changed} of {rows} do not exist"

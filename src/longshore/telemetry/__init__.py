@@ -1,0 +1,1 @@
+"""What Longshore says about itself: logs and metrics. Nothing in here decides anything."""
