@@ -1,7 +1,7 @@
 """One engine's side of control: acts on intents in order, and brings back what the engine says.
 
-All of it is repeatable: launches, stops and releases are keyed by attempt, and whatever was in flight when a server died
-is asked for again from the intents in the store.
+All of it is repeatable: launches, stops and releases are keyed by attempt, and whatever was in flight when a server
+died is asked for again from the intents in the store.
 """
 
 import asyncio
@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from longshore.control.inbox import Inbox, Released
-from longshore.control.launching import attempt_log, render_launch
+from longshore.control.launching import attempt_log, find_obstacle, render_launch
 from longshore.control.ledger import OpenAttempt
+from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
 from longshore.ports.clock import Clock
+from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import (
     EngineDriver,
     EngineUnavailable,
@@ -120,10 +122,12 @@ class Lane:
         if stops:
             requests = [StopRequest(handle=entry.handle, grace_seconds=self._grace_seconds) for entry in stops]
             await self._driver.stop(requests)
+            crash_point("lane.after-stop")
             self._done(stops)
             await self._report(await self._driver.observe([entry.handle for entry in stops]))
         if releases:
             await self._driver.release([entry.handle for entry in releases])
+            crash_point("lane.after-release")
             self._done(releases)
             self._inbox.put([Released(attempt_ids=[entry.attempt.attempt_id for entry in releases])])
         if postponed:
@@ -135,13 +139,23 @@ class Lane:
 
     async def _launch(self, entries: Sequence[OpenAttempt]) -> str:
         """Launch; returns why some must be tried again later, or nothing."""
-        await self._logs.attach([attempt_log(entry) for entry in entries])
-        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in entries])
         postponed = ""
         rejected: list[LaunchFailed] = []
         uncertain: list[Handle] = []
         confirmed: list[Observation] = []
-        for entry, outcome in zip(entries, outcomes, strict=True):
+        ready: list[OpenAttempt] = []
+        for entry in entries:
+            if obstacle := await find_obstacle(entry.job.spec, self._logs):
+                attempt_id = entry.attempt.attempt_id
+                rejected.append(LaunchFailed(attempt_id=attempt_id, fault=LaunchFault.REJECTED, reason=obstacle))
+                self._done([entry])
+            else:
+                ready.append(entry)
+        await self._logs.attach([attempt_log(entry) for entry in ready])
+        crash_point("lane.before-launch")
+        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in ready])
+        crash_point("lane.after-launch")
+        for entry, outcome in zip(ready, outcomes, strict=True):
             if isinstance(outcome, Handle):
                 if outcome.state:
                     state = TaskState.STARTING
@@ -217,7 +231,9 @@ class Lane:
             if not self._writes_log_files:
                 await asyncio.gather(*(self._read_log(attempt_id) for attempt_id in over))
             await self._logs.seal(over)
+            crash_point("lane.after-seal")
         self._inbox.put(observations)
+        crash_point("lane.after-report")
 
     async def _read_log(self, attempt_id: AttemptId) -> None:
         async with self._reading:
@@ -260,6 +276,6 @@ class Lane:
         except EngineUnavailable as unavailable:
             self._set_problem(str(unavailable) or "it does not answer")
             await self._clock.sleep(RETRY_SECONDS)
-        except OSError as full:
-            _log.error("logs_unavailable", engine=self.name, error=str(full))
+        except StoreUnavailable as full:
+            _log.error("logs_unavailable", engine=self.name, error=full.message)
             await self._clock.sleep(RETRY_SECONDS)

@@ -1,14 +1,11 @@
 """What a container is given to run with: the job's own, and the variables that Batch sets."""
 
-from collections.abc import Mapping
-
 from longshore.control.ledger import OpenAttempt
-from longshore.domain.ids import AttemptId, Scope
+from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch
 from longshore.ports.logs import AttemptLog, AttemptLogs
-
-DEFAULT_LOG_GROUP = "/aws/batch/job"
+from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
 
 
 def batch_variables(entry: OpenAttempt) -> dict[str, str]:
@@ -31,12 +28,21 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
     return variables
 
 
-def log_stream(spec: JobSpec, attempt_id: AttemptId) -> tuple[str, str]:
-    """Log group and stream of an attempt. Source: AWS Batch user guide, awslogs log driver."""
+async def find_obstacle(spec: JobSpec, logs: AttemptLogs) -> str:
+    """Why a container of this job must not be started, as AWS would say it; empty when nothing stands in its way."""
+    if spec.container.secrets:
+        cause = "this server does not resolve secrets yet"
+        return f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}"
     configuration = spec.container.log_configuration
-    options: Mapping[str, str] = configuration.options if configuration else {}
-    prefix = options.get("awslogs-stream-prefix") or spec.definition.rpartition(":")[0][:200]
-    return options.get("awslogs-group") or DEFAULT_LOG_GROUP, f"{prefix}/default/{attempt_id}"
+    if configuration is None or (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
+        return ""
+    create = configuration.options.get("awslogs-create-group", "").lower() == "true"
+    if await logs.has_group(spec.scope, group, create=create):
+        return ""
+    return (
+        f"ResourceInitializationError: failed to validate logger args: log group {group}: "
+        "The specified log group does not exist"
+    )
 
 
 def attempt_log(entry: OpenAttempt) -> AttemptLog:

@@ -20,6 +20,7 @@ from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
 from longshore.domain.lifecycle.events import TaskFailedToStart, TimeoutPassed
 from longshore.ports.clock import Clock
+from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import EngineDriver, LaunchFailed
 from longshore.ports.logs import AttemptLogs
 from longshore.ports.store import Store, Transaction
@@ -156,6 +157,7 @@ class Leader:
             self._inbox.has_writes = True
             raise
         self._is_settled = True
+        crash_point("turn.after-commit")
         self._act(outcome.acts)
         return outcome.more or bool(self._inbox)
 
@@ -195,6 +197,7 @@ class Leader:
             self._plan(tx, present, changes)
         if more:
             self._inbox.has_writes = True
+        crash_point("turn.before-commit")
         return _Outcome(acts=[*changes.to_act_on.values(), *launches], more=more)
 
     def _apply_news(self, present: Present, changes: Changes, news: Sequence[News]) -> Sequence[OpenAttempt]:

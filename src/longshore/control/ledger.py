@@ -112,7 +112,7 @@ class Ledger:
         return wanted.fits(self._free[host_id])
 
     def hosts(self) -> Mapping[HostId, HostView]:
-        """Hosts as they are now; one that offers less than before a restart may be short, and shows as having nothing."""
+        """Hosts as they are now; one that offers less than it did before a restart may show as having nothing."""
         return {
             host.id: HostView(
                 id=host.id,

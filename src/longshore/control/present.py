@@ -111,7 +111,7 @@ class Present:
         return self._deadlines[0][0] if self._deadlines else None
 
     def snapshot(self, reader: Reader, engine_problems: Mapping[str, str], oversize: Oversize) -> Snapshot:
-        """The present as the scheduler sees it; `engine_problems` says of each engine why it can't be used, or nothing."""
+        """The present as the scheduler sees it; `engine_problems` says why an engine can't be used, or nothing."""
         hosts = self.ledger.hosts()
         host_ids = tuple(hosts)
         views: dict[tuple[Scope, str], EnvironmentView] = {}

@@ -62,3 +62,7 @@ class StaleLeader(LongshoreError):
 
 class InvalidTransition(LongshoreError):
     """An event that the job's status does not allow."""
+
+    def __init__(self, message: str = "", *, job_id: str = "") -> None:
+        super().__init__(message)
+        self.job_id = job_id

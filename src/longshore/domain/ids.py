@@ -11,9 +11,9 @@ AttemptId = NewType("AttemptId", str)
 #: Name of a host that we place on; `local` is this machine.
 HostId = NewType("HostId", str)
 
-_JOB_ID = re.compile(r"^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::(0|[1-9]\d{0,8}))?$")
-_ATTEMPT_ID = re.compile(r"^[0-9a-f]{32}$")
-_ARN = re.compile(r"^arn:(aws[a-z-]*):batch:([a-z0-9-]*):(\d{12}):([a-z-]+)/(.+)$", re.DOTALL)
+_JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::(0|[1-9][0-9]{0,8}))?")
+_ATTEMPT_ID = re.compile(r"[0-9a-f]{32}")
+_ARN = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]*):([0-9]{12}):([a-z-]+)/(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -39,10 +39,10 @@ class Arn:
 
 def parse_arn(text: str) -> Arn | None:
     """`text` as a Batch ARN, or None when it is not one."""
-    match = _ARN.match(text)
+    match = _ARN.fullmatch(text)
     if match is None:
         return None
-    _, region, account_id, kind, resource = match.groups()
+    region, account_id, kind, resource = match.groups()
     return Arn(scope=Scope(account_id=account_id, region=region), kind=kind, resource=resource)
 
 
@@ -67,7 +67,7 @@ class JobId:
 
 def parse_job_id(text: str) -> JobId | None:
     """`text` as a job id, or None when it has another form."""
-    match = _JOB_ID.match(text)
+    match = _JOB_ID.fullmatch(text)
     if match is None:
         return None
     return JobId(uuid=match[1], index=None if match[2] is None else int(match[2]))
@@ -75,4 +75,4 @@ def parse_job_id(text: str) -> JobId | None:
 
 def is_attempt_id(text: str) -> bool:
     """Whether `text` has the form of an attempt id; such a text is safe as a file name."""
-    return _ATTEMPT_ID.match(text) is not None
+    return _ATTEMPT_ID.fullmatch(text) is not None

@@ -105,7 +105,9 @@ class PutEvents:
         last = self._lookup.put_events(self._stream_id, low=(0, 0), high=(FOREVER, 0), descending=True, limit=1)
         return self._event(last[0]).end if last else 0
 
-    def _rows(self, low: tuple[int, int], high: tuple[int, int], *, descending: bool) -> list[tuple[int, int, int, str]]:
+    def _rows(
+        self, low: tuple[int, int], high: tuple[int, int], *, descending: bool
+    ) -> list[tuple[int, int, int, str]]:
         return list(self._lookup.put_events(self._stream_id, low=low, high=high, descending=descending, limit=_ROWS))
 
     def _event(self, row: tuple[int, int, int, str]) -> LogEvent:
@@ -131,8 +133,8 @@ def read_page(
 ) -> EventPage:
     """One answer of GetLogEvents: at most `limit` events and PAGE_BYTES of them.
 
-    `number` is that of the stream (`tokens`). Where there is nothing to give, the token of the direction that was read is the
-    one that was passed in, so that a client sees the end; read again, it gives what came meanwhile.
+    `number` is that of the stream (`tokens`). Where there is nothing to give, the token of the direction that was
+    read is the one that was passed in, so that a client sees the end; read again, it gives what came meanwhile.
     Raises InvalidRequest for a token that is not of this stream, and ContentMoved.
     """
     if token is not None:

@@ -11,11 +11,12 @@ from longshore.logs.records import StreamRecord
 from longshore.logs.settings import LogSettings
 from longshore.ports.logs import AttemptLog
 
+
 class Follower:
     """Growing logs by attempt and by name.
 
-    `attach`, `find` and `list_streams` may be called from any thread; all else belongs to the writer thread. A log that was
-    attached is not shown before `settle` has looked whether an earlier process knew it.
+    `attach`, `find` and `list_streams` may be called from any thread; all else belongs to the writer thread. A log
+    that was attached is not shown before `settle` has looked whether an earlier process knew it.
     """
 
     def __init__(self, layout: Layout, settings: LogSettings) -> None:

@@ -1,7 +1,7 @@
 """Writing the index: groups, the places of finished logs, events that callers put. Belongs to the writer thread."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,6 +10,7 @@ from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from longshore.domain.ids import AttemptId, Scope
 
 NO_GROUP = "The specified log group does not exist."
+OF_ATTEMPT = "The specified log stream is that of a job's attempt, which alone writes to it."
 NO_STREAM = "The specified log stream does not exist."
 
 
@@ -52,8 +53,8 @@ class Remains:
 
 
 _INSERT = """
-INSERT OR REPLACE INTO streams (group_id, name, attempt_id, created_at, first_event_at, last_event_at, ingested_at, ordered_at,
-    stored_bytes, place, segment, offset, times_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO streams (group_id, name, attempt_id, created_at, first_event_at, last_event_at, ingested_at,
+    ordered_at, stored_bytes, place, segment, offset, times_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -68,7 +69,7 @@ class Index:
         self._connection.close()
 
     @contextmanager
-    def transaction(self, *, durable: bool) -> Iterator[None]:
+    def transaction(self, *, durable: bool) -> Generator[None]:
         """All or nothing. `durable`: it outlives a power failure when this returns, else a little later."""
         if durable:
             self._connection.execute("PRAGMA synchronous = FULL")
@@ -121,6 +122,10 @@ class Index:
         group_id = self.require_group(scope, name)
         self._connection.execute("UPDATE groups SET retention_days = ? WHERE id = ?", (days, group_id))
 
+    def retention_days(self, group_id: int) -> int | None:
+        row = self._connection.execute("SELECT retention_days FROM groups WHERE id = ?", (group_id,)).fetchone()
+        return None if row is None else row[0]
+
     def delete_group(self, scope: Scope, name: str) -> None:
         """Gone for callers; its streams wait in a grave for `buried`. Raises NotFound."""
         group_id = self.require_group(scope, name)
@@ -132,7 +137,8 @@ class Index:
         """Raises AlreadyExists."""
         try:
             cursor = self._connection.execute(
-                "INSERT INTO streams (group_id, name, created_at, ordered_at, stored_bytes, place) VALUES (?, ?, ?, ?, 0, ?)",
+                "INSERT INTO streams (group_id, name, created_at, ordered_at, stored_bytes, place)"
+                " VALUES (?, ?, ?, ?, 0, ?)",
                 (group_id, name, now_ms, now_ms, Place.EVENTS),
             )
         except sqlite3.IntegrityError as error:
@@ -151,7 +157,7 @@ class Index:
             raise NotFound(NO_STREAM)
         stream_id, place, count = row
         if place != Place.EVENTS:
-            raise InvalidRequest("The specified log stream is that of a job's attempt, which alone writes to it.")
+            raise InvalidRequest(OF_ATTEMPT)
         if not events:
             return
         self._connection.executemany(
@@ -239,7 +245,9 @@ class Index:
             values,
         )
         for stream_id, key, place, segment, offset, length in rows:
-            yield Remains(stream_id, None if key is None else AttemptId(key.hex()), Place(place), segment, offset, length)
+            yield Remains(
+                stream_id, None if key is None else AttemptId(key.hex()), Place(place), segment, offset, length
+            )
 
 
 def _finished_row(log: FinishedLog) -> tuple[object, ...]:

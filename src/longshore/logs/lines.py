@@ -1,15 +1,16 @@
 """Cutting the bytes of a log into events, from any place, in both directions, in bounded memory.
 
-An event is a line. So that the cuts in a very long line are the same wherever reading begins, they follow from bytes that are
-near: the log is seen in blocks of EVENT_BYTES, and
+An event is a line. So that the cuts in a very long line are the same wherever reading begins, they follow from bytes
+that are near: the log is seen in blocks of EVENT_BYTES, and
 
 * every newline ends an event;
 * the end of a block without any newline ends one, too;
 * what is then still longer than EVENT_BYTES (it is less than two blocks) is cut at EVENT_BYTES from its start.
 
-A cut never parts the bytes of one UTF-8 character. Thus each block but an unfinished last one holds at least one end, an event
-is never longer than EVENT_BYTES, and a line of at most that is never cut. The bytes that were left out of a log (its hole) are
-one event between the last before and the first behind. In a log that still grows, an unfinished line is no event yet.
+A cut never parts the bytes of one UTF-8 character. Thus each block but an unfinished last one holds at least one end,
+an event is never longer than EVENT_BYTES, and a line of at most that is never cut. The bytes that were left out of a
+log (its hole) are one event between the last before and the first behind. In a log that still grows, an unfinished
+line is no event yet.
 """
 
 from collections.abc import Iterator
@@ -81,7 +82,9 @@ class LineReader:
         for number, (low, high) in reversed(list(enumerate(self._regions))):
             limit = min(position, high)
             if limit > low:
-                for index in range((limit - low - 1) // self._step, -1, -1):
+                # A cut that was moved back to a character's begin may lie just below the block that it belongs to.
+                last = min((limit - low + 2) // self._step, (high - low - 1) // self._step)
+                for index in range(last, -1, -1):
                     block = self._block(low, high, index, None)
                     before = self._last_end(low, index - 1)
                     ends = [end for end in block.ends if end <= limit]

@@ -26,6 +26,7 @@ class LiveLog:
     """The log of an attempt that is not sealed yet."""
 
     __slots__ = (
+        "_sealed_path",
         "_settings",
         "_sidecar_size",
         "_unpunchable",
@@ -53,16 +54,17 @@ class LiveLog:
         #: output is handed to `append`, not written by the attempt itself
         self.handed = False
         self.cursor = ""
+        self._sealed_path = layout.sealed_log(identity.attempt_id)
         self._settings = settings
         self._sidecar_size = 0
         #: frames that are not in the sidecar because writing failed
         self._unwritten = False
         self._unpunchable = False
 
-    def content(self, *, final: bool = False) -> Content:
+    def content(self) -> Content:
         """What readers may see now; only while the follower's lock is held."""
-        storage = InFile((self.path,))
-        return Content(storage=storage, size=self.size, hole=self.hole, times=self.times.copy(), final=final)
+        storage = InFile((self.path, self._sealed_path))
+        return Content(storage=storage, size=self.size, hole=self.hole, times=self.times.copy(), final=False)
 
     def resume(self, now_ms: int) -> None:
         """Take up what an earlier process knew."""
@@ -88,6 +90,8 @@ class LiveLog:
         try:
             found = os.lstat(self.path)
         except FileNotFoundError:
+            if last and self.size:
+                self._shrink(0)
             return
         if found.st_size == self.size or not stat.S_ISREG(found.st_mode):
             return
@@ -101,7 +105,7 @@ class LiveLog:
         self.enforce_cap()
 
     def append(self, chunks: list[tuple[int, bytes]], cursor: str) -> None:
-        """Add (epoch ms, bytes) and the cursor behind them, both or neither. Raises OSError when they cannot be kept."""
+        """Add (epoch ms, bytes) and the cursor behind them, both or neither. Raises OSError."""
         if not self.handed:
             # Bytes that are here came from an append that was cut short by a crash: the engine gives them again.
             self._begin_handed()
@@ -169,7 +173,9 @@ class LiveLog:
 
     def _shrink(self, size: int) -> None:
         """The attempt truncated its own output: what is gone is gone, what comes is indexed from there."""
-        _log.warning("log_truncated_by_attempt", attempt_id=self.identity.attempt_id, size_bytes=size, was_bytes=self.size)
+        _log.warning(
+            "log_truncated_by_attempt", attempt_id=self.identity.attempt_id, size_bytes=size, was_bytes=self.size
+        )
         if self.hole is not None and size < self.hole[1]:
             self.hole = None
         self.times.cut_off(size)

@@ -1,6 +1,5 @@
 """Reading the index: groups, streams, where the events of a stream are. One object for each reader thread."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +44,8 @@ class Lookup:
     def require_group(self, scope: Scope, name: str) -> int:
         """The group's number. Raises NotFound."""
         row = self._connection.execute(
-            "SELECT id FROM groups WHERE account_id = ? AND region = ? AND name = ?", (scope.account_id, scope.region, name)
+            "SELECT id FROM groups WHERE account_id = ? AND region = ? AND name = ?",
+            (scope.account_id, scope.region, name),
         ).fetchone()
         if row is None:
             raise NotFound(NO_GROUP)
@@ -70,12 +70,6 @@ class Lookup:
             GroupRecord(scope=scope, name=name, created_at=created, retention_days=days, stored_bytes=size)
             for name, created, days, size in rows
         ]
-
-    def retention_days(self, scope: Scope, name: str) -> int | None:
-        """Raises NotFound."""
-        group_id = self.require_group(scope, name)
-        row = self._connection.execute("SELECT retention_days FROM groups WHERE id = ?", (group_id,)).fetchone()
-        return None if row is None else row[0]
 
     def streams_by_name(
         self, group_id: int, *, prefix: str, after: str | None, descending: bool, limit: int
@@ -132,7 +126,9 @@ class Lookup:
         match found.place:
             case Place.PACK:
                 try:
-                    data = read_packed(layout.pack(found.segment), found.offset, record.stored_bytes + found.times_bytes)
+                    data = read_packed(
+                        layout.pack(found.segment), found.offset, record.stored_bytes + found.times_bytes
+                    )
                 except FileNotFoundError as error:
                     raise ContentMoved from error
                 tail = data[record.stored_bytes :]
@@ -157,7 +153,7 @@ class Lookup:
     def put_events(
         self, stream_id: int, *, low: tuple[int, int], high: tuple[int, int], descending: bool, limit: int
     ) -> Sequence[tuple[int, int, int, str]]:
-        """Events that callers put, at or behind `low` and before `high`, each (time, number): time, number, ingested, text."""
+        """Events that callers put, low <= (time, number) < high: their time, number, time taken in, and text."""
         order = "DESC" if descending else "ASC"
         return self._connection.execute(
             "SELECT timestamp, sequence, ingested_at, message FROM events WHERE stream_id = ?"

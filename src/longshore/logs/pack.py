@@ -1,7 +1,8 @@
 """Pack files: finished small logs one behind another, so that a million of them are not a million files.
 
-A pack file is a header (magic, version) and then bytes; which belong to what is said by the index alone. Bytes are added before
-the index names them and a file is never changed in place, so a crash leaves at most some that nothing names.
+A pack file is a header (magic, version) and then bytes; which belong to what is said by the index alone. Bytes are
+added before the index names them and a file is never changed in place, so a crash leaves at most some that nothing
+names.
 """
 
 import os
@@ -41,7 +42,10 @@ class PackWriter:
         self._size = offset
 
     def duplicate(self) -> int:
-        """A descriptor of the newest file, to be synced and closed by the caller; files before it are synced. Raises OSError."""
+        """A descriptor of the newest file, to be synced and closed by the caller; files before it are synced.
+
+        Raises OSError.
+        """
         if self._descriptor < 0:
             self._open_next()
         return os.dup(self._descriptor)

@@ -1,8 +1,9 @@
 """Filter patterns of FilterLogEvents, as far as plain terms go.
 
-Source: Amazon CloudWatch Logs User Guide, filter pattern syntax for unstructured log events. All terms must be in an event;
-`"two words"` is one term; `-term` must not be there; of several `?term` one must be, and they count only when every term is
-one. Case matters. Patterns for JSON (`{...}`), columns (`[...]`) and regular expressions (`%...%`) are refused.
+Source: Amazon CloudWatch Logs User Guide, filter pattern syntax for unstructured log events. All terms must be in an
+event; `"two words"` is one term; `-term` must not be there; of several `?term` one must be, and they count only when
+every term is one. Case matters. Patterns for JSON (`{...}`), columns (`[...]`) and regular expressions (`%...%`) are
+refused.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Giving the disk space of a stretch of a file back while the file is being written.
 
-`fallocate` with FALLOC_FL_PUNCH_HOLE works on ext4, XFS, Btrfs, tmpfs, overlays of these, and NFS 4.2. Where it does not, the
-stretch keeps its space, the caller is told once in the server's log, and the cap of a stream holds for readers only.
-Source: Linux fallocate(2).
+`fallocate` with FALLOC_FL_PUNCH_HOLE works on ext4, XFS, Btrfs, tmpfs, overlays of these, and NFS 4.2. Where it does
+not, the stretch keeps its space, the caller is told once in the server's log, and the cap of a stream holds for
+readers only. Source: Linux fallocate(2).
 """
 
 import ctypes

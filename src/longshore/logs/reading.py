@@ -1,4 +1,4 @@
-"""What readers ask of the log store, answered on a reader thread: sealed logs by the index, growing ones by the follower."""
+"""What readers ask, answered on a reader thread: the index knows finished logs, the follower growing ones."""
 
 import heapq
 import itertools
@@ -8,7 +8,7 @@ from typing import TypeVar
 from longshore.domain.errors import NotFound, StoreUnavailable
 from longshore.domain.ids import Scope
 from longshore.logs.content import Content, ContentMoved
-from longshore.logs.events import Events, LineEvents, PutEvents, read_page
+from longshore.logs.events import FOREVER, Events, LineEvents, PutEvents, read_page
 from longshore.logs.follow import Follower
 from longshore.logs.index import NO_STREAM, Place
 from longshore.logs.lookup import Lookup
@@ -33,7 +33,7 @@ class Reader:
     def list_streams(
         self, scope: Scope, group: str, *, prefix: str, by_time: bool, descending: bool, limit: int, token: str | None
     ) -> tuple[list[StreamRecord], str | None]:
-        """Streams by name, or by the time of the last event; and the token for more. Raises NotFound, InvalidRequest."""
+        """Streams by name or by the time of the last event, and the token for more. Raises NotFound, InvalidRequest."""
         group_id = self.lookup.require_group(scope, group)
         purpose = f"streams:{scope.account_id}:{scope.region}:{group}:{prefix}:{by_time}:{descending}"
         after: tuple[int, str] | None = None
@@ -42,7 +42,8 @@ class Reader:
             assert isinstance(time_ms, int) and isinstance(name, str)
             after = (time_ms, name)
         key = _time_key if by_time else _name_key
-        # Growing ones first: what is sealed between the two questions is then in the second answer, and in both at worst.
+        # Growing ones first: what is sealed between the two questions is then in the second answer, and in both at
+        # worst.
         growing = self._follower.list_streams(scope, group)
         if by_time:
             sealed = self.lookup.streams_by_time(group_id, after=after, descending=descending, limit=limit + 1)
@@ -51,7 +52,9 @@ class Reader:
             sealed = self.lookup.streams_by_name(
                 group_id, prefix=prefix, after=last, descending=descending, limit=limit + 1
             )
-        growing = [r for r in growing if r.name.startswith(prefix) and (after is None or _is_behind(key(r), after, descending))]
+        growing = [
+            r for r in growing if r.name.startswith(prefix) and (after is None or _is_behind(key(r), after, descending))
+        ]
         growing.sort(key=key, reverse=descending)
         merged = heapq.merge(sealed, growing, key=key, reverse=descending)
         records = list(itertools.islice(_first_of_each(merged), limit + 1))
@@ -79,9 +82,7 @@ class Reader:
             opened = streams.open(stream)
             if opened is None:
                 raise NotFound(NO_STREAM)
-            return read_page(
-                opened[0], number, token=token, from_head=from_head, since=since, until=until, limit=limit
-            )
+            return read_page(opened[0], number, token=token, from_head=from_head, since=since, until=until, limit=limit)
 
         return self._retrying(scope, group, read)
 
@@ -138,7 +139,7 @@ class _GroupStreams:
         self._names: Sequence[str] | None = None
         self._prefix = ""
         self._growing: list[StreamRecord] = []
-        self._settled_until = 2**62
+        self._settled_until = FOREVER
         #: growing logs that were read, as they were then
         self._read: dict[str, Content] = {}
 
@@ -149,23 +150,23 @@ class _GroupStreams:
         if self._growing:
             self._settled_until = settled_at + 1
 
-    def spans(self, *, since: int, limit: int) -> Sequence[tuple[int, str]]:
+    def spans(self, *, since: int, limit: int) -> tuple[Sequence[tuple[int, str]], int]:
         """Raises NotFound when one of the names is none."""
         spans = {(r.first_event_at, r.name) for r in self._growing if r.first_event_at is not None}
-        if self._names is None:
-            sealed = self._lookup.spans(self._group_id, prefix=self._prefix, since=since, until=2**62, limit=limit)
-            known = {record.name for record in self._growing}
-            merged = [*((first, name) for first, name in sealed if name not in known), *spans]
-            merged.sort()
-            return merged[:limit] if len(sealed) == limit else merged[: max(limit - 1, len(merged))]
         growing = {record.name for record in self._growing}
+        if self._names is None:
+            sealed = self._lookup.spans(self._group_id, prefix=self._prefix, since=since, until=FOREVER, limit=limit)
+            spans.update((first, name) for first, name in sealed if name not in growing)
+            if len(sealed) == limit:
+                return sorted(span for span in spans if span <= sealed[-1]), sealed[-1][0]
+            return sorted(spans), FOREVER
         for name in set(self._names) - growing:
             found = self._lookup.find(self._group_id, name)
             if found is None:
                 raise NotFound(NO_STREAM)
             if found.record.first_event_at is not None:
                 spans.add((found.record.first_event_at, name))
-        return sorted(spans)
+        return sorted(spans), FOREVER
 
     def open(self, name: str) -> tuple[Events, int] | None:
         growing = self._follower.find(self._scope, self._group, name)
@@ -176,7 +177,7 @@ class _GroupStreams:
         if found is None:
             return None
         if found.place is Place.EVENTS:
-            return PutEvents(name, self._lookup, found.stream_id), 2**62
+            return PutEvents(name, self._lookup, found.stream_id), FOREVER
         return LineEvents(name, self._lookup.content(found), self._settings.event_bytes), self._settled_until
 
     def number(self, name: str) -> int:
@@ -185,8 +186,15 @@ class _GroupStreams:
     def changed(self) -> bool:
         """Whether what was read of growing logs may have been given up while it was read."""
         for name, content in self._read.items():
-            now = self._follower.find(self._scope, self._group, name)
-            if now is None or now[1].hole != content.hole or now[1].size < content.size:
+            growing = self._follower.find(self._scope, self._group, name)
+            if growing is not None:
+                now = growing[1]
+            else:
+                found = self._lookup.find(self._group_id, name)
+                if found is None:
+                    return True
+                now = self._lookup.content(found)
+            if now.hole != content.hole or now.size < content.size:
                 return True
         return False
 

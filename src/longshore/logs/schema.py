@@ -1,9 +1,9 @@
 """The index database of the logs: its tables, and opening it.
 
-It is a file of its own beside the log files, so that a busy day of logs neither slows nor fills the store of jobs. It is small,
-only SQLite, and written by one thread on the path of every attempt that ends, so it uses `sqlite3` without a layer between:
-a batch of rows costs a few microseconds each. Commits of finished attempts are not synced one by one: `seal` keeps their
-sources until a sync has happened.
+It is a file of its own beside the log files, so that a busy day of logs neither slows nor fills the store of jobs. It
+is small, only SQLite, and written by one thread on the path of every attempt that ends, so it uses `sqlite3` without
+a layer between: a batch of rows costs a few microseconds each. Commits of finished attempts are not synced one by
+one: `seal` keeps their sources until a sync has happened.
 """
 
 import os
@@ -95,6 +95,8 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA cache_size = -16384")
+    # Checkpoints wait for the disk: `checkpoint` makes them on another thread, and this is for when it falls behind.
+    connection.execute("PRAGMA wal_autocheckpoint = 10000")
     if not tables:
         connection.executescript(_TABLES)
 
@@ -104,6 +106,27 @@ def open_for_reading(path: str) -> sqlite3.Connection:
     connection = _connect(path)
     connection.execute("PRAGMA query_only = 1")
     return connection
+
+
+def checkpoint(path: str) -> None:
+    """Afterwards all that was committed outlives a power failure. For a thread that may wait. Raises OSError."""
+    _sync_file(f"{path}-wal")
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    finally:
+        connection.close()
+
+
+def _sync_file(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return  # all of it is in the database itself, and synced
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -1,12 +1,13 @@
 """Putting finished logs away.
 
-A log goes to a pack file or, when it is large, to a file of its own under `sealed/`; an empty one leaves only its row. The order
-is: bytes in the pack, row committed, then the source moved or put on the list of the spent. A kill between any two of these
-leaves the source under `live/`, and the next start either finds its row and finishes, or finds none and the log is sealed again.
+A log goes to a pack file or, when it is large, to a file of its own under `sealed/`; an empty one leaves only its
+row. The order is: bytes in the pack, row committed, then the source moved or put on the list of the spent. A kill
+between any two of these leaves the source under `live/`, and the next start either finds its row and finishes, or
+finds none and the log is sealed again.
 
-The sources of packed logs are deleted in batches about once a second, after a sync of the pack file and of the index, so that
-no attempt waits for the disk and yet no log exists only in memory. After a power failure the rows of the last second may be
-missing; the sources of all logs that had any output are then still there.
+The sources of packed logs are deleted in batches about once a second, after a sync of the pack file and of the index,
+so that no attempt waits for the disk and yet no log exists only in memory. After a power failure the rows of the last
+second may be missing; the sources of all logs that had any output are then still there.
 """
 
 import os
@@ -22,6 +23,7 @@ from longshore.logs.index import FinishedLog, Index, Place
 from longshore.logs.layout import Layout, unlink_quietly
 from longshore.logs.live import LiveLog
 from longshore.logs.pack import PackWriter
+from longshore.logs.schema import checkpoint
 from longshore.logs.settings import LogSettings
 
 #: Logs, and bytes of them, that are sealed in one transaction.
@@ -188,23 +190,12 @@ class Sealer:
 
 
 def sweep(spent: Spent) -> None:
-    """Sync what replaces the spent files, then delete them. Runs on a thread of its own. Raises OSError."""
+    """Sync what replaces the spent files, then delete them; it may wait long. Raises OSError, sqlite3.Error."""
     if spent.descriptor >= 0:
         try:
             os.fsync(spent.descriptor)
         finally:
             os.close(spent.descriptor)
-        _sync_file(f"{spent.index_path}-wal")
+    checkpoint(spent.index_path)
     for path in spent.paths:
         unlink_quietly(path)
-
-
-def _sync_file(path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return  # checkpointed: its content is synced in the database itself
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,9 @@
 """Searching the streams of a group, their events interleaved by time.
 
-A place in the whole is (time, stream's name, place in the stream); a token is the place behind the last event that was looked
-at, so nothing is kept between pages. Streams are opened in the order of their first events and only when the merge reaches
-them, so a page costs by the streams and bytes that it touches; it ends early, with a token, when that becomes much.
+A place in the whole is (time, stream's name, place in the stream); a token is the place behind the last event that
+was looked at, so nothing is kept between pages. Streams are opened in the order of their first events and only when
+the merge reaches them, so a page costs by the streams and bytes that it touches; it ends early, with a token, when
+that becomes much.
 """
 
 import heapq
@@ -26,8 +27,11 @@ Key = tuple[int, str, int]
 class Streams(Protocol):
     """Where a search finds streams and their events."""
 
-    def spans(self, *, since: int, limit: int) -> Sequence[tuple[int, str]]:
-        """The first `limit` streams with events at or after `since`: (time of the first event, name), ascending."""
+    def spans(self, *, since: int, limit: int) -> tuple[Sequence[tuple[int, str]], int]:
+        """Streams with events at or after `since`, about `limit`, and the time before which no other has any.
+
+        Each is (time of its first event, name), ascending; the time is FOREVER when these are all.
+        """
         ...
 
     def open(self, name: str) -> tuple[Events, int] | None:
@@ -59,8 +63,8 @@ def search_page(streams: Streams, search: Search, *, purpose: str, token: str | 
     pending, horizon = _candidates(streams, after[0])
     merge = _Merge(streams, pending, after, search.until)
     found: list[FoundEvent] = []
-    size = scanned = looked_at = 0
-    for event in merge:
+    size = scanned = 0
+    for looked_at, event in enumerate(merge, 1):
         if event.timestamp >= horizon:
             after = (horizon, "", 0)
             break
@@ -72,7 +76,6 @@ def search_page(streams: Streams, search: Search, *, purpose: str, token: str | 
             found.append(_found(event, streams.number(event.stream)))
         after = (event.timestamp, event.stream, event.end)
         scanned += cost
-        looked_at += 1
         if len(found) == search.limit or scanned > _SCAN_BYTES or looked_at == _SCAN_EVENTS:
             break
     else:
@@ -83,14 +86,11 @@ def search_page(streams: Streams, search: Search, *, purpose: str, token: str | 
 
 
 def _candidates(streams: Streams, since: int) -> tuple[Sequence[tuple[int, str]], int]:
-    """Streams to merge, and the time before which no other stream has events."""
     limit = _STREAMS
     while True:
-        spans = streams.spans(since=since, limit=limit)
-        if len(spans) < limit:
-            return spans, FOREVER
-        if spans[-1][0] > since:
-            return spans, spans[-1][0]
+        spans, horizon = streams.spans(since=since, limit=limit)
+        if horizon > since:
+            return spans, horizon
         limit *= 4
 
 
@@ -121,9 +121,7 @@ class _Merge:
             if following is None:
                 heapq.heappop(heap)
             else:
-                heapq.heapreplace(
-                    heap, (following.timestamp, following.stream, following.position, following, events)
-                )
+                heapq.heapreplace(heap, (following.timestamp, following.stream, following.position, following, events))
 
     def _open(self, name: str) -> Iterator[LogEvent]:
         opened = self._streams.open(name)

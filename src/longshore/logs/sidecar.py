@@ -7,11 +7,11 @@ A header (magic, version), then frames that are only ever added: kind, length of
     HOLE     start, end of the bytes that were left out; a later one replaces an earlier one
     COMMIT   length of the log, 0, cursor: the engine's output is here up to the cursor, and the log is that long
 
-The version goes with that of the index's schema: what a newer Longshore wrote is refused there, before any sidecar is read.
-All times are epoch milliseconds. Reading ends at the first frame that is torn or damaged. An append writes the log first, then
-its frames with the COMMIT last, in one write: bytes of the log behind the last COMMIT were given by an append that did not
-return, and go. So nothing is lost or doubled, whenever the server is killed; after a power failure the last COMMIT that the
-log still reaches counts.
+The version goes with that of the index's schema: what a newer Longshore wrote is refused there, before any sidecar is
+read. All times are epoch milliseconds. Reading ends at the first frame that is torn or damaged. An append writes the
+log first, then its frames with the COMMIT last, in one write: bytes of the log behind the last COMMIT were given by
+an append that did not return, and go. So nothing is lost or doubled, whenever the server is killed; after a power
+failure the last COMMIT that the log still reaches counts.
 """
 
 import struct

@@ -3,8 +3,8 @@
 from array import array
 from bisect import bisect_left, bisect_right
 
-#: Records of one stream that are kept; above it every second one is merged into the one before it. At ten records a second
-#: that is 27 minutes of unbroken output at full sharpness, and a day of it to within ten seconds.
+#: Records of one stream that are kept; above it every second one is merged into the one before it. At ten records a
+#: second that is 27 minutes of unbroken output at full sharpness, and a day of it to within ten seconds.
 MAX_RECORDS = 16_384
 
 

@@ -177,8 +177,8 @@ class EngineUnavailable(Exception):
 class EngineDriver(Protocol):
     """Runs attempts on one kind of machinery. Every method may raise `EngineUnavailable`, and only that.
 
-    Duties: an attempt is live at most once, whatever is launched twice; exit codes, times and signals arrive whole; what
-    was not started by this installation is never touched; an attempt outlives the driver and the server.
+    Duties: an attempt is live at most once, whatever is launched twice; exit codes, times and signals arrive whole;
+    what was not started by this installation is never touched; an attempt outlives the driver and the server.
     """
 
     def capabilities(self) -> Capabilities: ...

@@ -20,7 +20,11 @@ class AttemptLog:
 
 
 class AttemptLogs(Protocol):
-    """What control needs of the logs."""
+    """What control needs of the logs. Whatever writes may raise `StoreUnavailable`: nothing was done, try again."""
+
+    async def has_group(self, scope: Scope, name: str, *, create: bool) -> bool:
+        """Whether the log group exists now; with `create` it does."""
+        ...
 
     def path(self, attempt_id: AttemptId) -> Path:
         """The file that the attempt's output is to be written to; made by the engine, never before it."""

@@ -1,20 +1,20 @@
 """One scheduling cycle: order queues, order jobs, fit, hold for the blocked head, explain.
 
 Queues of higher priority come first; queues of one priority share one line in the order of submission. A job that
-can't start now blocks its queue, and the host that it waits for takes nothing more in this cycle: so no job is starved
-by smaller ones behind it. A job that can never start steps aside with its reason. The cost is by classes and placements,
-not by jobs.
+can't start now blocks its queue, and what it waits for (a host, or its share of an environment's cap) is given to
+nobody else in this cycle: so no job is starved by smaller ones behind it or in queues of lower priority. A job that can
+never start steps aside with its reason. The cost is by classes and placements, not by jobs.
 """
 
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
-from longshore.domain.ids import JobKey, Scope
+from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.explain import explain_follower, explain_head
+from longshore.scheduling.explain import explain_follower, explain_head, explain_unreached
 from longshore.scheduling.fitting import Fit, Room, held_resources
 from longshore.scheduling.plan import Placement, Plan, WaitReason
-from longshore.scheduling.snapshot import QueueView, Run, Snapshot, WaitingClass
+from longshore.scheduling.snapshot import EnvironmentName, QueueView, Run, Snapshot, WaitingClass
 
 
 class _Line:
@@ -50,6 +50,11 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     reasons: dict[JobClass, WaitReason] = {}
     for _, group in groupby(_lines_by_priority(snapshot), key=lambda line: line.queue.priority):
         _fill(list(group), snapshot, room, placements, reasons)
+    placed_until = {placement.job_class: placement.intake for placement in placements}
+    for waiting in snapshot.classes:
+        job_class, last = waiting.job_class, waiting.runs[-1]
+        if job_class not in reasons and placed_until.get(job_class) != last.intake + last.count - 1:
+            reasons[job_class] = explain_unreached(job_class.scope, job_class.queue_name, snapshot)
     return Plan(placements=placements, reasons=reasons)
 
 
@@ -91,7 +96,7 @@ def _fill(
             reasons[line.job_class], is_lasting = explain_head(queue, asked, snapshot, room)
             if not is_lasting:
                 blocked[queue.scope, queue.name] = key
-                _hold_host(queue, line.job_class, snapshot, room)
+                _hold_room(queue, line.job_class, snapshot, room)
             heappop(heap)
             continue
         room.take(fit, asked)
@@ -124,16 +129,27 @@ def _first_fit(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: 
     return None
 
 
-def _hold_host(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> None:
-    """Keep the first host that could ever take the blocked job; nothing is held when only a cap is in its way."""
+def _hold_room(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> None:
+    """Keep what the blocked job waits for in the first environment that will do, best one whose cap is no obstacle.
+
+    Its share of the cap is kept in either case, the first host that could ever take it only when the cap has room: else
+    the host would stand idle for a job that its environment does not let start.
+    """
+    asked = job_class.resources
+    able: list[tuple[EnvironmentName, HostId]] = []
     for name in queue.environments:
         environment = snapshot.environments.get((queue.scope, name))
         if environment is None or environment.problem:
             continue
-        free_cap = room.free_cap_milli(environment.name)
-        if free_cap is not None and job_class.resources.vcpu_milli > free_cap:
+        if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
             continue
-        for host_id in environment.hosts:
-            if held_resources(job_class.resources, room.host(host_id), snapshot.oversize) is not None:
-                room.hold(host_id)
-                return
+        hosts = (h for h in environment.hosts if held_resources(asked, room.host(h), snapshot.oversize) is not None)
+        if (host_id := next(hosts, None)) is not None:
+            able.append((environment.name, host_id))
+    for name, host_id in able:
+        if room.cap_allows(name, asked):
+            room.hold_cap(name, asked)
+            room.hold(host_id)
+            return
+    if able:
+        room.hold_cap(able[0][0], asked)

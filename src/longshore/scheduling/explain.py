@@ -7,8 +7,8 @@ from longshore.scheduling.plan import WaitReason
 from longshore.scheduling.snapshot import EnvironmentView, HostView, QueueView, Snapshot
 
 NEVER_FITS = (
-    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can "
-    "be met by the CE(s) attached to the job queue."
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that "
+    "can be met by the CE(s) attached to the job queue."
 )
 OVER_CAP = (
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU "
@@ -59,17 +59,18 @@ def _cause_in(environment: EnvironmentView, asked: Resources, snapshot: Snapshot
         offer = f"its largest host offers {amounts(largest.total)}" if largest else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
     free_cap = room.free_cap_milli(environment.name)
-    if free_cap is not None and asked.vcpu_milli > free_cap:
+    if free_cap is not None and not room.cap_allows(environment.name, asked):
         assert environment.cap_milli is not None
+        kept = ", kept for a job ahead" if asked.vcpu_milli <= free_cap else ""
         cause = f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(free_cap)} of its maxvCpus {vcpus(environment.cap_milli)}"
-        return f"{name}: {cause}", ""
+        return f"{name}: {cause}{kept}", ""
     host, taken = max(able, key=lambda pair: pair[0].free)
     assert taken is not None
+    if room.is_held(host.id) and taken.fits(host.free):
+        return f"{name}: host {host.id} is kept free for a job ahead", ""
     if taken != asked:
         offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
         return f"{name}: {offer}; it will run alone there once all else on it has ended", ""
-    if room.is_held(host.id) and taken.fits(host.free):
-        return f"{name}: host {host.id} is kept free for a job ahead", ""
     return f"{name}: host {host.id}: {_shortage(asked, host)}", ""
 
 
@@ -100,3 +101,12 @@ def explain_follower(scope: Scope, queue_name: str, behind: JobKey) -> WaitReaso
     """Why a job waits that is not at the head."""
     cause = f"jobs ahead of it in job queue {queue_name} have not started yet"
     return WaitReason(status_reason=f"Waiting: {cause}", causes=(cause,), behind=behind)
+
+
+def explain_unreached(scope: Scope, queue_name: str, snapshot: Snapshot) -> WaitReason:
+    """Why a class waits that the cycle did not come to."""
+    if any((queue.scope, queue.name) == (scope, queue_name) for queue in snapshot.queues):
+        cause = f"{snapshot.max_placements} jobs ahead of it are started first, as many as start at once"
+    else:
+        cause = f"job queue {queue_name} does not exist"
+    return WaitReason(status_reason=f"Waiting: {cause}", causes=(cause,))

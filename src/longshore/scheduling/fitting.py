@@ -31,21 +31,31 @@ def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Reso
 
 
 class Room:
-    """What is left while a cycle runs. Hosts can be held back for a job that has to wait for them."""
+    """What is left while a cycle runs. Hosts and parts of caps can be held back for a job that has to wait for them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._hosts = dict(snapshot.hosts)
         self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
         self._held: set[HostId] = set()
+        self._held_milli: dict[EnvironmentName, int] = {}
 
     def host(self, host_id: HostId) -> HostView:
         """The host as it is now."""
         return self._hosts[host_id]
 
     def free_cap_milli(self, environment: EnvironmentName) -> int | None:
-        """vCPU that the environment's cap has left; None: no cap."""
+        """vCPU that the environment's cap has left, what is held back included; None: no cap."""
         return self._caps[environment]
+
+    def cap_allows(self, environment: EnvironmentName, asked: Resources) -> bool:
+        """Whether the cap has that much left and not held back."""
+        cap = self._caps[environment]
+        return cap is None or asked.vcpu_milli <= cap - self._held_milli.get(environment, 0)
+
+    def hold_cap(self, environment: EnvironmentName, asked: Resources) -> None:
+        """Keep so much of the environment's cap from all that comes later in this cycle."""
+        self._held_milli[environment] = self._held_milli.get(environment, 0) + asked.vcpu_milli
 
     def hold(self, host_id: HostId) -> None:
         """Let nothing more start on this host in this cycle."""
@@ -57,8 +67,7 @@ class Room:
 
     def find(self, environment: EnvironmentName, asked: Resources) -> Fit | None:
         """The first host of the environment with room now."""
-        cap = self._caps[environment]
-        if cap is not None and asked.vcpu_milli > cap:
+        if not self.cap_allows(environment, asked):
             return None
         for host_id in self._snapshot.environments[environment].hosts:
             host = self._hosts[host_id]

@@ -19,14 +19,11 @@ _RESERVED = "AWS_BATCH"
 _IMAGE = re.compile(r"[A-Za-z0-9_:./#@-]{1,255}")
 _USER = re.compile(r"[a-z0-9_][a-z0-9_-]{0,30}")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_ULIMITS = frozenset(
-    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()
-)
+_ULIMIT = re.compile("core|cpu|data|fsize|locks|memlock|msgqueue|nice|nofile|nproc|rss|rtprio|rttime|sigpending|stack")
 _FARGATE_LOG_DRIVERS = frozenset({"awslogs", "splunk"})
-_MOUNT_OPTIONS = frozenset(
-    "defaults ro rw suid nosuid dev nodev exec noexec sync async dirsync remount mand nomand atime noatime diratime "
-    "nodiratime bind rbind unbindable runbindable private rprivate shared rshared slave rslave relatime norelatime "
-    "strictatime nostrictatime mode uid gid nr_inodes nr_blocks mpol".split()
+_MOUNT_OPTION = re.compile(
+    "defaults|r[ow]|(no)?(suid|dev|exec|atime|diratime|relatime|strictatime)|(a|dir)?sync|remount|(no)?mand|"
+    "(un)?(r)?bind(able)?|r?(private|shared|slave)|(mode|uid|gid|nr_inodes|nr_blocks|mpol)(=.*)?"
 )
 
 
@@ -42,8 +39,8 @@ def check_container(container: ContainerProperties, *, fargate: bool) -> None:
         _check_user(container.user)
     check_environment(container.environment)
     for ulimit in container.ulimits:
-        if ulimit.name not in _ULIMITS:
-            raise invalid(f"Ulimit {ulimit.name[:100]} is not one of {', '.join(sorted(_ULIMITS))}")
+        if not _ULIMIT.fullmatch(ulimit.name):
+            raise invalid(f"Ulimit {ulimit.name[:100]} is not one of {_ULIMIT.pattern.replace('|', ', ')}")
         if ulimit.soft_limit > ulimit.hard_limit:
             raise invalid(f"The soft limit of ulimit {ulimit.name} is above its hard limit")
     _check_volumes(container.volumes, container.mount_points, has_role=container.job_role_arn is not None)
@@ -88,7 +85,9 @@ def _check_volumes(volumes: Sequence[Volume], mounts: Sequence[MountPoint], *, h
         if not mount.source_volume or not mount.container_path:
             raise invalid("Mount points need a sourceVolume and a containerPath")
         if mount.source_volume not in names:
-            raise invalid(f"Mount point {mount.container_path[:100]} names an unknown volume {mount.source_volume[:100]}")
+            raise invalid(
+                f"Mount point {mount.container_path[:100]} names an unknown volume {mount.source_volume[:100]}"
+            )
 
 
 def _check_efs(volume: EfsVolume, *, has_role: bool) -> None:
@@ -119,7 +118,7 @@ def _check_linux(parameters: LinuxParameters) -> None:
         if tmpfs.size < 1:
             raise invalid("The size of a tmpfs should be at least 1")
         for option in tmpfs.mount_options or ():
-            if option.partition("=")[0] not in _MOUNT_OPTIONS:
+            if not _MOUNT_OPTION.fullmatch(option):
                 raise invalid(f"Mount option {option[:100]} of a tmpfs is not valid")
 
 
@@ -134,7 +133,7 @@ def _check_fargate(container: ContainerProperties) -> None:
     has_efs = any(volume.efs_volume_configuration is not None for volume in container.volumes)
     if has_efs and platform is not None and platform.platform_version == "1.3.0":
         raise invalid("EFS is supported for Fargate platform version 1.4.0")
-    if container.ephemeral_storage is not None and not 21 <= container.ephemeral_storage.size_in_gi_b <= 200:
+    if container.ephemeral_storage is not None and not 21 <= container.ephemeral_storage.size_in_gib <= 200:
         raise invalid("ephemeralStorage should be between 21 and 200 GiB")
     if container.runtime_platform is not None:
         _check_platform(container, container.runtime_platform)

@@ -101,7 +101,7 @@ class Definitions:
         now = self._clock.now()
 
         def work(tx: Transaction) -> None:
-            name, revision = _parse(scope, text)
+            name, revision = parse_definition(scope, text)
             if name is None:
                 found = None
             elif revision is None:
@@ -148,7 +148,7 @@ def resolve_active(reader: ResourceReader, scope: Scope, text: str) -> JobDefini
     Raises:
         NotFound: there is none.
     """
-    name, revision = _parse(scope, text)
+    name, revision = parse_definition(scope, text)
     if name is not None and revision is None:
         found = reader.latest_active_definition(scope, name)
     else:
@@ -158,7 +158,7 @@ def resolve_active(reader: ResourceReader, scope: Scope, text: str) -> JobDefini
     return found
 
 
-def _parse(scope: Scope, text: str) -> tuple[str | None, int | None]:
+def parse_definition(scope: Scope, text: str) -> tuple[str | None, int | None]:
     """Name and revision of a name or an ARN; no name for what cannot be of `scope`."""
     resource = resource_name(text, "job-definition", scope)
     match = None if resource is None else _NAME_AND_REVISION.fullmatch(resource)
@@ -177,7 +177,7 @@ def _named(reader: Reader, scope: Scope, texts: Sequence[str]) -> list[JobDefini
     """Those of `texts` that exist, each once; a text without a revision means the name's newest 100."""
     found: dict[tuple[str, int], JobDefinition] = {}
     for text in texts:
-        name, revision = _parse(scope, text)
+        name, revision = parse_definition(scope, text)
         if name is None:
             continue
         if revision is None:

@@ -1,5 +1,7 @@
 """Where the output of an attempt is read."""
 
+from collections.abc import Mapping
+
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import JobSpec
 
@@ -10,6 +12,6 @@ _LONGEST_PREFIX = 200
 def log_stream(spec: JobSpec, attempt_id: AttemptId) -> tuple[str, str]:
     """Log group and stream of an attempt. Source: AWS Batch user guide, awslogs log driver."""
     configuration = spec.container.log_configuration
-    options = configuration.options if configuration else {}
+    options: Mapping[str, str] = configuration.options if configuration else {}
     prefix = options.get("awslogs-stream-prefix") or spec.definition.rpartition(":")[0][:_LONGEST_PREFIX]
     return options.get("awslogs-group") or DEFAULT_LOG_GROUP, f"{prefix}/default/{attempt_id}"

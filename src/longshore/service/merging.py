@@ -20,7 +20,8 @@ def resolve_container(
     """The effective container of a job.
 
     A command replaces the definition's, variables are merged by name, requirements replace those of their type; the
-    deprecated `vcpus` and `memory` replace each other but never a requirement. Source: AWS Batch API, ContainerOverrides.
+    deprecated `vcpus` and `memory` replace the definition's but never a requirement.
+    Source: AWS Batch API, ContainerOverrides.
 
     Raises:
         InvalidRequest: an override is malformed, or the command refers to a parameter that has no value.

@@ -1,1 +1,1 @@
-"""The store: what must survive, in SQLite. Statements are SQLAlchemy Core, compiled once; one text serves every database."""
+"""The store: what must survive. Statements are SQLAlchemy Core, compiled once; one text serves every database."""

@@ -122,15 +122,15 @@ class ArrayRows(CounterRows, SpecRows):
 
 def _runs(rows: Iterable[Row]) -> Iterator[tuple[JobKey, KeyRange, int]]:
     """Neighbours of one submission with consecutive keys and intake numbers, joined; rows come by ascending key."""
-    spec_key = first = last = intake = None
+    spec_key = first = last = intake = 0  # no job has key 0
     for row_spec, key, row_intake in rows:
-        if spec_key == row_spec and last is not None and key == last + 1 and row_intake - key == intake - first:
+        if key == last + 1 and spec_key == row_spec and row_intake - key == intake - first:
             last = key
             continue
-        if spec_key is not None:
+        if spec_key:
             yield JobKey(spec_key), KeyRange(first=JobKey(first), last=JobKey(last)), intake
         spec_key, first, last, intake = row_spec, key, key, row_intake
-    if spec_key is not None:
+    if spec_key:
         yield JobKey(spec_key), KeyRange(first=JobKey(first), last=JobKey(last)), intake
 
 

@@ -1,6 +1,7 @@
 """Rows of `attempts`."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 from sqlalchemy import bindparam, select, update
 
@@ -23,11 +24,7 @@ _CHANGING = (
     *("reason", "status_reason", "cpu_seconds", "peak_memory_bytes", "stop_cause"),
 )
 
-_INSERT = insert_into(
-    attempts,
-    *("job_key", "number", "attempt_id", "environment_name", "host_id", "vcpu_milli", "memory_mib", "gpus"),
-    *("gpu_names", "opened_at", *_CHANGING),
-)
+_INSERT = insert_into(attempts)
 _SAVE = Statement(
     update(attempts)
     .values(assigned(_CHANGING))
@@ -36,9 +33,7 @@ _SAVE = Statement(
     *("of_job", "of_number"),
 )
 _OPEN = Statement(select(*ATTEMPT_COLUMNS).where(IS_OPEN).order_by(_a.job_key))
-_OF_JOBS = Statement(
-    select(*ATTEMPT_COLUMNS).where(InList(_a.job_key, "keys")).order_by(_a.job_key, _a.number), "keys"
-)
+_OF_JOBS = Statement(select(*ATTEMPT_COLUMNS).where(InList(_a.job_key, "keys")).order_by(_a.job_key, _a.number), "keys")
 
 _INTENTS = {None: Intent.NONE, **{str(intent): intent for intent in Intent}}
 _INTENT_TEXTS = {intent: None if intent is Intent.NONE else str(intent) for intent in Intent}
@@ -46,12 +41,37 @@ _STOP_CAUSES = {None: None, **{str(cause): cause for cause in StopCause}}
 _NO_GPUS: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1024)
+def _resources(vcpu_milli: int, memory_mib: int, gpus: int) -> Resources:
+    """Few different amounts are asked for by many jobs."""
+    return Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)
+
+
 def attempt_from(row: Row) -> Attempt:
     """The attempt of a row of `ATTEMPT_COLUMNS`."""
     (
-        *(attempt_id, job_key, number, environment_name, host_id, vcpu_milli, memory_mib, gpus),
-        *(gpu_names, intent, handle, opened_at, started_at, started_boot_id, started_boot_seconds),
-        *(stopped_at, exit_code, reason, status_reason, cpu_seconds, peak_memory_bytes, stop_cause),
+        attempt_id,
+        job_key,
+        number,
+        environment_name,
+        host_id,
+        vcpu_milli,
+        memory_mib,
+        gpus,
+        gpu_names,
+        intent,
+        handle,
+        opened_at,
+        started_at,
+        started_boot_id,
+        started_boot_seconds,
+        stopped_at,
+        exit_code,
+        reason,
+        status_reason,
+        cpu_seconds,
+        peak_memory_bytes,
+        stop_cause,
     ) = row
     return Attempt(
         attempt_id=AttemptId(attempt_id),
@@ -59,7 +79,7 @@ def attempt_from(row: Row) -> Attempt:
         number=number,
         environment_name=environment_name,
         host_id=HostId(host_id),
-        resources=Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus),
+        resources=_resources(vcpu_milli, memory_mib, gpus),
         gpu_names=_NO_GPUS if gpu_names is None else decode_names(gpu_names),
         intent=_INTENTS[intent],
         handle=handle,
@@ -95,6 +115,7 @@ def _changing(a: Attempt) -> Row:
 
 
 def _whole(a: Attempt) -> Row:
+    intent, handle, *rest = _changing(a)
     return (
         a.job_key,
         a.number,
@@ -105,8 +126,10 @@ def _whole(a: Attempt) -> Row:
         a.resources.memory_mib,
         a.resources.gpus,
         encode_list(a.gpu_names) if a.gpu_names else None,
+        intent,
+        handle,
         to_ms(a.opened_at),
-        *_changing(a),
+        *rest,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from msgspec.json import Decoder, Encoder
@@ -26,14 +26,15 @@ def to_ms_or_none(instant: datetime | None) -> int | None:
     return None if instant is None else (instant - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(maxsize=1024)
 def from_ms(milliseconds: int) -> datetime:
-    """The instant, exact to the millisecond."""
+    """The instant, exact to the millisecond. Jobs that are read together share most of their times."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def from_ms_or_none(milliseconds: int | None) -> datetime | None:
     """The instant, exact to the millisecond."""
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else from_ms(milliseconds)
 
 
 def encode_list(values: Collection[int] | Collection[str]) -> str:

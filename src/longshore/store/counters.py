@@ -17,9 +17,7 @@ _ADD = Statement(
     *("more", "of_name"),
 )
 _RAISE = Statement(
-    update(counters)
-    .values(assigned(["value"]))
-    .where(_c.name == bindparam("of_name"), _c.value < bindparam("below")),
+    update(counters).values(assigned(["value"])).where(_c.name == bindparam("of_name"), _c.value < bindparam("below")),
     *("new_value", "of_name", "below"),
 )
 

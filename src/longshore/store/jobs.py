@@ -127,8 +127,21 @@ class JobRows(CounterRows, SpecRows):
         made: list[Job] = []
         for row in rows:
             (
-                *(key, parent_key, array_index, status, status_reason, created_at, started_at, stopped_at),
-                *(intake, attempts_made, lost_hosts, wish_kind, wish_reason, exit_code, reason),
+                key,
+                parent_key,
+                array_index,
+                status,
+                status_reason,
+                created_at,
+                started_at,
+                stopped_at,
+                intake,
+                attempts_made,
+                lost_hosts,
+                wish_kind,
+                wish_reason,
+                exit_code,
+                reason,
             ) = row[:_WIDTH]
             spec = specs[key if parent_key is None else parent_key]
             job = Job(

@@ -1,10 +1,10 @@
 """Rows of compute environments, job queues and job definitions: a document each, under its name."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec.json import Decoder
-from sqlalchemy import ColumnElement, Integer, Table, Text, and_, bindparam, delete, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, or_, select
 
 from longshore.domain.definition import JobDefinition
 from longshore.domain.environment import ComputeEnvironment
@@ -12,7 +12,7 @@ from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import Scope
 from longshore.domain.queue import JobQueue
 from longshore.store.codec import encode_document, encode_list
-from longshore.store.statements import InList, Row, Session, Statement, insert_into
+from longshore.store.statements import InList, Row, Search, Session, Statement, insert_into
 from longshore.store.tables import compute_environments, job_definitions, job_queues
 
 #: Form of the documents that we write. A version that changes the form adds a step to `_decoded`.
@@ -50,19 +50,17 @@ class _NamedDocuments(Generic[N]):
     def __init__(self, table: Table, record: type[N]) -> None:
         columns = table.c
         is_it = and_(_in_scope(table), columns.name == bindparam("of_name"))
-        page = (
-            select(columns.version, columns.body)
-            .where(columns.name > bindparam("after"))
-            .order_by(columns.name, columns.account_id, columns.region)
-            .limit(bindparam("at_most"))
-        )
+        page = select(columns.version, columns.body).where(columns.name > bindparam("after"))
         self._decoder = Decoder(record)
         self._get = Statement(select(columns.version, columns.body).where(is_it), *_SCOPE, "of_name")
-        self._page = Statement(page, "after", "at_most")
-        self._page_of_scope = Statement(page.where(_in_scope(table)), "after", "at_most", *_SCOPE)
-        self._page_of_names = Statement(page.where(InList(columns.name, "names")), "after", "at_most", "names")
-        self._page_of_both = Statement(
-            page.where(_in_scope(table), InList(columns.name, "names")), "after", "at_most", *_SCOPE, "names"
+        self._page = Search(
+            page.order_by(columns.name, columns.account_id, columns.region).limit(bindparam("at_most")),
+            *("after", "at_most"),
+            conditions={
+                "of_account": columns.account_id == bindparam("of_account"),
+                "of_region": columns.region == bindparam("of_region"),
+                "names": InList(columns.name, "names"),
+            },
         )
         self._insert = insert_into(table)
         self._delete = Statement(delete(table).where(is_it), *_SCOPE, "of_name")
@@ -74,12 +72,14 @@ class _NamedDocuments(Generic[N]):
     def page(
         self, session: Session, scope: Scope | None, names: Collection[str] | None, after: str, limit: int
     ) -> Sequence[N]:
-        place = () if scope is None else (scope.account_id, scope.region)
-        if names is None:
-            statement, wanted = (self._page if scope is None else self._page_of_scope), ()
-        else:
-            statement, wanted = (self._page_of_names if scope is None else self._page_of_both), (encode_list(names),)
-        return [_decoded(self._decoder, row) for row in session.rows(statement, after, limit, *place, *wanted)]
+        rows = self._page.rows(
+            session,
+            *(after, limit),
+            of_account=None if scope is None else scope.account_id,
+            of_region=None if scope is None else scope.region,
+            names=None if names is None else encode_list(names),
+        )
+        return [_decoded(self._decoder, row) for row in rows]
 
     def put(self, session: Session, record: N) -> None:
         scope = record.scope
@@ -107,20 +107,20 @@ _LAST_REVISION = Statement(
     select(func.max(_d.revision)).where(_in_scope(job_definitions), _d.name == bindparam("of_name")),
     *(*_SCOPE, "of_name"),
 )
+_DEFINITIONS = Search(
+    _DEFINITION.order_by(_d.name, _d.revision.desc()).limit(bindparam("at_most")),
+    *(*_SCOPE, "at_most"),
+    conditions={
+        "of_name": _d.name == bindparam("of_name"),
+        "of_status": _d.status == bindparam("of_status"),
+        "after_name": _d.name >= bindparam("after_name"),
+        "after_revision": or_(_d.name != bindparam("after_name"), _d.revision < bindparam("after_revision")),
+    },
+)
 _INSERT_DEFINITION = insert_into(job_definitions)
 _DELETE_DEFINITION = Statement(
     delete(job_definitions).where(_in_scope(job_definitions), _IS_REVISION), *_SCOPE, "of_name", "of_revision"
 )
-
-
-def _definition_page(**given: Any) -> Statement:
-    """A page of definitions under those of the conditions `name`, `status` and `after` that are given."""
-    conditions = {
-        "name": _d.name == bindparam("of_name"),
-        "status": _d.status == bindparam("of_status"),
-        "after": _d.name >= bindparam("after_name"),
-    }
-    return Statement(_DEFINITION)
 
 
 class ResourceRows(Session):
@@ -153,3 +153,39 @@ class ResourceRows(Session):
 
     def delete_queue(self, scope: Scope, name: str) -> None:
         _QUEUES.delete(self, scope, name)
+
+    def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None:
+        row = self.row(_GET_DEFINITION, scope.account_id, scope.region, name, revision)
+        return None if row is None else _decoded(_definition_decoder, row)
+
+    def latest_active_definition(self, scope: Scope, name: str) -> JobDefinition | None:
+        row = self.row(_LATEST_ACTIVE, scope.account_id, scope.region, name)
+        return None if row is None else _decoded(_definition_decoder, row)
+
+    def definitions(
+        self,
+        scope: Scope,
+        *,
+        name: str | None = None,
+        status: str | None = None,
+        after: tuple[str, int] | None = None,
+        limit: int = 100,
+    ) -> Sequence[JobDefinition]:
+        rows = _DEFINITIONS.rows(
+            self,
+            *(scope.account_id, scope.region, limit),
+            of_name=name,
+            of_status=status,
+            after_name=None if after is None else after[0],
+            after_revision=None if after is None else after[1],
+        )
+        return [_decoded(_definition_decoder, row) for row in rows]
+
+    def next_revision(self, scope: Scope, name: str) -> int:
+        return (self.row(_LAST_REVISION, scope.account_id, scope.region, name)[0] or 0) + 1
+
+    def put_definition(self, definition: JobDefinition) -> None:
+        scope, name, revision = definition.scope, definition.name, definition.revision
+        place = (scope.account_id, scope.region, name, revision)
+        self.run(_DELETE_DEFINITION, *place)
+        self.run(_INSERT_DEFINITION, *place, definition.status, DOCUMENT_VERSION, encode_document(definition))

@@ -1,17 +1,18 @@
-"""Statements and what runs them: SQLAlchemy Core constructs, compiled once per database and given to its driver as text.
+"""Statements and what runs them: SQLAlchemy Core constructs, compiled once per database, given to its driver as text.
 
-SQLAlchemy's own execution costs more than most of our statements do, and the control loop runs thousands of them a second;
-so only its compiler is used here. What differs between databases is compiled by name in their own modules (`InList`).
+SQLAlchemy's own execution costs more than most of our statements do, and the control loop runs thousands of them a
+second; so only its compiler is used. What databases say differently is compiled by `dialects` (`InList`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import BindParameter, ColumnElement, Dialect, Insert, Table, bindparam, insert
+from sqlalchemy import BindParameter, ColumnElement, Dialect, Select, Table, bindparam, insert
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row: TypeAlias = tuple[Any, ...]
+AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
 
 
 class Cursor(Protocol):
@@ -26,7 +27,7 @@ class Cursor(Protocol):
 
 
 class InList(ColumnElement[bool]):
-    """Whether `column` is among the values of the JSON list in the parameter `name`: one text for any number of values."""
+    """Whether `column` is among the values of the JSON list in parameter `name`: one text for any number of them."""
 
     inherit_cache = False
 
@@ -114,3 +115,28 @@ class Session:
             return 0
         self._cursor.executemany(*statement.bound_many(self._dialect, rows))
         return self._cursor.rowcount
+
+
+class Search:
+    """A query under any of several conditions; each combination that is asked for is one statement.
+
+    `names` are the parameters that are always given; a condition holds when the parameter under its name is not None.
+    """
+
+    def __init__(self, query: AnySelect, *names: str, conditions: Mapping[str, ColumnElement[bool]]) -> None:
+        self._query = query
+        self._names = names
+        self._conditions = conditions
+        self._statements: dict[tuple[str, ...], Statement] = {}
+
+    def statement(self, *given: str) -> Statement:
+        """The query under the conditions of these names; they follow the others as parameters."""
+        if given not in self._statements:
+            query = self._query.where(*(self._conditions[name] for name in given))
+            self._statements[given] = Statement(query, *self._names, *given)
+        return self._statements[given]
+
+    def rows(self, session: Session, *values: Any, **optional: Any) -> list[Any]:
+        """What it finds under the conditions whose values are not None."""
+        given = {name: value for name, value in optional.items() if value is not None}
+        return session.rows(self.statement(*given), *values, *given.values())

@@ -3,14 +3,14 @@
 from sqlalchemy import BindParameter, Integer, Text, bindparam, insert, literal, select
 
 from longshore.domain.array import ArraySummary
-from longshore.domain.ids import Scope
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import NewJob
 from longshore.store.arrays import ArrayRows
 from longshore.store.codec import to_ms
 from longshore.store.dependencies import DependencyRows
+from longshore.store.queue_names import QueueNameRows, fold_name
 from longshore.store.statements import Statement, insert_into
-from longshore.store.tables import jobs, queue_names
+from longshore.store.tables import jobs
 
 _INSERT_JOB = insert_into(
     jobs,
@@ -43,17 +43,8 @@ def _insert_children() -> Statement:
 
 _INSERT_CHILDREN = _insert_children()
 
-_q = queue_names.c
-_FIND_QUEUE = Statement(
-    select(_q.id).where(
-        _q.account_id == bindparam("of_account"), _q.region == bindparam("of_region"), _q.name == bindparam("of_name")
-    ),
-    *("of_account", "of_region", "of_name"),
-)
-_INSERT_QUEUE = insert_into(queue_names, "account_id", "region", "name")
 
-
-class SubmissionRows(ArrayRows, DependencyRows):
+class SubmissionRows(ArrayRows, DependencyRows, QueueNameRows):
     """What accepting a job writes."""
 
     def insert_job(self, new: NewJob) -> None:
@@ -64,7 +55,7 @@ class SubmissionRows(ArrayRows, DependencyRows):
         self.run(
             _INSERT_JOB,
             *(spec.key, str(JobStatus.SUBMITTED), "", created_at, 0, 0, "", spec.array_size, spec.uuid),
-            *(self._queue_id_for(spec.scope, spec.queue_name), fold_name(spec.name)),
+            *(self.queue_id_for(spec.scope, spec.queue_name), fold_name(spec.name)),
             *(definition_name, int(revision), spec.share_identifier),
         )
         if spec.array_size is not None:
@@ -72,21 +63,3 @@ class SubmissionRows(ArrayRows, DependencyRows):
             counts = {JobStatus.SUBMITTED: spec.array_size}
             self.insert_summary(ArraySummary(parent_key=spec.key, counts=counts, updated_at=new.created_at))
         self.insert_edges(new.edges)
-
-    def queue_id(self, scope: Scope, queue_name: str) -> int | None:
-        """The number of a queue; None when no job was ever submitted to it."""
-        found = self.row(_FIND_QUEUE, scope.account_id, scope.region, queue_name)
-        return None if found is None else found[0]
-
-    def _queue_id_for(self, scope: Scope, queue_name: str) -> int:
-        queue_id = self.queue_id(scope, queue_name)
-        if queue_id is None:
-            self.run(_INSERT_QUEUE, scope.account_id, scope.region, queue_name)
-            queue_id = self.queue_id(scope, queue_name)
-            assert queue_id is not None
-        return queue_id
-
-
-def fold_name(name: str) -> str:
-    """The form in which job names are compared."""
-    return name.casefold()

@@ -1,7 +1,7 @@
 """The schema. Times are integer milliseconds since 1970 (UTC), documents are JSON texts with a version beside them.
 
-Array children are rows of `jobs` like any other, but the indexes on `jobs` are partial over submitted jobs (those without
-a parent), so that moving a child touches no index: a query that wants one of them repeats its condition. A job is final
+Array children are rows of `jobs` like any other, but the indexes on `jobs` are partial over submitted jobs (those
+without a parent), so that moving a child touches no index: a query that wants one repeats its condition. A job is final
 exactly when it has `stopped_at`, and conditions say it so, since that needs no literal.
 """
 
@@ -34,8 +34,8 @@ Key = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _among(column: str, values: Iterable[str]) -> str:
-    texts = ", ".join(sorted(f"'{value}'" for value in values))
-    return f"{column} IN ({texts})"
+    """Not with IN: SQLite builds a set for that, each time, which doubles the cost of an update."""
+    return " OR ".join(sorted(f"{column} = '{value}'" for value in values))
 
 
 def _scope() -> tuple[Column[str], Column[str]]:
@@ -166,7 +166,9 @@ _index("ix_jobs_uuid", _j.uuid, where=IS_SUBMITTED_JOB, unique=True)
 _index("ix_jobs_intake", _j.key, where=WAITS_FOR_INTAKE)
 _index("ix_jobs_request", _j.key, where=HAS_REQUEST)
 # The two conditions are columns as well, so that counting reads the index alone.
-_index("ix_jobs_live", _j.queue_id, _j.status, _j.created_at, _j.array_size, _j.parent_key, _j.stopped_at, where=IS_LIVE)
+_index(
+    "ix_jobs_live", _j.queue_id, _j.status, _j.created_at, _j.array_size, _j.parent_key, _j.stopped_at, where=IS_LIVE
+)
 _index("ix_jobs_ended", _j.stopped_at, where=HAS_ENDED)
 _index("ix_jobs_queue", _j.queue_id, _j.key, where=IS_SUBMITTED_JOB)
 _index("ix_jobs_queue_status", _j.queue_id, _j.status, _j.key, where=IS_SUBMITTED_JOB)

@@ -33,6 +33,7 @@ from longshore.domain.lifecycle.events import (
     TimeoutPassed,
 )
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.story import render_story
 from longshore.domain.retry import RetryAction, matching_action
 
 
@@ -228,12 +229,13 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
 def _follow_children(job: Job, event: Event, now: datetime) -> Step | None:
     assert isinstance(event, ChildrenMoved)
     status = fold_status(event.counts)
-    waiting = (JobStatus.SUBMITTED, JobStatus.PENDING, JobStatus.RUNNABLE)
-    has_begun = any(count for child, count in event.counts.items() if child not in waiting)
+    begun = (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.SUCCEEDED)
+    has_begun = any(event.counts.get(child) for child in begun)
+    status_reason = "" if status is JobStatus.SUCCEEDED else job.status_reason
     moved = replace(
         job,
         status=status,
-        status_reason=job.status_reason or (reasons.CHILD_FAILED if status is JobStatus.FAILED else ""),
+        status_reason=status_reason or (reasons.CHILD_FAILED if status is JobStatus.FAILED else ""),
         started_at=job.started_at or (now if has_begun else None),
         stopped_at=now if status.is_final else None,
     )
@@ -241,16 +243,19 @@ def _follow_children(job: Job, event: Event, now: datetime) -> Step | None:
 
 
 def _note_reason(job: Job, event: Event, now: datetime) -> Step | None:
-    """What befalls an array job befalls its children; the parent keeps the reason for when they have ended."""
+    """What befalls an array job befalls its children; the parent keeps the reason for when they have ended.
+
+    A termination takes the place of a cancellation, as it does for a job that waits; else the first wish stands.
+    """
     match event:
-        case DependencyFailed():
+        case DependencyFailed() if job.wish is None:
             noted = replace(job, status_reason=reasons.DEPENDENCY_FAILED)
-        case CancelRequested(reason=reason):
+        case CancelRequested(reason=reason) if job.wish is None:
             noted = replace(job, status_reason=reason, wish=Wish(kind=WishKind.CANCEL, reason=reason))
-        case TerminateRequested(reason=reason):
+        case TerminateRequested(reason=reason) if job.wish is None or job.wish.kind is WishKind.CANCEL:
             noted = replace(job, status_reason=reason, wish=Wish(kind=WishKind.TERMINATE, reason=reason))
         case _:
-            raise AssertionError(event)
+            return None
     return None if noted == job else Step(job=noted)
 
 
@@ -269,7 +274,9 @@ def _ignore(job: Job, event: Event, now: datetime) -> None:
 
 
 def _raise_illegal(job: Job, event: Event, now: datetime) -> None:
-    raise InvalidTransition(f"{type(event).__name__} must not happen to a {job.status} job: {event} on {job}")
+    kind = "array parent" if job.is_array_parent else "job"
+    what = f"{type(event).__name__} must not happen to a {job.status} {kind}: {event}"
+    raise InvalidTransition(f"{what}\n{render_story(job)}", job_id=str(job.id))
 
 
 IGNORE: Final[Rule] = _ignore
@@ -379,6 +386,8 @@ PARENT_RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             final: {**_FINAL, **dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL), ChildrenMoved: ILLEGAL}
             for final in (_S.SUCCEEDED, _S.FAILED)
         },
+        # where a parent never stands
+        **{status: dict.fromkeys(get_args(Event), ILLEGAL) for status in (_S.RUNNABLE, _S.STARTING, _S.RUNNING)},
     }
 )
 

@@ -17,7 +17,7 @@ class DockerConfig:
     installation_id: str
     #: `unix:///path`, `tcp://host:port`, `https://host:port` or `ssh://user@host`
     socket: str = "unix:///var/run/docker.sock"
-    #: what becomes of a job that asks for `privileged`, which makes it root on the host: it gets it, runs without, or fails
+    #: a job that asks for `privileged`, which makes it root on the host, gets it, runs without it, or fails
     privileged: Literal["allow", "drop", "refuse"] = "refuse"
     #: what jobs may mount or open of the host: these absolute paths and all below them
     host_paths: tuple[Path, ...] = ()

@@ -6,7 +6,7 @@ repeated read needs, and take no time limits in part; so the calls are made here
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -94,9 +94,7 @@ class Connection:
 
     async def remove(self, container: str) -> None:
         """Ends it if it runs, and takes its anonymous volumes along."""
-        await self._call(
-            "DELETE", f"containers/{container}", {"force": "1", "v": "1"}, seconds=self._launch_seconds
-        )
+        await self._call("DELETE", f"containers/{container}", {"force": "1", "v": "1"}, seconds=self._launch_seconds)
 
     async def inspect(self, container: str) -> Inspected | None:
         """None when there is no such container."""
@@ -173,11 +171,12 @@ class Connection:
         url = await self._url(path, versioned=versioned)
         assert self._docker is not None
         headers = {"Content-Type": "application/json"}
-        async with self._reaching(f"{method} {path}"), asyncio.timeout(seconds or self._call_seconds):
-            async with self._docker.session.request(
-                method, url, params=params, data=body, headers=headers, timeout=_NO_LIMIT
-            ) as response:
-                answer = await response.read()
+        request = self._docker.session.request(
+            method, url, params=params, data=body, headers=headers, timeout=_NO_LIMIT
+        )
+        limit = asyncio.timeout(seconds or self._call_seconds)
+        async with self._reaching(f"{method} {path}"), limit, request as response:
+            answer = await response.read()
         if response.status >= 400:
             raise _refusal(response.status, answer)
         return answer
@@ -200,7 +199,7 @@ class Connection:
                     yield data
 
     @asynccontextmanager
-    async def _reaching(self, what: str) -> AsyncIterator[None]:
+    async def _reaching(self, what: str) -> AsyncGenerator[None]:
         """Every way of not being answered becomes EngineUnavailable."""
         try:
             yield

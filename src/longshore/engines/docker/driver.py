@@ -1,27 +1,26 @@
 """The engine port on a Docker-compatible engine.
 
-The engine is the authority: it keeps every container, with its labels, state, times and output, until we remove it. What
-is kept here can be lost at any time: launches under way, and a memory of what was inspected, so that one listing answers
-for hundreds of containers.
+The engine is the authority: it keeps every container, with its labels, state, times and output, until we remove it.
+What is kept here can be lost at any time: launches under way, and a memory of what was inspected, so that one listing
+answers for hundreds of containers.
 """
 
 import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.connection import CallRefused, Connection
-from longshore.engines.docker.launching import STOPPED_EARLY, Launch, Launches
+from longshore.engines.docker.launching import LONGEST_DELAY_SECONDS, Launch, Launches
 from longshore.engines.docker.log_stream import LogStream
 from longshore.engines.docker.parse import (
-    ATTEMPT_LABEL,
     INSTALLATION_LABEL,
     INVENTED_EXIT_CODE,
     REASON_LENGTH,
@@ -68,6 +67,10 @@ _OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START}
 logger = structlog.stdlib.get_logger(__name__)
 
 
+#: An event; a launch that failed; the end of the stream of events; None when the stream begins.
+_News = Event | Observation | EngineUnavailable | None
+
+
 @dataclass(slots=True)
 class _Known:
     """What was learnt of one container."""
@@ -95,7 +98,9 @@ class DockerDriver:
         self._failed: dict[AttemptId, Observation] = {}
         self._released: OrderedDict[AttemptId, None] = OrderedDict()
         self._stops: dict[AttemptId, tuple[float, asyncio.Task[None]]] = {}
-        self._watchers: set[asyncio.Queue[Event | Observation | EngineUnavailable]] = set()
+        self._watchers: set[asyncio.Queue[_News]] = set()
+        #: time of the last event, in seconds since the epoch; 0 before the first
+        self._heard_until = 0.0
         self._sampling: asyncio.Task[None] | None = None
 
     # --- the engine as a whole -------------------------------------------------------------------------------------
@@ -217,7 +222,7 @@ class DockerDriver:
         found = ((attempt_of(each.labels, self._config.installation_id), each) for each in containers)
         return {attempt_id: each for attempt_id, each in found if attempt_id is not None}
 
-    async def _inspect(self, attempt_id: AttemptId, container: str) -> Observation:
+    async def _inspect(self, attempt_id: AttemptId, container: str, *, end_witnessed: bool = False) -> Observation:
         """The state of the attempt's container, remembered; GONE when it is not there or not ours."""
         try:
             async with self._calls:
@@ -227,11 +232,12 @@ class DockerDriver:
             return Observation(attempt_id=attempt_id, state=TaskState.UNKNOWN)
         if found is None or attempt_of(found.labels, self._config.installation_id) != attempt_id:
             return _gone(attempt_id)
-        return await self._learn(attempt_id, found)
+        if found.state.exit_code == INVENTED_EXIT_CODE and not end_witnessed:
+            end_witnessed = await self._end_witnessed(found)
+        return self._learn(attempt_id, found, end_witnessed=end_witnessed)
 
-    async def _learn(self, attempt_id: AttemptId, found: Inspected) -> Observation:
-        witnessed = found.state.exit_code != INVENTED_EXIT_CODE or await self._end_witnessed(found)
-        seen = parse_container(attempt_id, found, end_witnessed=witnessed)
+    def _learn(self, attempt_id: AttemptId, found: Inspected, *, end_witnessed: bool) -> Observation:
+        seen = parse_container(attempt_id, found, end_witnessed=end_witnessed)
         if attempt_id in self._released:
             return seen
         known = self._known.setdefault(attempt_id, _Known(found.id, found.config.stop_signal or "SIGTERM"))
@@ -242,12 +248,13 @@ class DockerDriver:
             known.seen = seen
         elif seen.state in _OVER:
             usage = self._sampler.forget(attempt_id)
-            seen = known.seen = parse_container(attempt_id, found, usage=usage, end_witnessed=witnessed)
+            seen = known.seen = parse_container(attempt_id, found, usage=usage, end_witnessed=end_witnessed)
         elif seen.state is TaskState.STARTING and self._launches.pending(attempt_id) is None:
             # A server that is gone created it; this one goes on from there.
-            self._launches.begin(
-                Launch(attempt_id=attempt_id, node=seen.node, container=seen.container, container_id=found.id)
-            )
+            launch = Launch(attempt_id=attempt_id, node=seen.node, container=seen.container, container_id=found.id)
+            if attempt_id in self._stops:
+                launch.stop_asked.set()
+            self._launches.begin(launch)
         return seen
 
     async def _end_witnessed(self, found: Inspected) -> bool:
@@ -268,13 +275,190 @@ class DockerDriver:
 
     # --- watching --------------------------------------------------------------------------------------------------
 
-    async def watch(self) -> AsyncIterator[Sequence[Observation]]:
-        queue: asyncio.Queue[Event | Observation | EngineUnavailable] = asyncio.Queue()
-        listening = asyncio.Event()
-        reader = asyncio.create_task(self._read_events(queue, listening), name="docker events")
+    async def watch(self) -> AsyncGenerator[Sequence[Observation]]:
+        queue: asyncio.Queue[_News] = asyncio.Queue()
         self._watchers.add(queue)
+        reader = asyncio.create_task(self._read_events(queue), name="docker events")
         try:
-            await asyncio.wait({reader, listening_task}, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                batch = [await queue.get()]
+                await asyncio.sleep(_BATCH_SECONDS)
+                while not queue.empty():
+                    batch.append(queue.get_nowait())
+                if observations := await self._digest(batch):
+                    yield observations
+                for news in batch:
+                    if isinstance(news, EngineUnavailable):
+                        raise news
         finally:
-            pass
-        yield []
+            self._watchers.discard(queue)
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    def _tell(self, news: Observation) -> None:
+        for queue in self._watchers:
+            queue.put_nowait(news)
+
+    async def _read_events(self, queue: "asyncio.Queue[_News]") -> None:
+        """Puts events until the stream breaks; then says so, and is done."""
+        since = f"{self._heard_until or time.time() - _OVERLAP_SECONDS:.6f}"
+        try:
+            async with aclosing(self._connection.events(label=self._label, since=since)) as events:
+                async for event in events:
+                    if event is not None:
+                        self._heard_until = event.time_nano / 1e9
+                    queue.put_nowait(event)
+            queue.put_nowait(EngineUnavailable("the engine ended its stream of events"))
+        except EngineUnavailable as outage:
+            queue.put_nowait(outage)
+        except CallRefused as refusal:
+            queue.put_nowait(EngineUnavailable(f"the engine refuses to tell its events: {refusal.message}"))
+
+    async def _digest(self, batch: "Sequence[_News]") -> Sequence[Observation]:
+        """What a batch of news means, one observation for each attempt."""
+        events: dict[AttemptId, Event] = {}
+        told: dict[AttemptId, Observation] = {}
+        for news in batch:
+            if isinstance(news, Observation):
+                told[news.attempt_id] = news
+            elif isinstance(news, Event):
+                attempt_id = attempt_of(news.actor.attributes, self._config.installation_id)
+                if attempt_id is not None:
+                    events[attempt_id] = news
+        if None in batch:
+            # The stream has begun anew: whatever was not told meanwhile is there to be seen.
+            told |= {seen.attempt_id: seen for seen in await self.observe(await self.discover())}
+        seen = await asyncio.gather(*(self._look_again(attempt_id, event) for attempt_id, event in events.items()))
+        told |= {each.attempt_id: each for each in seen}
+        return [each for each in told.values() if each.state is not TaskState.GONE]
+
+    async def _look_again(self, attempt_id: AttemptId, event: Event) -> Observation:
+        settled = self._settled(attempt_id)
+        if settled is not None:
+            return settled
+        ended = event.action == "die"
+        seen = await self._inspect(attempt_id, event.actor.id, end_witnessed=ended)
+        known = self._known.get(attempt_id)
+        if seen.state is TaskState.GONE and ended and known is not None and known.seen is not None:
+            # Somebody removed it: the event has what can still be learnt.
+            known.seen = replace(parse_die(known.seen, event), usage=self._sampler.forget(attempt_id))
+            return known.seen
+        return seen
+
+    # --- stopping and releasing ------------------------------------------------------------------------------------
+
+    async def stop(self, requests: Sequence[StopRequest]) -> None:
+        await self._engine()
+        for request in requests:
+            attempt_id = request.handle.attempt_id
+            kill_at = asyncio.get_running_loop().time() + request.grace_seconds
+            asked = self._stops.get(attempt_id)
+            if asked is not None:
+                if asked[0] <= kill_at:
+                    continue
+                asked[1].cancel()
+            task = asyncio.create_task(self._stop(attempt_id, request.grace_seconds), name=f"stop {attempt_id}")
+            self._stops[attempt_id] = kill_at, task
+
+    async def _stop(self, attempt_id: AttemptId, grace_seconds: int) -> None:
+        """The container has ended, or never was started. Outlasts any outage of the engine."""
+        try:
+            await self._launches.abandon(attempt_id)
+            if await self._signal(attempt_id):
+                await asyncio.sleep(grace_seconds)
+                await self._signal(attempt_id, "SIGKILL")
+        except Exception:
+            logger.exception("docker_stop_broke_off", attempt_id=attempt_id)
+        finally:
+            asked = self._stops.get(attempt_id)
+            if asked is not None and asked[1] is asyncio.current_task():
+                del self._stops[attempt_id]
+
+    async def _signal(self, attempt_id: AttemptId, signal: str = "") -> bool:
+        """Send `signal`, or what the image asks for as its stop signal; False when there is nothing to send it to."""
+        delay = 0.1
+        while True:
+            try:
+                known = await self._find(attempt_id)
+                # One that a server before this created and did not start is being removed now.
+                await self._launches.abandon(attempt_id)
+                if known is None or self._settled(attempt_id) is not None:
+                    return False
+                await self._connection.kill(known.container_id, signal or known.stop_signal)
+                return True
+            except CallRefused as refusal:
+                if refusal.status in {404, 409}:  # not there, not running
+                    return False
+                logger.warning("docker_signal_refused", attempt_id=attempt_id, problem=refusal.message)
+            except EngineUnavailable as outage:
+                logger.warning("docker_stop_waits", attempt_id=attempt_id, problem=str(outage))
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+    async def _find(self, attempt_id: AttemptId) -> _Known | None:
+        """The attempt's container, when there is one and it is ours."""
+        if attempt_id not in self._known:
+            await self._inspect(attempt_id, container_name(self._config.installation_id, attempt_id))
+        return self._known.get(attempt_id)
+
+    async def release(self, handles: Sequence[Handle]) -> None:
+        attempt_ids = {handle.attempt_id for handle in handles}
+        if any(self._launches.pending(attempt_id) for attempt_id in attempt_ids):
+            await self._engine()
+        await asyncio.gather(*map(self._release, attempt_ids))
+
+    async def _release(self, attempt_id: AttemptId) -> None:
+        asked = self._stops.pop(attempt_id, None)
+        if asked is not None:
+            asked[1].cancel()
+        await self._launches.abandon(attempt_id)
+        known = await self._find(attempt_id)
+        # From here on nothing that was asked before is remembered when its answer comes.
+        self._released[attempt_id] = None
+        if len(self._released) > _REMEMBERED_RELEASES:
+            self._released.popitem(last=False)
+        if known is not None:
+            await self._remove(known.container_id)
+        self._known.pop(attempt_id, None)
+        self._failed.pop(attempt_id, None)
+        self._sampler.forget(attempt_id)
+
+    async def _remove(self, container_id: str) -> None:
+        try:
+            async with self._calls:
+                await self._connection.remove(container_id)
+        except CallRefused as refusal:
+            if refusal.status == 404:
+                return
+            # 409: it is being removed already; asked again, that has ended.
+            raise EngineUnavailable(f"the engine cannot remove a container now: {refusal.message}") from refusal
+
+    async def discover(self) -> Sequence[Handle]:
+        found = {*await self._list(), *self._failed, *self._launches.all_pending()}
+        return [_handle(attempt_id) for attempt_id in found]
+
+    # --- output ----------------------------------------------------------------------------------------------------
+
+    async def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncGenerator[LogChunk]:
+        known = await self._find(handle.attempt_id)
+        if known is None:
+            return
+        stream = LogStream(cursor)
+        try:
+            async with aclosing(self._connection.logs(known.container_id, since=stream.since)) as answer:
+                async for data in answer:
+                    for chunk in stream.feed(data):
+                        yield chunk
+        except CallRefused as refusal:
+            if refusal.status != 404:
+                raise EngineUnavailable(f"the engine cannot read the output: {refusal.message}") from refusal
+        for chunk in stream.finish():
+            yield chunk
+
+
+def _handle(attempt_id: AttemptId) -> Handle:
+    return Handle(attempt_id=attempt_id, version=HANDLE_VERSION)
+
+
+def _gone(attempt_id: AttemptId) -> Observation:
+    return Observation(attempt_id=attempt_id, state=TaskState.GONE)

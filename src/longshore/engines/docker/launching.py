@@ -1,7 +1,7 @@
 """Brings containers up in the background: pull when needed, create, start. An attempt has one launch at a time.
 
-The container's name is the attempt's own, so the engine itself refuses a second one; whatever was interrupted, by a crash
-of the server or of the engine, is taken up where it stopped.
+The container's name is the attempt's own, so the engine itself refuses a second one; whatever was interrupted, by a
+crash of the server or of the engine, is taken up where it stopped.
 """
 
 import asyncio
@@ -17,8 +17,11 @@ from longshore.engines.docker.parse import REASON_LENGTH, Inspected, attempt_of,
 from longshore.engines.docker.render import container_name
 from longshore.ports.engine import EngineUnavailable, Observation, TaskState
 
-_LONGEST_DELAY_SECONDS = 5.0
-STOPPED_EARLY = "TaskStoppedBeforeStart: the job was stopped before its container started"
+#: between tries while the engine is away
+LONGEST_DELAY_SECONDS = 5.0
+#: how long a start that was sent and not answered may stay unread at the engine
+_SETTLE_SECONDS = 2.0
+_STOPPED_EARLY = "TaskStoppedBeforeStart: the job was stopped before its container started"
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -34,6 +37,8 @@ class Launch:
     #: what to create; None when the container is there already
     body: Mapping[str, object] | None = None
     container_id: str = ""
+    #: False while a start that was sent before, by us or by a server before this one, may still be on its way
+    start_is_first: bool = False
     image_pulled: bool = False
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -119,7 +124,7 @@ class Launches:
             except EngineUnavailable as outage:
                 logger.warning("docker_launch_waits", attempt_id=launch.attempt_id, problem=str(outage))
                 await asyncio.sleep(delay)
-                delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+                delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
     async def _create_and_start(self, launch: Launch) -> None:
         if not launch.container_id and not launch.stop_asked.is_set():
@@ -127,19 +132,38 @@ class Launches:
         if launch.stop_asked.is_set():
             await self._remove_unstarted(launch)
             return
+        if not launch.start_is_first and await self._has_started(launch):
+            return
+        launch.start_is_first = False
         try:
             await self._connection.start(launch.container_id)
         except CallRefused as refusal:
             # It may have run all the same: what the engine keeps of it decides.
             found = await self._connection.inspect(launch.container_id)
-            if found is None or not _has_started(launch.attempt_id, found):
+            if found is None or not _has_run(launch.attempt_id, found):
                 raise _StartFailed(reason_text("CannotStartContainerError", refusal.message)) from refusal
+
+    async def _has_started(self, launch: Launch) -> bool:
+        """Whether the container runs or ran. Raises _StartFailed when it was tried and could not be started.
+
+        The engine starts what has ended a second time when asked, so nothing may be on its way when the answer is no.
+        It answers while a container is just being started only afterwards.
+        """
+        for settle_seconds in (_SETTLE_SECONDS, 0):
+            found = await self._connection.inspect(launch.container_id)
+            if found is None:
+                raise _StartFailed("CannotStartContainerError: the container was removed")
+            if _has_run(launch.attempt_id, found):
+                return True
+            await asyncio.sleep(settle_seconds)
+        return False
 
     async def _create(self, launch: Launch) -> None:
         """`launch.container_id` is the attempt's one container."""
         name = container_name(self._config.installation_id, launch.attempt_id)
         try:
             launch.container_id = await self._connection.create(name, launch.body or {})
+            launch.start_is_first = True
         except CallRefused as refusal:
             if refusal.status == 409:
                 launch.container_id = await self._adopt(launch, name)
@@ -162,13 +186,16 @@ class Launches:
         name = launch.container_id or container_name(self._config.installation_id, launch.attempt_id)
         found = await self._connection.inspect(name)
         if found is not None and attempt_of(found.labels, self._config.installation_id) == launch.attempt_id:
-            if _has_started(launch.attempt_id, found):
+            if _has_run(launch.attempt_id, found):
                 return
             await self._connection.remove(found.id)
-        raise _StartFailed(STOPPED_EARLY)
+        raise _StartFailed(_STOPPED_EARLY)
 
     async def _fetch_image(self, launch: Launch) -> None:
-        """The engine has the image, or a stop was asked for. Raises _StartFailed. One pull serves all who wait for it."""
+        """The engine has the image, or a stop was asked for. Raises _StartFailed.
+
+        One pull serves all who wait for it.
+        """
         pull = self._pulls.get(launch.image)
         if pull is None:
             pull = asyncio.create_task(self._connection.pull(launch.image), name=f"pull {launch.image}")
@@ -188,6 +215,9 @@ class Launches:
         launch.image_pulled = True
 
 
-def _has_started(attempt_id: AttemptId, found: Inspected) -> bool:
+def _has_run(attempt_id: AttemptId, found: Inspected) -> bool:
+    """Whether it runs or ran. Raises _StartFailed when the engine could not start it."""
     seen = parse_container(attempt_id, found, end_witnessed=True)
+    if seen.state is TaskState.FAILED_TO_START:
+        raise _StartFailed(seen.reason)
     return seen.state in {TaskState.RUNNING, TaskState.EXITED}

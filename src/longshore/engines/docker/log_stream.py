@@ -1,14 +1,15 @@
-"""A container's output as the engine keeps it: taken out of its frames, and resumed exactly where a reader left off. Pure.
+"""A container's output as the engine keeps it: taken out of its frames, and resumed exactly where a reader left off.
 
-The engine keeps output as a file of entries, each with a time and the stream it came from, and is asked for those from a
-time on. The times alone are no place to resume at: many entries can have one time, two streams are not quite in order,
-and the pieces of a long line all bear the time of the first. The order in the file, however, never changes. So a cursor
-is a whole second and the number of entries from then on, in the order of the file, that have been read. That second
-moves on only behind everything that may still get an older time, and only when more than `_REREAD_BYTES` would otherwise
-be read again; until then everything is read from the start, which no step of the engine's clock can harm.
+The engine keeps output as a file of entries, each with a time and the stream it came from, and is asked for those from
+a time on. The times alone are no place to resume at: many entries can have one time, two streams are not quite in
+order, and the pieces of a long line all bear the time of the first. The order in the file, however, never changes. So
+a cursor is a whole second and the number of entries from then on, in the order of the file, that have been read. That
+second moves on only behind everything that may still get an older time, and only when more than `_REREAD_BYTES` would
+otherwise be read again; until then everything is read from the start, which no step of the engine's clock can harm.
 
-The engine drops its oldest entries when a container writes more than it keeps. The cursor has the time of the first entry
-from its second on: if that is no longer the first, entries were dropped, and the output says so where they are missing.
+The engine drops its oldest entries when a container writes more than it keeps. The cursor has the time of the first
+entry from its second on: if that is no longer the first, entries were dropped, and the output says so where they are
+missing. Pure.
 """
 
 import struct
@@ -64,7 +65,10 @@ class _Cursor:
 
 
 class LogStream:
-    """Reads one answer of the engine's logs call, asked with timestamps and `since`. Raises ValueError for a foreign cursor."""
+    """Reads one answer of the engine's logs call, asked with timestamps and `since`.
+
+    Raises ValueError for a cursor of another engine.
+    """
 
     def __init__(self, cursor: str) -> None:
         self._start = _Cursor.parse(cursor)

@@ -17,7 +17,8 @@ JOB_LABEL = "longshore.job"
 
 #: Longest container-level text of AWS Batch.
 REASON_LENGTH = 255
-#: What the engine invents for a container whose end nobody saw: its shim died while the engine was away, or the host did.
+#: What the engine invents for a container whose end nobody saw: its shim died while the engine was away, or the host.
+#: Source: moby, daemon/daemon.go, restore.
 INVENTED_EXIT_CODE = 255
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 

@@ -44,7 +44,7 @@ def container_name(installation_id: str, attempt_id: str) -> str:
 def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
     """The body that creates the attempt's container. Raises SpecRejected.
 
-    Source: Docker Engine API, ContainerCreate; what each member of a definition means: AWS Batch API, ContainerProperties.
+    Source: Docker Engine API, ContainerCreate; AWS Batch API, ContainerProperties.
     """
     if len(spec.nodes) != 1 or len(spec.nodes[0].containers) != 1:
         raise SpecRejected("the Docker engine runs one container on one node")
@@ -79,7 +79,9 @@ def _host_config(container: ContainerLaunch, config: DockerConfig, info: EngineI
     settings = container.settings
     linux = settings.linux_parameters or LinuxParameters()
     if settings.privileged and config.privileged == "refuse":
-        raise SpecRejected("the job asks for privileged mode, which the setting docker.privileged = refuse does not allow")
+        raise SpecRejected(
+            "the job asks for privileged mode, which the setting docker.privileged = refuse does not allow"
+        )
     return {
         "NetworkMode": config.network,
         "LogConfig": _log_config(config, info),
@@ -130,7 +132,7 @@ def _memory(container: ContainerLaunch, linux: LinuxParameters) -> Json:
 def _linux(settings: ContainerSettings, linux: LinuxParameters, config: DockerConfig, resolve: ResolvePath) -> Json:
     tmpfs = {t.container_path: ",".join((f"size={t.size}m", *(t.mount_options or ()))) for t in linux.tmpfs}
     # An anonymous volume that is read-only is an empty folder for ever, which the engine has no volume for.
-    tmpfs |= {path: "ro" for path in _anonymous_volumes(settings, read_only=True)}
+    tmpfs |= dict.fromkeys(_anonymous_volumes(settings, read_only=True), "ro")
     devices = [
         {
             "PathOnHost": allowed_path(device.host_path, config, resolve),
@@ -195,7 +197,7 @@ def _binds(settings: ContainerSettings, config: DockerConfig, resolve: ResolvePa
 def allowed_path(path: str, config: DockerConfig, resolve: ResolvePath) -> str:
     """`path` resolved, when it is one of docker.host_paths or below one. Raises SpecRejected otherwise.
 
-    The resolved path is what the engine is given, so that a link cannot be turned between the check and the mount.
+    The resolved path is what the engine is given: a link that is turned afterwards leads nowhere new.
     """
     if not posixpath.isabs(path):
         raise SpecRejected(f"the host path {path!r} is not absolute")
@@ -203,3 +205,24 @@ def allowed_path(path: str, config: DockerConfig, resolve: ResolvePath) -> str:
     if not any(resolved.is_relative_to(resolve(str(allowed))) for allowed in config.host_paths):
         raise SpecRejected(f"the host path {path!r} is not under any folder of the setting docker.host_paths")
     return str(resolved)
+
+
+def ignored_settings(config: DockerConfig, info: EngineInfo) -> dict[str, str]:
+    """Container settings that are accepted and have no effect, each with the reason."""
+    ignored = {
+        "secrets": "there is no secrets manager to fetch them from",
+        "repository_credentials": "images are pulled without credentials; pull private images beforehand",
+        "log_configuration": "output always goes to Longshore's own logs",
+        "enable_execute_command": "there is no ECS Exec here",
+        "ephemeral_storage": "containers share the disk of the Docker engine without a limit of their own",
+        "network_configuration": "the setting docker.network decides the network of all containers",
+        "runtime_platform": "containers run on the platform of the Docker engine",
+        "job_role_arn": "there is no role to assume, so containers are given no credentials",
+    }
+    if config.privileged == "drop":
+        ignored["privileged"] = "the setting docker.privileged = drop runs such jobs without it"
+    if not info.swap_limit:
+        ignored["linux_parameters.max_swap"] = "the kernel of the Docker engine does not account for swap"
+    if info.cgroup_version == "2":
+        ignored["linux_parameters.swappiness"] = "version 2 of control groups has no swappiness"
+    return ignored

@@ -1,8 +1,8 @@
 """CPU time and memory of running containers, sampled while they run: the engine keeps nothing of it after their end.
 
-Both figures are the kernel's own running totals and high-water marks, so the last sample is what counts, and a restart of
-the server loses nothing. Read from the control group files where this machine runs the containers, else asked of the
-engine. What a container did after its last sample is missing; one that ended before its first has none.
+Both figures are the kernel's own running total and high-water mark, so the last sample is what counts, and a restart of
+the server loses nothing. They are read from the control group files where this machine runs the containers, else asked
+of the engine. What a container did after its last sample is missing; one that ended before its first has none.
 """
 
 import asyncio

@@ -103,7 +103,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     node: int
     container: str
-    state: State
+    #: a State; a later runner may have others
+    state: str
     started_ns: int | None = None
     stopped_ns: int | None = None
     exit_code: int | None = None

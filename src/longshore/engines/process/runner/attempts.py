@@ -10,7 +10,17 @@ from longshore.engines.process.wire import Report, State
 class Attempt:
     """One attempt: launching, then running with a process, then over, then over and clean."""
 
-    __slots__ = ("final", "give_up_at", "holds_number", "is_clean", "is_inherited", "kill_at", "launching", "orphan", "started")
+    __slots__ = (
+        "final",
+        "give_up_at",
+        "holds_number",
+        "is_clean",
+        "is_inherited",
+        "kill_at",
+        "launching",
+        "orphan",
+        "started",
+    )
 
     def __init__(self, launching: Launching) -> None:
         self.launching = launching

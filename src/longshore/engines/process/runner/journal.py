@@ -5,8 +5,10 @@ then the payload. Records of a batch are written by one `write`. They survive th
 machine: after a restart of the machine no process is left, and an attempt whose end is not on disk was lost with it.
 """
 
+import errno
 import os
 from binascii import crc32
+from collections.abc import Sequence
 
 import msgspec
 
@@ -117,21 +119,23 @@ class Journal:
         try:
             written = os.pwrite(self._fd, self._pending, self._size)
             if written < len(self._pending):
-                raise OSError(28, "short write to the journal: no space left")
+                raise OSError(errno.ENOSPC, "short write to the journal: no space left")
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
         self._size += written
         self._pending.clear()
 
-    @property
-    def has_pending(self) -> bool:
-        """Whether something could not be written yet."""
-        return bool(self._pending)
-
-    def withdraw(self) -> None:
-        """Forget what is pending."""
-        self._pending.clear()
+    def write(self, records: Sequence[Record]) -> None:
+        """Write these, after what is pending. On OSError none of these is in the file, nor pending."""
+        self.flush()
+        for record in records:
+            self.append(record)
+        try:
+            self.flush()
+        except OSError:
+            self._pending.clear()
+            raise
 
     @property
     def wants_compaction(self) -> bool:
@@ -145,6 +149,7 @@ class Journal:
             self.append(record)
         content = HEADER + self._pending
         self._pending.clear()
+        self._compact_at += COMPACT_BYTES  # should this fail, do not try again with every record
         _write_file(self._path + ".new", content)
         crash_point("compact.before-rename")
         os.rename(self._path + ".new", self._path)

@@ -43,6 +43,7 @@ class Leftovers:
         children = children_of_runner()
         mains = {attempt.pid for attempt in running}
         unknown = children is None or not children <= {*mains, *helpers, *self._handed}
+        unknown = unknown or (not running and "" in self._handed.values())
         suspects = [attempt for attempt in ending if self._may_have_left(attempt)]
         if not unknown and not suspects:
             return {}

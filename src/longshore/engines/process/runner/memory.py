@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _POOL = 64
+#: page cache of earlier attempts that may count towards the peak of the next
+_MAX_REMAINDER_BYTES = 1024 * 1024
 
 
 class GroupUse(NamedTuple):
@@ -124,9 +126,9 @@ class MemoryGroups:
     def give(self, group: str) -> None:
         """Take back a group in which nothing lives."""
         ours = os.path.dirname(group) == self._base
-        if ours and self._version == 1 and len(self._free) < _POOL:
+        # Emptying a group of the page cache that is left in it takes longer than making another.
+        if ours and self._version == 1 and len(self._free) < _POOL and _usage(group) <= _MAX_REMAINDER_BYTES:
             try:
-                _write(f"{group}/memory.force_empty", "0")
                 _write(f"{group}/memory.max_usage_in_bytes", "0")
                 self._counted[group] = self.use(group).oom_kills + self._counted.get(group, 0)
             except OSError:
@@ -156,6 +158,11 @@ class MemoryGroups:
         if self._base:
             with suppress(OSError):
                 os.rmdir(self._base)
+
+
+def _usage(group: str) -> int:
+    """What is charged to a version 1 group now."""
+    return int(_read(f"{group}/memory.usage_in_bytes") or 0)
 
 
 def _places() -> list[tuple[int, str]]:

@@ -207,6 +207,7 @@ def group_is_empty(group: int) -> bool:
 
 def signal_group(group: int, number: int) -> None:
     """Send a signal to a process group whose number is held by a process of ours."""
+    assert group > 1, group
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
@@ -214,5 +215,3 @@ def signal_group(group: int, number: int) -> None:
 def is_same(process: Process | None, first_tick: int, last_tick: int) -> bool:
     """Whether this is the process that was started between the two ticks."""
     return process is not None and first_tick <= process.start_tick <= last_tick
-
-

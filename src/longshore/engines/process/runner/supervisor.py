@@ -1,7 +1,7 @@
 """Starts attempts, learns how they end, ends them when asked, and forgets them when told.
 
-Every step is in the journal before anyone hears of it. Waiting and sockets are `server`'s business: it calls `reap` when
-a child has ended, `tick` when `next_tick_at` has come, and sends on what gathers in `news`.
+Every step is in the journal before anyone hears of it. Waiting and sockets are `server`'s business: it calls `reap`
+when a child has ended, `tick` when `next_tick_at` has come, and sends on what gathers in `news`.
 """
 
 import os
@@ -17,16 +17,17 @@ from longshore.engines.process.runner.folders import Folders
 from longshore.engines.process.runner.journal import Ended, Journal, Launching, Released, Started
 from longshore.engines.process.runner.leftovers import Leftovers
 from longshore.engines.process.runner.memory import MemoryGroups
-from longshore.engines.process.runner.processes import TICKS_PER_SECOND, signal_group
+from longshore.engines.process.runner.processes import TICKS_PER_SECOND, Process, signal_group
 from longshore.engines.process.runner.spawn import CannotStart, spawn
 from longshore.engines.process.wire import Item, Refusal, Report
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 #: how long the end of an attempt waits for processes that were killed and do not go (uninterruptible sleep)
 _CLEAN_SECONDS = 30.0
-#: between looks at what was killed and has not gone
-_RECHECK_SECONDS = 0.003
+#: between two looks at what was killed and has not gone, or is dead and does not tell how: the first, and the longest
+_RECHECK_SECONDS = (0.002, 0.25)
 _RETRY_SECONDS = 1.0
+_HEX = set("0123456789abcdef")
 #: longest wait for the outcome of an orphan that is dead: its new parent may be slow to reap it
 _OUTCOME_SECONDS = 10.0
 
@@ -59,7 +60,7 @@ class Supervisor:
         self._journal = journal
         self._folders = folders
         self._memory = memory
-        self._boot = boot
+        self.boot = boot
         self._note = note
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         #: by pid: main processes that are our children
@@ -69,7 +70,10 @@ class Supervisor:
         #: over, but not known to be clean
         self._ending: list[Attempt] = []
         self._leftovers = Leftovers(memory)
+        #: boot clock: when a failed write is tried again, and when what was killed is looked at again
         self._flush_at: float | None = None
+        self._recheck_at: float | None = None
+        self._recheck_delay = _RECHECK_SECONDS[0]
 
     # --- launching ------------------------------------------------------------------------------------------------
 
@@ -77,8 +81,12 @@ class Supervisor:
         """Start each attempt that is not known yet; those that could not be, with the reason."""
         refused: list[Refusal] = []
         ready: list[tuple[Item, Account | None, Launching]] = []
-        for item in items:
+        # The same twice in one call is one attempt: the first counts.
+        for item in {item.id: item for item in reversed(items)}.values():
             if item.id in self.attempts:
+                continue
+            if len(item.id) != 32 or not set(item.id) <= _HEX:
+                refused.append(Refusal(item.id, True, "this is no attempt id"))
                 continue
             try:
                 account = find_account(item.user)
@@ -91,13 +99,8 @@ class Supervisor:
             return refused
         crash_point("launch.before-launching-record")
         try:
-            self._journal.flush()
-            for _, _, launching in ready:
-                self._journal.append(launching)
-            self._journal.flush()
+            self._journal.write([launching for _, _, launching in ready])
         except OSError as error:
-            if not self._flush_at:
-                self._journal.withdraw()
             return [*refused, *(Refusal(item.id, False, f"runner's journal: {error.strerror}") for item, _, _ in ready)]
         crash_point("launch.after-launching-record")
         for item, account, launching in ready:
@@ -122,7 +125,8 @@ class Supervisor:
             self._give_back(group)
             attempt.is_clean = True
             self.attempts[attempt.id] = attempt
-            self._end(attempt, attempt.describe("failed-to-start", stopped_ns=time.time_ns(), reason=str(problem)[:255]))
+            reason = str(problem)[:255]
+            self._end(attempt, attempt.describe("failed-to-start", stopped_ns=time.time_ns(), reason=reason))
             self.news.append(attempt.report())
             return None
         except OSError as error:
@@ -139,7 +143,7 @@ class Supervisor:
         crash_point("launch.after-spawn")
         if (other := self._leftovers.reused(pid, self._ending)) is not None:
             other.holds_number = False
-        attempt.started = Started(attempt.id, self._boot, pid, first_tick, _boot_ticks(), started_ns, group)
+        attempt.started = Started(attempt.id, self.boot, pid, first_tick, _boot_ticks(), started_ns, group)
         self._journal.append(attempt.started)
         self.attempts[attempt.id] = attempt
         self._children[pid] = attempt
@@ -178,7 +182,7 @@ class Supervisor:
         if ended:
             self._flush()
             crash_point("exit.after-record")
-        self._settle()
+        self.settle()
 
     def _exited(
         self, attempt: Attempt, status: int, stopped_ns: int, cpu_seconds: float | None, peak_bytes: int | None
@@ -210,14 +214,26 @@ class Supervisor:
             self.watch_leftovers(attempt)
 
     def watch_leftovers(self, attempt: Attempt) -> None:
-        """Tell the end of this attempt when nothing of it is alive."""
+        """Tell the end of this attempt when nothing of it is alive; the next `reap` or `settle` begins with that."""
         attempt.give_up_at = boot_seconds() + _CLEAN_SECONDS
         self._ending.append(attempt)
 
     def adopt(self, attempt: Attempt) -> None:
-        """Watch an attempt whose process another runner started."""
+        """Watch an attempt whose process, `orphan`, another runner started."""
         assert attempt.orphan is not None
         self.orphans[attempt.orphan.fd] = attempt
+
+    def find_again(self, attempt: Attempt, process: Process) -> None:
+        """Note the process of an attempt whose launch was cut off before it was journalled."""
+        started_ns = time.time_ns() - int((boot_seconds() - process.start_tick / TICKS_PER_SECOND) * 1e9)
+        tick = process.start_tick
+        attempt.started = Started(attempt.id, self.boot, process.pid, tick, tick, started_ns)
+        self._journal.append(attempt.started)
+
+    def drop(self, attempt: Attempt) -> None:
+        """Forget an attempt of which nothing was ever started."""
+        del self.attempts[attempt.id]
+        self._journal.append(Released(attempt.id))
 
     def lose(self, attempt: Attempt, reason: str) -> None:
         """End it without an outcome; what is left of it is killed."""
@@ -233,6 +249,7 @@ class Supervisor:
         if outcome is None:
             attempt.give_up_at = attempt.give_up_at or boot_seconds() + _OUTCOME_SECONDS
             if boot_seconds() < attempt.give_up_at:
+                self._recheck_later()
                 return False
         del self.orphans[fd]
         attempt.holds_number = False
@@ -242,10 +259,10 @@ class Supervisor:
             self._exited(attempt, outcome[0], time.time_ns(), outcome[1], None)
         orphan.close()
         self._flush()
-        self._settle()
+        self.settle()
         return True
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Kill what ended attempts left, and tell the end of those that left nothing alive."""
         if not self._ending:
             return
@@ -263,6 +280,14 @@ class Supervisor:
             self._give_back(attempt.group)
             self.news.append(attempt.report())
         self._ending = still
+        if still:
+            self._recheck_later()
+        else:
+            self._recheck_delay = _RECHECK_SECONDS[0]
+
+    def _recheck_later(self) -> None:
+        self._recheck_at = boot_seconds() + self._recheck_delay
+        self._recheck_delay = min(2 * self._recheck_delay, _RECHECK_SECONDS[1])
 
     # --- stopping -------------------------------------------------------------------------------------------------
 
@@ -298,19 +323,18 @@ class Supervisor:
         self._signal(due, signal.SIGKILL)
         for attempt in due:
             attempt.kill_at = now + _RETRY_SECONDS
-        for fd in [fd for fd, attempt in self.orphans.items() if attempt.give_up_at]:
-            self.orphan_ended(fd)
-        self._settle()
+        if self._recheck_at is not None and self._recheck_at <= now:
+            self._recheck_at = None
+            for fd in [fd for fd, attempt in self.orphans.items() if attempt.give_up_at]:
+                self.orphan_ended(fd)
+            self.settle()
         if self._flush_at is not None and self._flush_at <= now:
             self._flush()
 
     def next_tick_at(self) -> float:
         """When `tick` is due next, by the boot clock; infinity when nothing waits."""
         times = [a.kill_at for a in (*self._children.values(), *self.orphans.values()) if a.kill_at is not None]
-        if self._ending or any(attempt.give_up_at for attempt in self.orphans.values()):
-            times.append(boot_seconds() + _RECHECK_SECONDS)
-        if self._flush_at is not None:
-            times.append(self._flush_at)
+        times += [at for at in (self._flush_at, self._recheck_at) if at is not None]
         return min(times, default=float("inf"))
 
     @property

@@ -1,0 +1,154 @@
+"""The operations of AWS Batch that are built: each is translated, carried out by its use case, and translated back."""
+
+from longshore.api.aws.batch.translate import definitions, environments, jobs, queues, submissions
+from longshore.api.aws.batch.wire import requests as req
+from longshore.api.aws.batch.wire import responses as res
+from longshore.api.aws.exchange import Handlers
+from longshore.service.caller import Caller
+from longshore.service.requests import cancellation, termination
+from longshore.service.services import Services
+
+
+def build_handlers(services: Services) -> Handlers:
+    """Handlers over `services`, by operation; operations that are not among them are not built."""
+    batch = BatchHandlers(services)
+    return {
+        "CancelJob": batch.cancel_job,
+        "CancelJobs": batch.cancel_jobs,
+        "CreateComputeEnvironment": batch.create_compute_environment,
+        "CreateJobQueue": batch.create_job_queue,
+        "DeleteComputeEnvironment": batch.delete_compute_environment,
+        "DeleteJobQueue": batch.delete_job_queue,
+        "DeregisterJobDefinition": batch.deregister_job_definition,
+        "DescribeComputeEnvironments": batch.describe_compute_environments,
+        "DescribeJobDefinitions": batch.describe_job_definitions,
+        "DescribeJobQueues": batch.describe_job_queues,
+        "DescribeJobs": batch.describe_jobs,
+        "ListJobs": batch.list_jobs,
+        "ListTagsForResource": batch.list_tags_for_resource,
+        "RegisterJobDefinition": batch.register_job_definition,
+        "SubmitJob": batch.submit_job,
+        "TagResource": batch.tag_resource,
+        "TerminateJob": batch.terminate_job,
+        "TerminateJobs": batch.terminate_jobs,
+        "UntagResource": batch.untag_resource,
+        "UpdateComputeEnvironment": batch.update_compute_environment,
+        "UpdateJobQueue": batch.update_job_queue,
+    }
+
+
+class BatchHandlers:
+    """One method for each operation, by its name in snake case."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def register_job_definition(
+        self, caller: Caller, request: req.RegisterJobDefinitionRequest
+    ) -> res.RegisterJobDefinitionResponse:
+        draft = definitions.read_draft(request)
+        definition = await self._services.definitions.register(caller.scope, draft)
+        return definitions.render_registration(definition)
+
+    async def describe_job_definitions(
+        self, caller: Caller, request: req.DescribeJobDefinitionsRequest
+    ) -> res.DescribeJobDefinitionsResponse:
+        query = definitions.read_query(request)
+        page = await self._services.definitions.describe(caller.scope, query)
+        return definitions.render_definitions(page)
+
+    async def deregister_job_definition(self, caller: Caller, request: req.DeregisterJobDefinitionRequest) -> None:
+        await self._services.definitions.deregister(caller.scope, request.job_definition)
+
+    async def create_compute_environment(
+        self, caller: Caller, request: req.CreateComputeEnvironmentRequest
+    ) -> res.CreateComputeEnvironmentResponse:
+        draft = environments.read_draft(request)
+        environment = await self._services.environments.create(caller.scope, draft)
+        return environments.render_creation(environment)
+
+    async def describe_compute_environments(
+        self, caller: Caller, request: req.DescribeComputeEnvironmentsRequest
+    ) -> res.DescribeComputeEnvironmentsResponse:
+        page = await self._services.environments.describe(
+            caller.scope,
+            request.compute_environments,
+            max_results=request.max_results,
+            next_token=request.next_token,
+        )
+        return environments.render_environments(page)
+
+    async def update_compute_environment(
+        self, caller: Caller, request: req.UpdateComputeEnvironmentRequest
+    ) -> res.UpdateComputeEnvironmentResponse:
+        changes = environments.read_changes(request)
+        environment = await self._services.environments.update(
+            caller.scope, request.compute_environment, state=request.state, document=changes
+        )
+        return environments.render_update(environment)
+
+    async def delete_compute_environment(self, caller: Caller, request: req.DeleteComputeEnvironmentRequest) -> None:
+        await self._services.environments.delete(caller.scope, request.compute_environment)
+
+    async def create_job_queue(self, caller: Caller, request: req.CreateJobQueueRequest) -> res.CreateJobQueueResponse:
+        draft = queues.read_draft(request)
+        queue = await self._services.queues.create(caller.scope, draft)
+        return queues.render_creation(queue)
+
+    async def describe_job_queues(
+        self, caller: Caller, request: req.DescribeJobQueuesRequest
+    ) -> res.DescribeJobQueuesResponse:
+        page = await self._services.queues.describe(
+            caller.scope, request.job_queues, max_results=request.max_results, next_token=request.next_token
+        )
+        return queues.render_queues(page)
+
+    async def update_job_queue(self, caller: Caller, request: req.UpdateJobQueueRequest) -> res.UpdateJobQueueResponse:
+        changes = queues.read_changes(request)
+        queue = await self._services.queues.update(caller.scope, request.job_queue, changes)
+        return queues.render_update(queue)
+
+    async def delete_job_queue(self, caller: Caller, request: req.DeleteJobQueueRequest) -> None:
+        await self._services.queues.delete(caller.scope, request.job_queue)
+
+    async def submit_job(self, caller: Caller, request: req.SubmitJobRequest) -> res.SubmitJobResponse:
+        scope = caller.scope
+        job_id = await self._services.submissions.submit(scope, submissions.read_submission(request))
+        return submissions.render_submission(scope, request.job_name, job_id)
+
+    async def describe_jobs(self, caller: Caller, request: req.DescribeJobsRequest) -> res.DescribeJobsResponse:
+        views = await self._services.descriptions.describe(caller.scope, request.jobs)
+        return res.DescribeJobsResponse(jobs=[jobs.render_job(view) for view in views])
+
+    async def list_jobs(self, caller: Caller, request: req.ListJobsRequest) -> res.ListJobsResponse:
+        query = jobs.read_query(request)
+        page = await self._services.descriptions.list(caller.scope, query)
+        return jobs.render_summaries(page)
+
+    async def cancel_job(self, caller: Caller, request: req.CancelJobRequest) -> None:
+        await self._services.requests.request(caller.scope, request.job_id, cancellation(request.reason))
+
+    async def cancel_jobs(self, caller: Caller, request: req.CancelJobsRequest) -> res.CancelJobsResponse:
+        wish = cancellation(request.reason)
+        outcome = await self._services.requests.request_many(caller.scope, request.jobs, wish)
+        return submissions.render_cancellations(outcome)
+
+    async def terminate_job(self, caller: Caller, request: req.TerminateJobRequest) -> None:
+        await self._services.requests.request(caller.scope, request.job_id, termination(request.reason))
+
+    async def terminate_jobs(self, caller: Caller, request: req.TerminateJobsRequest) -> res.TerminateJobsResponse:
+        wish = termination(request.reason)
+        outcome = await self._services.requests.request_many(caller.scope, request.jobs, wish)
+        return submissions.render_terminations(outcome)
+
+    async def list_tags_for_resource(
+        self, caller: Caller, request: req.ListTagsForResourceRequest
+    ) -> res.ListTagsForResourceResponse:
+        tags = await self._services.tags.list(caller.scope, request.resource_arn)
+        return res.ListTagsForResourceResponse(tags=tags)
+
+    async def tag_resource(self, caller: Caller, request: req.TagResourceRequest) -> None:
+        await self._services.tags.add(caller.scope, request.resource_arn, request.tags)
+
+    async def untag_resource(self, caller: Caller, request: req.UntagResourceRequest) -> None:
+        await self._services.tags.remove(caller.scope, request.resource_arn, request.tag_keys)

@@ -1,0 +1,72 @@
+"""Submissions and requests on jobs, on the wire."""
+
+import msgspec
+
+from longshore.api.aws.batch.translate.definitions import read_retry
+from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt
+from longshore.api.aws.batch.wire import requests, responses
+from longshore.api.aws.batch.wire import structures as wire
+from longshore.domain.definition import ContainerOverrides, JobTimeout
+from longshore.domain.dependency import Dependency
+from longshore.domain.ids import JobId, Scope
+from longshore.service.requests import BulkOutcome
+from longshore.service.submit import Submission
+
+_encode = msgspec.json.Encoder().encode
+_NOT_BUILT = {
+    "node_overrides": "nodeOverrides",
+    "eks_properties_override": "eksPropertiesOverride",
+    "ecs_properties_override": "ecsPropertiesOverride",
+    "consumable_resource_properties_override": "consumableResourcePropertiesOverride",
+}
+
+
+def read_submission(request: requests.SubmitJobRequest) -> Submission:
+    """Raises InvalidRequest for members that are not built."""
+    refuse_unbuilt(request, _NOT_BUILT)
+    array = request.array_properties
+    return Submission(
+        name=request.job_name,
+        queue=request.job_queue,
+        definition=request.job_definition,
+        overrides=read(request.container_overrides, ContainerOverrides),
+        parameters=request.parameters,
+        # Some clients always send the member; empty, it means a plain job.
+        array_size=None if array is None else array.size,
+        depends_on=[read(entry, Dependency) for entry in request.depends_on or ()],
+        retry_strategy=read_retry(request.retry_strategy),
+        timeout=read(request.timeout, JobTimeout),
+        propagate_tags=request.propagate_tags,
+        tags=request.tags,
+        share_identifier=request.share_identifier,
+        scheduling_priority=request.scheduling_priority_override,
+        size_bytes=len(_encode(request)),
+    )
+
+
+def render_submission(scope: Scope, name: str, job_id: JobId) -> responses.SubmitJobResponse:
+    """The answer to a submission."""
+    text = str(job_id)
+    return responses.SubmitJobResponse(job_arn=scope.arn("job", text), job_name=name, job_id=text)
+
+
+def render_cancellations(outcome: BulkOutcome) -> responses.CancelJobsResponse:
+    """The answer to a cancellation of many jobs."""
+    errors = [
+        wire.CancelJobsErrorDetail(job=text, code="ValidationException", message=_malformed(text))
+        for text in outcome.malformed
+    ]
+    return responses.CancelJobsResponse(successful=outcome.successful, errors=errors)
+
+
+def render_terminations(outcome: BulkOutcome) -> responses.TerminateJobsResponse:
+    """The answer to a termination of many jobs."""
+    errors = [
+        wire.TerminateJobsErrorDetail(job=text, code="ValidationException", message=_malformed(text))
+        for text in outcome.malformed
+    ]
+    return responses.TerminateJobsResponse(successful=outcome.successful, errors=errors)
+
+
+def _malformed(text: str) -> str:
+    return f"{text[:200]} is not a job id"

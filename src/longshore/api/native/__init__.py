@@ -1,0 +1,1 @@
+"""Our own powers under `/longshore/`, for the command line and the console, and Prometheus' page."""

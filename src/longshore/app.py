@@ -1,0 +1,181 @@
+"""The composition root: the only place that knows all rooms and joins them into a server."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+import uvloop
+from starlette.applications import Starlette
+
+from longshore.api.aws.batch.handlers import build_handlers as build_batch_handlers
+from longshore.api.aws.fronts import build_fronts
+from longshore.api.aws.logs.handlers import logs_handlers
+from longshore.api.http import FrontDoor
+from longshore.api.limits import DoorSettings, Limits
+from longshore.api.server import build_server
+from longshore.config import Settings
+from longshore.control.inbox import Inbox
+from longshore.control.leader import ControlSettings, Leader
+from longshore.control.ledger import Host
+from longshore.data_folder import DataFolder, open_data_folder
+from longshore.domain.errors import LongshoreError
+from longshore.domain.ids import AttemptId, HostId
+from longshore.domain.resources import Resources
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.driver import DockerDriver
+from longshore.engines.process.config import ProcessConfig
+from longshore.engines.process.driver import ProcessDriver
+from longshore.logs.settings import LogSettings
+from longshore.logs.store import LogStore
+from longshore.ports.engine import EngineDriver
+from longshore.service.services import build_services
+from longshore.store.sqlite import SqliteStore
+from longshore.system_clock import SystemClock
+from longshore.telemetry.logging import configure_logging
+
+_log = structlog.get_logger(__name__)
+
+#: This machine, the first host.
+LOCAL_HOST = HostId("local")
+
+
+class CannotListen(LongshoreError):
+    """The address can't be listened on."""
+
+
+def serve(settings: Settings) -> int:
+    """Run a server until SIGTERM or SIGINT; jobs go on without it. Returns the exit status.
+
+    Raises:
+        LongshoreError: it can't start; one line that says why. Nothing was touched.
+    """
+    configure_logging(format=settings.server.log_format, level=settings.server.log_level)
+    sockets = _listen(settings)
+    folder = open_data_folder(settings.server.data)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, folder, sockets))
+    return 0
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """The sockets to serve on, bound."""
+    server = settings.server
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((server.host, server.port))
+    except OSError as problem:
+        listener.close()
+        raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
+    return [listener] if server.unix_socket is None else [listener, _listen_on_path(server.unix_socket)]
+
+
+def _listen_on_path(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        if path.is_socket():
+            path.unlink()
+        listener.bind(str(path))
+    except OSError as problem:
+        listener.close()
+        raise CannotListen(f"cannot listen on {path}: {problem.strerror}") from problem
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _build_drivers(settings: Settings, folder: DataFolder) -> Mapping[str, EngineDriver]:
+    process = ProcessConfig(data_dir=folder.path, user=settings.process.user, cgroup=settings.process.cgroup)
+    docker = DockerConfig(
+        installation_id=folder.installation_id,
+        socket=f"unix://{settings.docker.socket}",
+        privileged=settings.docker.privileged,
+        host_paths=settings.docker.host_paths,
+        network=settings.docker.network,
+        log_mib=settings.logs.stream_cap_mib,
+    )
+    return {"process": ProcessDriver(process), "docker": DockerDriver(docker)}
+
+
+def _local_host(settings: Settings) -> Host:
+    local = settings.local
+    total = Resources(vcpu_milli=local.vcpus * 1000, memory_mib=local.memory_mib, gpus=len(local.gpus))
+    return Host(id=LOCAL_HOST, total=total, gpu_names=local.gpus)
+
+
+async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.socket]) -> None:
+    clock, inbox = SystemClock(), Inbox()
+    store = SqliteStore(folder.path / "longshore.sqlite3")
+    await store.open()
+    logs = LogStore(
+        folder.path / "logs",
+        LogSettings(
+            stream_cap_bytes=settings.logs.stream_cap_mib * 2**20, pack_limit_bytes=settings.logs.pack_below_bytes
+        ),
+    )
+    await logs.open()
+    drivers = _build_drivers(settings, folder)
+    leader = Leader(
+        store=store,
+        drivers=drivers,
+        logs=logs,
+        clock=clock,
+        inbox=inbox,
+        hosts=[_local_host(settings)],
+        settings=ControlSettings(
+            oversize=settings.oversize,
+            free_losses=settings.limits.lost_host_retries,
+            stop_grace_seconds=settings.process.grace_seconds,
+        ),
+        new_attempt_id=lambda: AttemptId(uuid4().hex),
+    )
+    services = build_services(
+        store,
+        clock,
+        inbox,
+        engines=drivers.keys(),
+        resolve_engine=partial(_choose_engine, settings.server.engine, leader),
+        array_size_max=settings.limits.array_size_max,
+    )
+    limits = Limits(body_bytes=settings.limits.body_bytes)
+    door = FrontDoor(
+        DoorSettings(account_id=settings.server.account_id, region=settings.server.region, limits=limits),
+        fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
+        native=Starlette(),
+    )
+    server = build_server(door, limits)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    leading = asyncio.create_task(leader.run(), name="lead")
+    leading.add_done_callback(lambda _: stop())
+    try:
+        host, port = sockets[0].getsockname()[:2]
+        print(f"longshore server listens on http://{host}:{port}", flush=True)  # noqa: T201 - scripts read this line
+        await server.serve(sockets=sockets)
+    finally:
+        leading.cancel()
+        await asyncio.wait([leading])
+        await logs.close()
+        await store.close()
+    if not leading.cancelled():
+        leading.result()
+
+
+def _choose_engine(setting: str, leader: Leader) -> str:
+    """The engine of an environment that names none: the setting's; `auto` means Docker where it answers."""
+    if setting != "auto":
+        return setting
+    return "docker" if not leader.lanes["docker"].problem else "process"

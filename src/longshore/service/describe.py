@@ -1,0 +1,192 @@
+"""Use cases that look at jobs: DescribeJobs and ListJobs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from longshore.domain.errors import NotFound
+from longshore.domain.ids import JobKey, Scope, parse_arn, resource_name
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.ports.store import JobFilter, JobReader, JobView, Reader, Store
+from longshore.scheduling.classes import class_id
+from longshore.service.job_references import parse_job_reference
+from longshore.service.paging import Page, open_token, page_of
+from longshore.service.refusals import invalid
+
+_MOST_IDS = 100
+_LARGEST_PAGE = 1000
+_LARGEST_FILTERED_PAGE = 100
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One filter of a listing, as given."""
+
+    name: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs a listing holds: those of a queue or the children of an array job."""
+
+    queue: str | None = None
+    array_job_id: str | None = None
+    multi_node_job_id: str | None = None
+    status: JobStatus | None = None
+    filters: Sequence[Condition] = field(default_factory=list[Condition])
+    max_results: int | None = None
+    next_token: str | None = None
+
+
+class Descriptions:
+    """Jobs as callers look at them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def describe(self, scope: Scope, texts: Sequence[str]) -> Sequence[JobView]:
+        """Jobs by id or ARN in the order asked for, each once; unknown ones are left out.
+
+        Raises:
+            InvalidRequest: none is asked for, or too many.
+        """
+        if not texts:
+            raise invalid("Jobs should name at least one job")
+        if len(texts) > _MOST_IDS:
+            raise invalid(f"Maximum number of jobs supported is  {_MOST_IDS}")
+        parsed = [parse_job_reference(text, scope) for text in texts]
+        ids = list(dict.fromkeys(job_id for job_id in parsed if job_id is not None))
+
+        def work(reader: Reader) -> Sequence[JobView]:
+            keys = reader.find_jobs(scope, ids)
+            return _with_reasons(reader, reader.describe_jobs([keys[job_id] for job_id in ids if job_id in keys]))
+
+        return await self._store.read(work) if ids else []
+
+    async def list(self, scope: Scope, query: JobQuery) -> Page[JobView]:
+        """Jobs of a queue, newest first, or children by index; `attempts` are left empty.
+
+        Raises:
+            InvalidRequest: not exactly one kind of listing is asked for, a filter is malformed, or the token is not of
+                this call.
+            NotFound: there is no such queue.
+        """
+        given = [text for text in (query.queue, query.array_job_id, query.multi_node_job_id) if text is not None]
+        if len(given) != 1:
+            raise invalid("Exactly one of jobQueue, arrayJobId and multiNodeJobId should be given")
+        if query.max_results is not None and query.max_results < 1:
+            raise invalid(f"MaxResults should be at least 1, got {query.max_results}")
+        if query.queue is not None:
+            return await self._list_queue(scope, query.queue, query)
+        if query.array_job_id is not None:
+            return await self._list_children(scope, query.array_job_id, query)
+        return Page(items=[])  # There are no multi-node jobs yet, so none is known by any id.
+
+    async def _list_queue(self, scope: Scope, queue: str, query: JobQuery) -> Page[JobView]:
+        where = _parse_filter(scope, query)
+        call = ("jobs", scope, queue, query.status, query.filters)
+        cursor = open_token(query.next_token, call)
+        before = None if cursor is None else JobKey(int(cursor))
+        ceiling = _LARGEST_FILTERED_PAGE if query.filters else _LARGEST_PAGE
+        limit = min(query.max_results or ceiling, ceiling)
+
+        def work(reader: Reader) -> Sequence[JobView]:
+            name = resource_name(queue, "job-queue", scope)
+            if name is None or reader.queue(scope, name) is None:
+                raise NotFound(f"JobQueue {queue} not found.")
+            return _with_reasons(reader, reader.list_jobs(scope, name, where, before=before, limit=limit + 1))
+
+        found = await self._store.read(work)
+        return page_of(found, limit, call, [str(view.job.key) for view in found])
+
+    async def _list_children(self, scope: Scope, parent: str, query: JobQuery) -> Page[JobView]:
+        status = query.status or JobStatus.RUNNING
+        call = ("children", scope, parent, status)
+        cursor = open_token(query.next_token, call)
+        after = None if cursor is None else JobKey(int(cursor))
+        limit = min(query.max_results or _LARGEST_PAGE, _LARGEST_PAGE)
+        job_id = parse_job_reference(parent, scope)
+        if job_id is None or job_id.index is not None:
+            return Page(items=[])
+
+        def work(reader: Reader) -> Sequence[JobView]:
+            key = reader.find_jobs(scope, [job_id]).get(job_id)
+            if key is None:
+                return []
+            return _with_reasons(reader, reader.list_children(key, frozenset({status}), after=after, limit=limit + 1))
+
+        found = await self._store.read(work)
+        return page_of(found, limit, call, [str(view.job.key) for view in found])
+
+
+def _with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
+    """`views` with the reason why each waiting one waits, as the leader last published it for its class."""
+    classes = {view.job.key: class_id(view.job.spec) for view in views if view.job.status is JobStatus.RUNNABLE}
+    if not classes:
+        return views
+    published = {key: _status_reason(text) for key, text in reader.class_reasons(set(classes.values())).items()}
+
+    def explained(view: JobView) -> JobView:
+        reason = published.get(classes.get(view.job.key, ""), "")
+        return replace(view, job=replace(view.job, status_reason=reason)) if reason else view
+
+    return list(map(explained, views))
+
+
+def _status_reason(published: str) -> str:
+    """What of a class's published reason AWS clients are shown: a JSON object holds it as `statusReason`."""
+    reason = json.loads(published).get("statusReason", "")
+    assert isinstance(reason, str)
+    return reason
+
+
+def _parse_filter(scope: Scope, query: JobQuery) -> JobFilter:
+    """The store's filter. With a filter `jobStatus` does not count, but for SHARE_IDENTIFIER. Source: ListJobs."""
+    statuses = frozenset({query.status or JobStatus.RUNNING})
+    if not query.filters:
+        return JobFilter(statuses=statuses)
+    if len(query.filters) > 1:
+        raise invalid("Only one filter can be given")
+    condition = query.filters[0]
+    if len(condition.values) != 1:
+        raise invalid(f"The filter {condition.name[:100]} needs exactly one value")
+    value = condition.values[0]
+    match condition.name:
+        case "JOB_NAME":
+            return JobFilter(name=value)
+        case "JOB_DEFINITION":
+            return JobFilter(definition=_definition_pattern(scope, value))
+        case "BEFORE_CREATED_AT":
+            return JobFilter(created_before=_parse_time(value))
+        case "AFTER_CREATED_AT":
+            return JobFilter(created_after=_parse_time(value))
+        case "SHARE_IDENTIFIER":
+            return JobFilter(statuses=statuses, share_identifier=value)
+        case _:
+            raise invalid(
+                "Filters are JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT and SHARE_IDENTIFIER, "
+                f"not {condition.name[:100]}"
+            )
+
+
+def _definition_pattern(scope: Scope, value: str) -> str:
+    if not value.startswith("arn:"):
+        return value
+    arn = parse_arn(value)
+    if arn is None or arn.kind != "job-definition" or "*" in value:
+        raise invalid("An ARN in the filter JOB_DEFINITION should be that of one job definition")
+    # No name holds a slash, so nothing of this scope matches.
+    return arn.resource if arn.scope == scope else "/"
+
+
+def _parse_time(text: str) -> datetime:
+    """Source: AWS Batch API, ListJobs: milliseconds since the epoch, as text."""
+    try:
+        if not text.isascii() or not text.isdecimal():
+            raise ValueError(text)
+        return _EPOCH + timedelta(milliseconds=int(text))
+    except (ValueError, OverflowError):
+        raise invalid(f"Times in filters are milliseconds since the epoch, got {text[:100]}") from None

@@ -1,0 +1,123 @@
+"""Rules on the capacity of a compute environment. Source: AWS Batch API, ComputeResource and ComputeResourceUpdate.
+
+Capacity is kept as it was given, by wire names: `resources` here is that JSON object. We act on `type` and `maxvCpus`
+alone; the rest is checked, stored and shown, so that clients which compare what they sent find it again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from longshore.domain.environment import FARGATE_TYPES
+from longshore.domain.errors import InvalidRequest
+from longshore.service.refusals import invalid, not_built
+
+_NOT_ON_FARGATE = (
+    "allocationStrategy",
+    "bidPercentage",
+    "desiredvCpus",
+    "imageId",
+    "instanceTypes",
+    "ec2Configuration",
+    "ec2KeyPair",
+    "instanceRole",
+    "launchTemplate",
+    "minvCpus",
+    "placementGroup",
+    "spotIamFleetRole",
+    "tags",
+    "scalingPolicy",
+)
+#: Members that an empty text or list removes.
+_REMOVABLE = frozenset({"ec2KeyPair", "imageId", "ec2Configuration", "subnets", "securityGroupIds"})
+_LARGEST_DELAY_MINUTES = 10_080
+
+
+def check_resources(resources: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for capacity that AWS Batch would not take, and for kinds that are not built."""
+    kind: str = resources["type"]
+    if kind == "ECS_MANAGED_INSTANCES" or "managedInstancesProvider" in resources:
+        raise not_built("The compute environment type ECS_MANAGED_INSTANCES")
+    if resources["maxvCpus"] < 0:
+        raise invalid("Resource maxvCpus should be at least 0.")
+    if kind in FARGATE_TYPES:
+        _check_fargate(resources)
+    else:
+        _check_instances(resources, kind)
+
+
+def _check_fargate(resources: Mapping[str, Any]) -> None:
+    for member in _NOT_ON_FARGATE:
+        if resources.get(member) not in (None, [], {}):
+            raise invalid(f"{member} is not applicable for Fargate.")
+    for member, most in (("subnets", 16), ("securityGroupIds", 5)):
+        if not 1 <= len(resources.get(member, ())) <= most:
+            raise invalid(f"Fargate needs 1 to {most} {member}.")
+
+
+def _check_instances(resources: Mapping[str, Any], kind: str) -> None:
+    role: str | None = resources.get("instanceRole")
+    if not role:
+        raise invalid("Instance role is required.")
+    if role.startswith("arn:") and ":role/" in role:
+        raise InvalidRequest("ECS Instance Role should be an ECS Instance Profile ARN")
+    if "minvCpus" not in resources:
+        raise invalid("Resource minvCpus is required.")
+    if not resources.get("instanceTypes"):
+        raise invalid("Resource instanceTypes is required.")
+    least, most = resources["minvCpus"], resources["maxvCpus"]
+    desired = resources.get("desiredvCpus", least)
+    if not 0 <= least <= desired <= most:
+        raise invalid("Resource desiredvCpus should be between minvCpus and maxvCpus, and minvCpus at least 0.")
+    strategy = resources.get("allocationStrategy", "BEST_FIT")
+    if kind == "SPOT":
+        if strategy == "BEST_FIT" and not resources.get("spotIamFleetRole"):
+            raise InvalidRequest("ComputeResources.spotIamFleetRole cannot not be null or empty")
+    elif strategy.startswith("SPOT_"):
+        raise invalid(f"The allocation strategy {strategy} is for SPOT only.")
+    if len(resources.get("ec2Configuration", ())) > 2:
+        raise invalid("ec2Configuration cannot have more than 2 entries.")
+    delay = resources.get("scalingPolicy", {}).get("minScaleDownDelayMinutes", 0)
+    if delay != 0 and not 20 <= delay <= _LARGEST_DELAY_MINUTES:
+        raise invalid(f"minScaleDownDelayMinutes should be 0 or between 20 and {_LARGEST_DELAY_MINUTES}.")
+    template = resources.get("launchTemplate")
+    if template is not None:
+        if ("launchTemplateId" in template) == ("launchTemplateName" in template):
+            raise invalid("launchTemplate needs either launchTemplateId or launchTemplateName.")
+        if len(template.get("overrides", ())) > 10:
+            raise invalid("launchTemplate cannot have more than 10 overrides.")
+
+
+def merge_resources(resources: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`resources` after an update; members that `changes` does not hold stay.
+
+    Raises:
+        InvalidRequest: the update would scale down by hand, or turn one family into another.
+    """
+    fargate = resources["type"] in FARGATE_TYPES
+    if changes.get("type", resources["type"]) != resources["type"] and (fargate or changes["type"] in FARGATE_TYPES):
+        raise invalid("The type of a compute environment can change between EC2 and SPOT only.")
+    desired = changes.get("desiredvCpus")
+    if desired is not None and desired < resources.get("desiredvCpus", resources.get("minvCpus", 0)):
+        raise invalid(
+            "Manually scaling down compute environment is not supported. Disconnecting job queues from compute "
+            "environment will cause it to scale-down to minvCpus"
+        )
+    merged = {**resources}
+    for member, value in changes.items():
+        if member == "updateToLatestImageVersion":
+            continue  # It asks for something once and is not kept.
+        if member == "launchTemplate" and not _names_template(value):
+            merged.pop(member, None)
+        elif member in _REMOVABLE and not value:
+            if not fargate:
+                merged.pop(member, None)
+        else:
+            merged[member] = value
+    # Left out, the desired capacity stays what it was, within the new bounds.
+    if "desiredvCpus" in merged and desired is None:
+        merged["desiredvCpus"] = max(merged.get("minvCpus", 0), min(merged["desiredvCpus"], merged["maxvCpus"]))
+    return merged
+
+
+def _names_template(template: Mapping[str, Any]) -> bool:
+    return bool(template.get("launchTemplateId") or template.get("launchTemplateName"))

@@ -1,0 +1,213 @@
+"""Use cases on compute environments: create, describe, update, delete."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from uuid import uuid4
+
+from longshore.domain.environment import ComputeEnvironment, State
+from longshore.domain.errors import AlreadyExists, Conflict, NotFound
+from longshore.domain.ids import Scope, resource_name
+from longshore.domain.queue import JobQueue
+from longshore.ports.clock import Clock
+from longshore.ports.notifier import Notifier
+from longshore.ports.store import Reader, ResourceReader, Store, Transaction
+from longshore.service.environment_rules import check_resources, merge_resources
+from longshore.service.naming import ENGINE_TAG, check_name, check_tags
+from longshore.service.paging import Page, check_page, open_token, page_of
+from longshore.service.refusals import invalid
+
+_KIND = "compute-environment"
+_HEALTHY = "ComputeEnvironment Healthy"
+_RESOURCES = "computeResources"
+_UNMANAGED_VCPUS = "unmanagedvCpus"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentDraft:
+    """A compute environment that is to be created."""
+
+    name: str
+    type: Literal["MANAGED", "UNMANAGED"]
+    state: State = "ENABLED"
+    #: members that are stored and shown as they were given, by wire name
+    document: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+class Environments:
+    """Compute environments of all scopes."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        notifier: Notifier,
+        *,
+        engines: Collection[str],
+        resolve_engine: Callable[[], str],
+    ) -> None:
+        """`engines` are those that an environment may choose; `resolve_engine` chooses for one that does not."""
+        self._store = store
+        self._clock = clock
+        self._notifier = notifier
+        self._engines = engines
+        self._resolve_engine = resolve_engine
+
+    async def create(self, scope: Scope, draft: EnvironmentDraft) -> ComputeEnvironment:
+        """Store the environment, VALID at once, with its engine resolved for good.
+
+        Raises:
+            InvalidRequest: the draft breaks a rule.
+            AlreadyExists: the name is taken.
+        """
+        check_name(draft.name, "Compute environment")
+        check_tags(draft.tags)
+        _check_kind(draft.type, draft.document)
+        environment = _with_capacity(
+            ComputeEnvironment(
+                scope=scope,
+                name=draft.name,
+                uuid=str(uuid4()),
+                type=draft.type,
+                state=draft.state,
+                status="VALID",
+                status_reason=_HEALTHY,
+                engine=self._engine_of(draft.tags),
+                document=draft.document,
+                tags=draft.tags,
+                created_at=self._clock.now(),
+            )
+        )
+
+        def work(tx: Transaction) -> None:
+            if tx.environment(scope, draft.name) is not None:
+                raise AlreadyExists(wrapped=True)
+            tx.put_environment(environment)
+
+        await self._store.write(work)
+        self._notifier.notify()
+        return environment
+
+    async def update(
+        self, scope: Scope, text: str, *, state: State | None, document: Mapping[str, Any]
+    ) -> ComputeEnvironment:
+        """Merge `document`, by wire names, into what is stored; members it does not hold stay.
+
+        Raises:
+            NotFound: there is no such environment.
+            Conflict: it is being deleted.
+            InvalidRequest: what would come out breaks a rule.
+        """
+
+        def work(tx: Transaction) -> ComputeEnvironment:
+            name = resource_name(text, _KIND, scope)
+            present = None if name is None else tx.environment(scope, name)
+            if present is None:
+                raise NotFound(f"{text if name is None else scope.arn(_KIND, name)} does not exist")
+            if present.status == "DELETING":
+                raise Conflict("Cannot update, resource is being modified")
+            merged = {**present.document, **document}
+            if _RESOURCES in document and _RESOURCES in present.document:
+                merged[_RESOURCES] = merge_resources(present.document[_RESOURCES], document[_RESOURCES])
+            _check_kind(present.type, merged)
+            changed = _with_capacity(replace(present, state=state or present.state, document=merged))
+            tx.put_environment(changed)
+            return changed
+
+        changed = await self._store.write(work)
+        self._notifier.notify()
+        return changed
+
+    async def delete(self, scope: Scope, text: str) -> None:
+        """Remove the environment; one that still runs jobs goes when they have ended. An unknown one is fine.
+
+        Raises:
+            Conflict: it is ENABLED, serves a queue, or is being deleted already.
+        """
+
+        def work(tx: Transaction) -> None:
+            name = resource_name(text, _KIND, scope)
+            present = None if name is None else tx.environment(scope, name)
+            if present is None:
+                return
+            if present.status == "DELETING":
+                raise Conflict("Cannot delete, resource is being modified")
+            if present.state != "DISABLED":
+                raise Conflict("Cannot delete, state must be DISABLED")
+            if any(present.name in queue.environment_names for queue in _all_queues(tx, scope)):
+                raise Conflict("Cannot delete, found existing JobQueue relationship")
+            if _has_attempts(tx, present):
+                tx.put_environment(replace(present, status="DELETING"))
+            else:
+                tx.delete_environment(scope, present.name)
+
+        await self._store.write(work)
+        self._notifier.notify()
+
+    async def describe(
+        self, scope: Scope, names: Sequence[str] | None, *, max_results: int | None, next_token: str | None
+    ) -> Page[ComputeEnvironment]:
+        """Environments by name; unknown names or ARNs are left out.
+
+        Raises:
+            InvalidRequest: too much is asked for, or the token is not of this call.
+        """
+        limit = check_page(names, max_results, "ComputeEnvironments")
+        call = ("environments", scope, names)
+        after = open_token(next_token, call)
+
+        def work(reader: Reader) -> Sequence[ComputeEnvironment]:
+            wanted = [resource_name(text, _KIND, scope) for text in names] if names else None
+            known = None if wanted is None else [name for name in wanted if name is not None]
+            return reader.environments(scope, names=known, after=after or "", limit=limit + 1)
+
+        found = await self._store.read(work)
+        return page_of(found, limit, call, [each.name for each in found])
+
+    def _engine_of(self, tags: Mapping[str, str]) -> str:
+        engine = tags.get(ENGINE_TAG)
+        if engine is None:
+            return self._resolve_engine()
+        if engine not in self._engines:
+            raise invalid(
+                f"There is no engine {engine}; the tag {ENGINE_TAG} may be {', '.join(sorted(self._engines))}"
+            )
+        return engine
+
+
+def _check_kind(kind: str, document: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a document that does not go with `kind`, MANAGED or UNMANAGED."""
+    resources = document.get(_RESOURCES)
+    if kind == "MANAGED":
+        if resources is None:
+            raise invalid("ComputeResources is required for a MANAGED compute environment.")
+        if _UNMANAGED_VCPUS in document:
+            raise invalid("unmanagedvCpus is for UNMANAGED compute environments only.")
+        check_resources(resources)
+        return
+    if resources is not None:
+        raise invalid("ComputeResources is for MANAGED compute environments only.")
+    if document.get(_UNMANAGED_VCPUS, 0) < 0:
+        raise invalid("unmanagedvCpus should be at least 0.")
+
+
+def _with_capacity(environment: ComputeEnvironment) -> ComputeEnvironment:
+    """The environment with what its document says of capacity."""
+    resources = environment.document.get(_RESOURCES)
+    if resources is None:
+        return environment
+    return replace(environment, resource_type=resources["type"], max_vcpus=resources["maxvCpus"])
+
+
+def _all_queues(reader: ResourceReader, scope: Scope) -> Iterator[JobQueue]:
+    """Queues of `scope`, those that are being deleted included."""
+    after = ""
+    while page := reader.queues(scope, after=after):
+        yield from page
+        after = page[-1].name
+
+
+def _has_attempts(reader: Reader, environment: ComputeEnvironment) -> bool:
+    keys = {each.job_key for each in reader.open_attempts() if each.environment_name == environment.name}
+    return any(job.spec.scope == environment.scope for job in reader.load_jobs(keys).values())

@@ -1,0 +1,33 @@
+"""Finding jobs across all accounts and regions, for the operator's own view; AWS callers see their own."""
+
+from collections.abc import Sequence
+
+from longshore.domain.errors import InvalidRequest, NotFound
+from longshore.domain.ids import JobKey, Scope, parse_job_id
+from longshore.ports.store import Reader, ResourceReader
+
+#: More than there ever are of queues or environments.
+ALL = 1_000_000
+
+
+def scopes(reader: ResourceReader) -> Sequence[Scope]:
+    """Every account and region that has a queue or an environment."""
+    resources = (*reader.queues(None, limit=ALL), *reader.environments(None, limit=ALL))
+    return sorted({resource.scope for resource in resources})
+
+
+def find_job(reader: Reader, text: str) -> JobKey:
+    """The key of the job with this id, in whatever scope.
+
+    Raises:
+        InvalidRequest: it is no job id.
+        NotFound: there is no such job.
+    """
+    job_id = parse_job_id(text)
+    if job_id is None:
+        raise InvalidRequest(f"{text[:100]} is not a job id")
+    for scope in scopes(reader):
+        key = reader.find_jobs(scope, [job_id]).get(job_id)
+        if key is not None:
+            return key
+    raise NotFound(f"there is no job {job_id}")

@@ -1,0 +1,145 @@
+"""Why a job stands where it stands: one document with everything that is known, in words with numbers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from longshore.domain.job import TimelineEntry
+from longshore.domain.lifecycle.status import FINAL_STATUSES, WAITING_STATUSES, JobStatus
+from longshore.ports.overview import EngineHealth
+from longshore.ports.store import JobView, Reader
+from longshore.service.documents import Amounts, Children, Document, Place, amounts_of, place_of
+from longshore.service.everywhere import find_job
+from longshore.service.outcomes import AttemptAccount, account_for
+from longshore.service.unhonoured import Unhonoured, unhonoured
+from longshore.service.waits import Cause, wait_causes
+from longshore.service.wording import counted, duration
+
+_CHILDREN_NAMED = 5
+
+
+class Step(Document, frozen=True):
+    """One step of a job's life."""
+
+    at: datetime
+    status_from: JobStatus | None
+    status_to: JobStatus
+    #: name of the event
+    cause: str
+    detail: str
+
+
+class Explanation(Document, frozen=True):
+    """All about one job."""
+
+    job_id: str
+    name: str
+    place: Place
+    definition: str
+    status: JobStatus
+    #: when it came into this status
+    since: datetime
+    #: the whole in one sentence
+    summary: str
+    status_reason: str
+    created_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+    asked: Amounts
+    timeout_seconds: int | None
+    attempts_allowed: int
+    #: of an array job
+    children: Children | None
+    #: the first few
+    failed_children: tuple[str, ...]
+    waits_for: tuple[Cause, ...]
+    not_honoured: tuple[Unhonoured, ...]
+    attempts: tuple[AttemptAccount, ...]
+    timeline: tuple[Step, ...]
+
+
+def explain_job(reader: Reader, text: str, engines: Sequence[EngineHealth], now: datetime) -> Explanation:
+    """Explain the job whose id is `text`.
+
+    Raises:
+        InvalidRequest: it is no job id.
+        NotFound: there is no such job.
+    """
+    [view] = reader.describe_jobs([find_job(reader, text)])
+    job, spec = view.job, view.job.spec
+    by_name: Mapping[str, EngineHealth] = {engine.name: engine for engine in engines}
+    causes = wait_causes(reader, view, by_name)
+    attempts = account_for(view)
+    timeline = reader.timeline(job.key)
+    since = _since(view, timeline)
+    return Explanation(
+        job_id=str(job.id),
+        name=spec.name,
+        place=place_of(spec),
+        definition=spec.definition,
+        status=job.status,
+        since=since,
+        summary=_summarise(view, causes, attempts, now - since),
+        status_reason=job.status_reason,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        stopped_at=job.stopped_at,
+        asked=amounts_of(spec.resources),
+        timeout_seconds=spec.timeout_seconds,
+        attempts_allowed=spec.retry.attempts,
+        children=Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None,
+        failed_children=_failed_children(reader, view),
+        waits_for=tuple(causes),
+        not_honoured=tuple(unhonoured(reader, view, by_name)),
+        attempts=tuple(attempts),
+        timeline=tuple(map(_step, timeline)),
+    )
+
+
+def _step(entry: TimelineEntry) -> Step:
+    return Step(
+        at=entry.at, status_from=entry.status_from, status_to=entry.status_to, cause=entry.cause, detail=entry.detail
+    )
+
+
+def _since(view: JobView, timeline: Sequence[TimelineEntry]) -> datetime:
+    """When the job came into its status; its submission when nothing has happened to it."""
+    since = view.job.created_at
+    for entry in timeline:
+        if entry.status_to is view.job.status and entry.status_from is not entry.status_to:
+            since = entry.at
+    return since
+
+
+def _failed_children(reader: Reader, view: JobView) -> tuple[str, ...]:
+    if view.summary is None or not view.summary.counts.get(JobStatus.FAILED):
+        return ()
+    failed = reader.list_children(view.job.key, frozenset({JobStatus.FAILED}), after=None, limit=_CHILDREN_NAMED)
+    return tuple(str(child.job.id) for child in failed)
+
+
+def _summarise(view: JobView, causes: Sequence[Cause], attempts: Sequence[AttemptAccount], age: timedelta) -> str:
+    job = view.job
+    stands = f"{job.status} for {duration(age.total_seconds())}"
+    if view.summary is not None:
+        ended = ", ".join(
+            f"{view.summary.counts[status]:,} {status}" for status in JobStatus if view.summary.counts.get(status)
+        )
+        return f"{stands}: of {counted(view.summary.size, 'child', 'children')}: {ended}"
+    if job.status in WAITING_STATUSES:
+        return f"{stands}: {causes[0].text}" if causes else stands
+    if job.status in FINAL_STATUSES:
+        return f"{stands}: {_render_end(view, attempts)}"
+    latest = attempts[-1]
+    doing = "runs" if job.status is JobStatus.RUNNING else "is being started"
+    return f"{stands}: attempt {latest.number} {doing} on host {latest.host} in {latest.environment}"
+
+
+def _render_end(view: JobView, attempts: Sequence[AttemptAccount]) -> str:
+    job = view.job
+    parts = [job.status_reason or "ended"]
+    if job.exit_code is not None:
+        parts.append(f"exit code {job.exit_code}")
+    if job.reason:
+        parts.append(job.reason)
+    parts.append(f"after {counted(len(attempts), 'attempt')}" if attempts else "it never started")
+    return ", ".join(parts)

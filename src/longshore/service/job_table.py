@@ -1,0 +1,112 @@
+"""Jobs of all accounts and regions in one listing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nlargest
+
+from longshore.domain.errors import NotFound
+from longshore.domain.ids import JobKey, Scope
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.ports.store import JobFilter, JobView, Reader
+from longshore.service.documents import Amounts, Children, Document, Place, Used, amounts_of, place_of, use_of
+from longshore.service.everywhere import ALL, scopes
+from longshore.service.published import published_reasons
+
+
+class JobRow(Document, frozen=True):
+    """One submitted job."""
+
+    job_id: str
+    name: str
+    place: Place
+    status: JobStatus
+    status_reason: str
+    created_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+    #: of array jobs
+    children: Children | None
+    attempts_made: int
+    attempts_allowed: int
+    exit_code: int | None
+    reason: str
+    asked: Amounts
+    #: by the latest attempt, when it has ended
+    used: Used | None
+
+
+class JobPage(Document, frozen=True):
+    """Submitted jobs, newest first; with a cursor there are more."""
+
+    jobs: tuple[JobRow, ...]
+    next_cursor: JobKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs a listing holds."""
+
+    queue_name: str | None = None
+    #: of array jobs their own, not their children's; empty: any
+    statuses: frozenset[JobStatus] = frozenset()
+    #: compared without case; `*` at the end matches any rest
+    name: str | None = None
+    limit: int = 50
+    #: the last page's
+    cursor: JobKey | None = None
+
+
+def list_jobs(reader: Reader, query: JobQuery) -> JobPage:
+    """A page of the jobs of all queues that there are, or of those of one name.
+
+    Raises:
+        NotFound: there is no queue of that name, and there are no jobs of one that was.
+    """
+    queues = _queues(reader, query.queue_name)
+    where = JobFilter(statuses=query.statuses or None, name=query.name)
+    found: list[JobKey] = []
+    for scope, name in queues:
+        views = reader.list_jobs(scope, name, where, before=query.cursor, limit=query.limit + 1)
+        found = nlargest(query.limit + 1, [*found, *(view.job.key for view in views)])
+    page = reader.describe_jobs(found[: query.limit])
+    if query.queue_name is not None and not page and all(reader.queue(*queue) is None for queue in queues):
+        raise NotFound(f"there is no job queue {query.queue_name}")
+    more = len(found) > query.limit
+    return JobPage(jobs=_rows(reader, page), next_cursor=found[query.limit - 1] if more else None)
+
+
+def _queues(reader: Reader, name: str | None) -> Sequence[tuple[Scope, str]]:
+    if name is None:
+        return [(queue.scope, queue.name) for queue in reader.queues(None, limit=ALL)]
+    return [(scope, name) for scope in scopes(reader)]
+
+
+def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:
+    waiting = [view.job.spec for view in views if view.job.status is JobStatus.RUNNABLE]
+    reasons = published_reasons(reader, waiting)
+    rows: list[JobRow] = []
+    for view in views:
+        job, spec = view.job, view.job.spec
+        published = reasons.get(spec.key) if job.status is JobStatus.RUNNABLE else None
+        ended = [attempt for attempt in view.attempts if attempt.has_ended]
+        children = Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None
+        row = JobRow(
+            job_id=str(job.id),
+            name=spec.name,
+            place=place_of(spec),
+            status=job.status,
+            status_reason=published.status_reason if published else job.status_reason,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            stopped_at=job.stopped_at,
+            children=children,
+            attempts_made=job.attempts_made,
+            attempts_allowed=spec.retry.attempts,
+            exit_code=job.exit_code,
+            reason=job.reason,
+            asked=amounts_of(spec.resources),
+            used=use_of(ended[-1]) if ended and job.attempt is None else None,
+        )
+        rows.append(row)
+    return tuple(rows)

@@ -1,0 +1,121 @@
+"""How a job's attempts went, what they used of what they asked for, and why each was tried again or not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from longshore.domain.job import Attempt, Job, JobSpec, StopCause
+from longshore.domain.lifecycle import reasons
+from longshore.domain.retry import RetryStrategy, matching_action
+from longshore.ports.store import JobView
+from longshore.service.documents import Amounts, Document, Used, amounts_of, use_of
+from longshore.service.wording import counted, duration, mebibytes
+
+
+class AttemptAccount(Document, frozen=True):
+    """One attempt."""
+
+    number: int
+    attempt_id: str
+    environment: str
+    host: str
+    gpu_names: tuple[str, ...]
+    opened_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+    exit_code: int | None
+    reason: str
+    status_reason: str
+    asked: Amounts
+    #: None until it has ended
+    used: Used | None
+    #: `used` in words, beside what was asked for
+    use: str
+    #: why it was tried again or not; empty for one that succeeded or has not ended
+    decision: str
+
+
+def account_for(view: JobView) -> Sequence[AttemptAccount]:
+    """The job's attempts, oldest first."""
+    spec = view.job.spec
+    accounts: list[AttemptAccount] = []
+    lost = charged = 0
+    for attempt in view.attempts:
+        is_free = attempt.status_reason == reasons.host_lost(attempt.host_id) and lost < view.job.lost_hosts
+        lost, charged = lost + is_free, charged + (not is_free)
+        used = use_of(attempt) if attempt.has_ended else None
+        account = AttemptAccount(
+            number=attempt.number,
+            attempt_id=attempt.attempt_id,
+            environment=attempt.environment_name,
+            host=attempt.host_id,
+            gpu_names=attempt.gpu_names,
+            opened_at=attempt.opened_at,
+            started_at=attempt.started_at,
+            stopped_at=attempt.stopped_at,
+            exit_code=attempt.exit_code,
+            reason=attempt.reason,
+            status_reason=attempt.status_reason,
+            asked=amounts_of(spec.resources),
+            used=used,
+            use=_render_use(spec, used) if used else "",
+            decision=_render_decision(view.job, attempt, charged, is_free=is_free) if attempt.has_ended else "",
+        )
+        accounts.append(account)
+    return accounts
+
+
+def _render_use(spec: JobSpec, used: Used) -> str:
+    parts: list[str] = []
+    if used.run_seconds is not None:
+        parts.append(f"ran {duration(used.run_seconds)}")
+    vcpus = spec.resources.vcpu_milli / 1000
+    if used.cpu_seconds is not None:
+        share = f" ({used.cpu_seconds / (used.run_seconds * vcpus):.0%})" if used.run_seconds and vcpus else ""
+        parts.append(f"used {used.cpu_seconds:.2f} CPU s of {vcpus:g} vCPU{share}")
+    if used.peak_memory_bytes is not None:
+        memory_mib = spec.resources.memory_mib
+        share = f" ({used.peak_memory_bytes / 2**20 / memory_mib:.0%})" if memory_mib else ""
+        parts.append(f"peak {mebibytes(used.peak_memory_bytes)} of {memory_mib:,} MiB{share}")
+    return ", ".join(parts)
+
+
+def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool) -> str:
+    """`charged` counts the attempts up to this one that spent the retry strategy."""
+    strategy = job.spec.retry
+    was_tried_again = attempt.number < job.attempts_made or not job.status.is_final
+    if attempt.stop_cause is StopCause.TERMINATED:
+        return "not tried again: it was terminated"
+    if attempt.stop_cause is StopCause.TIMED_OUT:
+        return f"not tried again: it ran longer than its time-out of {job.spec.timeout_seconds} s"
+    if attempt.exit_code == 0:
+        return ""
+    if is_free:
+        return "tried again: the loss of a host is not charged to the job's own attempts"
+    rule = _matching_rule(strategy, attempt)
+    spent = f"{charged} of {counted(strategy.attempts, 'attempt')} spent"
+    if was_tried_again:
+        return f"tried again{f': {rule} says RETRY' if rule else ''}; {spent}"
+    if job.wish is not None:
+        return f"not tried again: it was asked to {job.wish.kind}"
+    if rule and charged < strategy.attempts:
+        return f"not tried again: {rule} says EXIT; {spent}"
+    return f"not tried again: {spent}"
+
+
+def _matching_rule(strategy: RetryStrategy, attempt: Attempt) -> str:
+    """The first rule of evaluateOnExit that matches, in words; empty when none does."""
+    for number, rule in enumerate(strategy.evaluate_on_exit, start=1):
+        alone = RetryStrategy(attempts=strategy.attempts, evaluate_on_exit=(rule,))
+        action = matching_action(
+            alone, status_reason=attempt.status_reason, reason=attempt.reason, exit_code=attempt.exit_code
+        )
+        if action is None:
+            continue
+        given = {
+            "onStatusReason": rule.on_status_reason,
+            "onReason": rule.on_reason,
+            "onExitCode": rule.on_exit_code,
+        }
+        conditions = ", ".join(f"{name} {pattern}" for name, pattern in given.items() if pattern is not None)
+        return f"rule {number} of evaluateOnExit ({conditions or 'any end'})"
+    return ""

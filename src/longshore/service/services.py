@@ -1,0 +1,49 @@
+"""All use cases over one store, as the API takes them."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from longshore.ports.clock import Clock
+from longshore.ports.notifier import Notifier
+from longshore.ports.store import Store
+from longshore.service.definitions import Definitions
+from longshore.service.describe import Descriptions
+from longshore.service.environments import Environments
+from longshore.service.queues import Queues
+from longshore.service.requests import Requests
+from longshore.service.submit import Submissions
+from longshore.service.tags import Tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One object for each family of use cases."""
+
+    definitions: Definitions
+    environments: Environments
+    queues: Queues
+    submissions: Submissions
+    requests: Requests
+    descriptions: Descriptions
+    tags: Tags
+
+
+def build_services(
+    store: Store,
+    clock: Clock,
+    notifier: Notifier,
+    *,
+    engines: Collection[str],
+    resolve_engine: Callable[[], str],
+    array_size_max: int,
+) -> Services:
+    """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not."""
+    return Services(
+        definitions=Definitions(store, clock),
+        environments=Environments(store, clock, notifier, engines=engines, resolve_engine=resolve_engine),
+        queues=Queues(store, clock, notifier),
+        submissions=Submissions(store, clock, notifier, array_size_max=array_size_max),
+        requests=Requests(store, notifier),
+        descriptions=Descriptions(store),
+        tags=Tags(store),
+    )

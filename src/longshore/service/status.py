@@ -1,0 +1,112 @@
+"""How the server is: its engines, its hosts, and what waits in each queue and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from longshore import __version__
+from longshore.domain.ids import Scope
+from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
+from longshore.ports.overview import EngineHealth, HostUse
+from longshore.ports.store import JobFilter, QueueDepth, Reader
+from longshore.service.documents import Amounts, Document, amounts_of
+from longshore.service.everywhere import ALL
+from longshore.service.published import root_reason
+
+#: How many of a queue's newest jobs are looked at for one that is RUNNABLE.
+_LOOKED_AT = 100
+
+
+class EngineStatus(Document, frozen=True):
+    """One engine."""
+
+    name: str
+    #: why it can't be used now; empty when it can
+    problem: str
+
+
+class HostStatus(Document, frozen=True):
+    """One host."""
+
+    name: str
+    total: Amounts
+    free: Amounts
+
+
+class QueueStatus(Document, frozen=True):
+    """One queue; `depths` count array children, not their parents, that have not ended."""
+
+    account_id: str
+    region: str
+    name: str
+    state: str
+    status: str
+    priority: int
+    depths: dict[JobStatus, int]
+    oldest_waiting_at: datetime | None
+    #: why its first RUNNABLE job waits; empty when there is none or when it is not known yet
+    head_waits: str
+
+
+class ServerStatus(Document, frozen=True):
+    """The whole server."""
+
+    version: str
+    at: datetime
+    engines: tuple[EngineStatus, ...]
+    hosts: tuple[HostStatus, ...]
+    queues: tuple[QueueStatus, ...]
+    oldest_waiting_seconds: float | None
+
+
+def report_status(
+    reader: Reader, engines: Sequence[EngineHealth], hosts: Sequence[HostUse], now: datetime
+) -> ServerStatus:
+    """How the server is at `now`."""
+    queues = _queues(reader)
+    oldest = min((queue.oldest_waiting_at for queue in queues if queue.oldest_waiting_at), default=None)
+    return ServerStatus(
+        version=__version__,
+        at=now,
+        engines=tuple(EngineStatus(name=engine.name, problem=engine.problem) for engine in engines),
+        hosts=tuple(
+            HostStatus(name=host.id, total=amounts_of(host.total), free=amounts_of(host.free)) for host in hosts
+        ),
+        queues=tuple(queues),
+        oldest_waiting_seconds=None if oldest is None else max((now - oldest).total_seconds(), 0.0),
+    )
+
+
+def _queues(reader: Reader) -> Sequence[QueueStatus]:
+    depths: dict[tuple[Scope, str], list[QueueDepth]] = {}
+    for depth in reader.queue_depths():
+        depths.setdefault((depth.scope, depth.queue_name), []).append(depth)
+    statuses: list[QueueStatus] = []
+    for queue in sorted(reader.queues(None, limit=ALL), key=lambda queue: (-queue.priority, queue.name, queue.scope)):
+        own = depths.get((queue.scope, queue.name), [])
+        counts = {depth.status: depth.count for depth in own if depth.count}
+        waiting = [depth.oldest_created_at for depth in own if depth.count and depth.status in WAITING_STATUSES]
+        status = QueueStatus(
+            account_id=queue.scope.account_id,
+            region=queue.scope.region,
+            name=queue.name,
+            state=queue.state,
+            status=queue.status,
+            priority=queue.priority,
+            depths=counts,
+            oldest_waiting_at=min((at for at in waiting if at is not None), default=None),
+            head_waits=_head_waits(reader, queue.scope, queue.name) if JobStatus.RUNNABLE in counts else "",
+        )
+        statuses.append(status)
+    return statuses
+
+
+def _head_waits(reader: Reader, scope: Scope, queue_name: str) -> str:
+    """What the queue's head waits for: any job of the queue leads to it, since a follower's reason names the head."""
+    statuses = frozenset({JobStatus.RUNNABLE, JobStatus.PENDING})
+    views = reader.list_jobs(scope, queue_name, JobFilter(statuses=statuses), before=None, limit=_LOOKED_AT)
+    for view in views:
+        counts = view.summary.counts if view.summary else {view.job.status: 1}
+        if counts.get(JobStatus.RUNNABLE):
+            reason = root_reason(reader, view.job.spec)
+            return "; ".join(reason.causes) if reason is not None else ""
+    return ""

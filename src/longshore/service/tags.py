@@ -1,0 +1,124 @@
+"""Use cases on tags of environments, queues, definitions and jobs."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from longshore.domain.errors import NotFound
+from longshore.domain.ids import Arn, JobKey, Scope, parse_arn, parse_job_id
+from longshore.ports.store import Reader, Store, Transaction
+from longshore.service.definitions import parse_definition
+from longshore.service.naming import ENGINE_TAG, check_tag_keys, check_tags
+from longshore.service.refusals import invalid
+
+
+class Tags:
+    """Tags by ARN."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list(self, scope: Scope, arn: str) -> Mapping[str, str]:
+        """The tags of a resource.
+
+        Raises:
+            InvalidRequest: `arn` is none, or of something that bears no tags.
+            NotFound: there is no such resource.
+        """
+        target = _parse(scope, arn)
+        return await self._store.read(lambda reader: _load(reader, target, arn))
+
+    async def add(self, scope: Scope, arn: str, tags: Mapping[str, str]) -> None:
+        """Set `tags`; others stay.
+
+        Raises:
+            InvalidRequest: a tag breaks a rule, or there would be too many; or as in `list`.
+            NotFound: there is no such resource.
+        """
+        target = _parse(scope, arn)
+        check_tags(tags)
+
+        def work(tx: Transaction) -> None:
+            merged = {**_load(tx, target, arn), **tags}
+            check_tags(merged)
+            _save(tx, target, merged)
+
+        await self._store.write(work)
+
+    async def remove(self, scope: Scope, arn: str, keys: Collection[str]) -> None:
+        """Remove the tags under `keys`, as far as there are any.
+
+        Raises:
+            InvalidRequest: a key is reserved; or as in `list`.
+            NotFound: there is no such resource.
+        """
+        target = _parse(scope, arn)
+        check_tag_keys(keys)
+
+        def work(tx: Transaction) -> None:
+            present = _load(tx, target, arn)
+            _save(tx, target, {key: value for key, value in present.items() if key not in keys})
+
+        await self._store.write(work)
+
+
+def _parse(scope: Scope, text: str) -> Arn:
+    arn = parse_arn(text)
+    if arn is None:
+        raise invalid(f"Invalid resource ARN: {text[:300]}")
+    if arn.kind == "job" and (":" in arn.resource or "#" in arn.resource):
+        raise invalid("Array children and nodes of multi-node jobs cannot be tagged")
+    if arn.scope != scope:
+        raise _missing(text)
+    return arn
+
+
+def _missing(text: str) -> NotFound:
+    return NotFound(f"{text[:300]} does not exist")
+
+
+def _load(reader: Reader, arn: Arn, text: str) -> Mapping[str, str]:
+    match arn.kind:
+        case "compute-environment":
+            found = reader.environment(arn.scope, arn.resource)
+        case "job-queue":
+            found = reader.queue(arn.scope, arn.resource)
+        case "job-definition":
+            name, revision = parse_definition(arn.scope, arn.resource)
+            found = None if name is None or revision is None else reader.definition(arn.scope, name, revision)
+        case "job":
+            key = _job_key(reader, arn)
+            found = None if key is None else next(iter(reader.describe_jobs([key])), None)
+        case _:
+            found = None
+    if found is None:
+        raise _missing(text)
+    return found.tags
+
+
+def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
+    """Replace the tags of a resource that `_load` has found in the same transaction."""
+    match arn.kind:
+        case "compute-environment":
+            environment = tx.environment(arn.scope, arn.resource)
+            assert environment is not None
+            if tags.get(ENGINE_TAG, environment.engine) != environment.engine:
+                raise invalid(f"The engine of a compute environment is fixed when it is created: {environment.engine}")
+            tx.put_environment(replace(environment, tags=tags))
+        case "job-queue":
+            queue = tx.queue(arn.scope, arn.resource)
+            assert queue is not None
+            tx.put_queue(replace(queue, tags=tags))
+        case "job-definition":
+            name, revision = parse_definition(arn.scope, arn.resource)
+            definition = None if name is None or revision is None else tx.definition(arn.scope, name, revision)
+            assert definition is not None
+            tx.put_definition(replace(definition, tags=tags))
+        case _:
+            key = _job_key(tx, arn)
+            assert key is not None
+            tx.put_job_tags(key, tags)
+
+
+def _job_key(reader: Reader, arn: Arn) -> JobKey | None:
+    job_id = parse_job_id(arn.resource)
+    return None if job_id is None else reader.find_jobs(arn.scope, [job_id]).get(job_id)

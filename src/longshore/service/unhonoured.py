@@ -1,0 +1,77 @@
+"""What was asked for and an engine does not do, so that nothing is dropped in silence."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from longshore.domain.definition import ContainerProperties
+from longshore.domain.job import JobSpec
+from longshore.ports.engine import Capabilities
+from longshore.ports.overview import EngineHealth
+from longshore.ports.store import JobView, Reader
+from longshore.service.documents import Document
+
+
+class Unhonoured(Document, frozen=True):
+    """One part of a job that does not hold on one engine."""
+
+    engine: str
+    #: by its name in the API, members of members after a dot
+    setting: str
+    text: str
+
+
+def unhonoured(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth]) -> Sequence[Unhonoured]:
+    """On the engine of the latest attempt, or before the first on those of the queue's environments."""
+    spec = view.job.spec
+    if view.attempts:
+        names: Sequence[str] = [view.attempts[-1].environment_name]
+    else:
+        queue = reader.queue(spec.scope, spec.queue_name)
+        names = queue.environment_names if queue is not None else ()
+    environments = [reader.environment(spec.scope, name) for name in names]
+    used = dict.fromkeys(environment.engine for environment in environments if environment is not None)
+    return [
+        Unhonoured(engine=name, setting=setting, text=text)
+        for name in used
+        if name in engines
+        for setting, text in _gaps(spec, engines[name].capabilities)
+    ]
+
+
+def _gaps(spec: JobSpec, engine: Capabilities) -> Iterable[tuple[str, str]]:
+    if not engine.uses_images:
+        image = f"the image {spec.container.image} is not used; " if spec.container.image else ""
+        yield "image", f"{image}the command runs as a plain process of the machine"
+        yield "isolation", "processes of one user can reach each other and each other's files: no security boundary"
+    if not engine.enforces_memory:
+        text = (
+            f"{spec.resources.memory_mib} MiB count when jobs are placed, but nothing holds the job to them, and an "
+            "end for lack of memory is not told apart from others"
+        )
+        yield "resourceRequirements.MEMORY", text
+    for path, reason in engine.ignored_settings.items():
+        if _is_asked_for(spec.container, path):
+            yield _api_name(path), reason
+
+
+def _is_asked_for(container: ContainerProperties, path: str) -> bool:
+    """Whether a job sets `path`, attribute names joined by dots, to something that would have an effect."""
+    if path == "log_configuration":
+        # The options of awslogs that name group and stream are honoured by our own logs.
+        return container.log_configuration is not None and container.log_configuration.log_driver != "awslogs"
+    values: list[object] = [container]
+    for name in path.split("."):
+        values = [item for value in values for item in _items(getattr(value, name))]
+    return bool(values)
+
+
+def _items(value: object) -> Iterable[object]:
+    """What a member holds; absent, empty and false ones hold nothing."""
+    if isinstance(value, tuple):
+        return cast(tuple[object, ...], value)
+    return (value,) if value else ()
+
+
+def _api_name(path: str) -> str:
+    head, *rest = path.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)

@@ -1,0 +1,179 @@
+"""Every cause for which a job waits, in words with numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from longshore.domain.dependency import DependencyType
+from longshore.domain.environment import ComputeEnvironment
+from longshore.domain.ids import JobKey
+from longshore.domain.job import Job
+from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
+from longshore.ports.overview import EngineHealth
+from longshore.ports.store import Edge, JobFilter, JobView, Reader
+from longshore.service.documents import Document
+from longshore.service.published import Published, root_reason
+from longshore.service.wording import counted
+
+#: How many jobs ahead are counted one by one; beyond that a number says "at least".
+_AHEAD_COUNTED = 500
+
+_QUEUED = frozenset({JobStatus.RUNNABLE, JobStatus.PENDING})
+
+
+class Cause(Document, frozen=True):
+    """One thing that a job waits for."""
+
+    kind: Literal["intake", "request", "queue", "environment", "dependency", "order", "capacity"]
+    text: str
+    #: the job that is waited for, when it is one
+    job_id: str | None = None
+
+
+def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth]) -> Sequence[Cause]:
+    """Causes in the order in which they must go away; empty for a job that does not wait. `engines` by name."""
+    job, summary = view.job, view.summary
+    counts = summary.counts if summary else {job.status: 1}
+    causes: list[Cause] = []
+    if counts.get(JobStatus.SUBMITTED):
+        text = "the controller has not taken it in yet; a running server does so within moments"
+        causes.append(Cause(kind="intake", text=text))
+    if counts.get(JobStatus.PENDING):
+        causes += _dependency_causes(reader, job)
+        if job.wish is not None:
+            text = f"it was asked to {job.wish.kind} ({job.wish.reason}) and ends when its dependencies have ended"
+            causes.append(Cause(kind="request", text=text))
+    reason = root_reason(reader, job.spec) if counts.get(JobStatus.RUNNABLE) else None
+    if counts.get(JobStatus.RUNNABLE):
+        causes += _order_causes(reader, job)
+        causes += _capacity_causes(reason)
+    if causes:
+        causes += _queue_causes(reader, job, engines, with_environments=reason is None)
+    return causes
+
+
+def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
+    edges = reader.edges_of([job.spec.key])
+    awaited = _awaited(job, edges)
+    awaited_jobs = reader.load_jobs(awaited)
+    done = 0
+    for key in awaited:
+        other = awaited_jobs.get(key)
+        if other is None:
+            yield Cause(
+                kind="dependency", text="a job that it depends on is no longer in history, which counts as failed"
+            )
+        elif other.status is JobStatus.SUCCEEDED:
+            done += 1
+        else:
+            text = f"depends on job {other.id} ({other.spec.name}), which is {other.status}{_progress(reader, other)}"
+            yield Cause(kind="dependency", text=text, job_id=str(other.id))
+    if 0 < done < len(awaited):
+        text = f"{done} of the {len(awaited)} jobs that it depends on have succeeded"
+        yield Cause(kind="dependency", text=text)
+    if not job.is_array_parent:
+        return
+    for edge in edges:
+        if edge.type is DependencyType.SEQUENTIAL:
+            yield Cause(kind="dependency", text="each child waits for the child before it (SEQUENTIAL)")
+        elif edge.type is DependencyType.N_TO_N and (other := reader.load_jobs([edge.on_key]).get(edge.on_key)):
+            text = f"each child waits for the child of the same index of job {other.id} (N_TO_N)"
+            yield Cause(kind="dependency", text=text + _progress(reader, other), job_id=str(other.id))
+
+
+def _awaited(job: Job, edges: Sequence[Edge]) -> Sequence[JobKey]:
+    """Keys of the jobs that must succeed before this one; for an array parent those that all its children wait for."""
+    index = job.id.index
+    keys = [edge.on_key for edge in edges if edge.type is None]
+    if index is not None:
+        keys += [JobKey(edge.on_key + 1 + index) for edge in edges if edge.type is DependencyType.N_TO_N]
+        if index > 0 and any(edge.type is DependencyType.SEQUENTIAL for edge in edges):
+            keys.append(JobKey(job.key - 1))
+    return list(dict.fromkeys(keys))
+
+
+def _progress(reader: Reader, job: Job) -> str:
+    """How far an array job is; nothing for other jobs."""
+    summary = reader.summary(job.key) if job.is_array_parent else None
+    if summary is None:
+        return ""
+    ended = sum(summary.counts.get(status, 0) for status in FINAL_STATUSES)
+    return f"; {ended:,} of its {summary.size:,} children have ended"
+
+
+def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
+    """Who comes first: siblings with a lower index, and jobs that were submitted to the queue before."""
+    if job.id.index is not None and job.intake is not None:
+        runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
+        before = sum(
+            min(keys.last - keys.first + 1, job.intake - intake) for keys, intake in runs if intake < job.intake
+        )
+        if before:
+            text = f"{counted(before, 'child', 'children')} of the same array job with a lower index come first"
+            yield Cause(kind="order", text=text)
+    views = reader.list_jobs(
+        job.spec.scope,
+        job.spec.queue_name,
+        JobFilter(statuses=_QUEUED),
+        before=job.spec.key,
+        limit=_AHEAD_COUNTED,
+    )
+    waiting = {view.job.id: _runnable_in(view) for view in views}
+    ahead = sum(waiting.values())
+    if not ahead:
+        return
+    at_least = "at least " if len(views) == _AHEAD_COUNTED else ""
+    first = [job_id for job_id, count in waiting.items() if count][-1]
+    text = (
+        f"{at_least}{counted(ahead, 'RUNNABLE job')} that came to job queue {job.spec.queue_name} before it "
+        f"(array children counted); {'one of them' if at_least else 'the first'} is {first}"
+    )
+    yield Cause(kind="order", text=text, job_id=str(first))
+
+
+def _runnable_in(view: JobView) -> int:
+    """How many jobs that could start now a submission holds."""
+    if view.summary is not None:
+        return view.summary.counts.get(JobStatus.RUNNABLE, 0)
+    return 1 if view.job.status is JobStatus.RUNNABLE else 0
+
+
+def _capacity_causes(reason: Published | None) -> Iterable[Cause]:
+    """What the scheduler found."""
+    if reason is None:
+        text = "the scheduler has not said yet why; it does so at most a second after its last look"
+        return [Cause(kind="capacity", text=text)]
+    if reason.behind is None:
+        return [Cause(kind="capacity", text=text) for text in reason.causes]
+    head = f"job {reason.behind}, ahead of it, waits"
+    return [Cause(kind="order", text=f"{head}: {text}", job_id=reason.behind) for text in reason.causes]
+
+
+def _queue_causes(
+    reader: Reader, job: Job, engines: Mapping[str, EngineHealth], *, with_environments: bool
+) -> Iterable[Cause]:
+    """What is wrong with the job's queue, and with its environments where the scheduler has not told it yet."""
+    scope, name = job.spec.scope, job.spec.queue_name
+    queue = reader.queue(scope, name)
+    if queue is None or queue.status in ("DELETING", "DELETED"):
+        yield Cause(kind="queue", text=f"job queue {name} is deleted; its jobs are being ended")
+        return
+    if queue.state == "DISABLED":
+        yield Cause(kind="queue", text=f"job queue {name} is DISABLED: it takes no new jobs; those in it still start")
+    for environment_name in queue.environment_names if with_environments else ():
+        problem = environment_problem(reader.environment(scope, environment_name), engines)
+        if problem:
+            yield Cause(kind="environment", text=f"compute environment {environment_name} {problem}")
+
+
+def environment_problem(environment: ComputeEnvironment | None, engines: Mapping[str, EngineHealth]) -> str:
+    """Why nothing can be placed on it now; empty when jobs can be."""
+    if environment is None:
+        return "does not exist"
+    if environment.state == "DISABLED":
+        return "is DISABLED"
+    if not environment.accepts_jobs:
+        return f"is {environment.status}: {environment.status_reason}"
+    engine = engines.get(environment.engine)
+    if engine is None:
+        return f"has the engine {environment.engine}, which is not set up on this server"
+    return f"has the engine {environment.engine}, which can't be used: {engine.problem}" if engine.problem else ""

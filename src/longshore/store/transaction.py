@@ -1,0 +1,57 @@
+"""One unit of work on the store: all rooms of the schema behind the port's one door."""
+
+from collections.abc import Mapping, Sequence
+
+from longshore.domain.ids import JobKey, Scope
+from longshore.domain.job import Attempt
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.ports.store import JobFilter, JobView
+from longshore.store.attempts import AttemptRows
+from longshore.store.control import ControlRows
+from longshore.store.events import EventRows
+from longshore.store.history import HistoryRows
+from longshore.store.jobs import JobRows
+from longshore.store.listing import ListingRows
+from longshore.store.resources import ResourceRows
+from longshore.store.submission import SubmissionRows
+
+
+class SqlTransaction(
+    ResourceRows, SubmissionRows, JobRows, AttemptRows, ListingRows, EventRows, ControlRows, HistoryRows
+):
+    """A `Transaction` of the store port. Its owner begins it, ends it, and adds `seen_specs` to the cache."""
+
+    def describe_jobs(self, keys: Sequence[JobKey]) -> Sequence[JobView]:
+        attempts: dict[JobKey, list[Attempt]] = {}
+        for attempt in self.attempts_of(keys):
+            attempts.setdefault(attempt.job_key, []).append(attempt)
+        return self._views(keys, attempts)
+
+    def list_jobs(
+        self, scope: Scope, queue_name: str, where: JobFilter, *, before: JobKey | None, limit: int
+    ) -> Sequence[JobView]:
+        return self._views(self.listed_keys(scope, queue_name, where, before=before, limit=limit), {})
+
+    def list_children(
+        self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
+    ) -> Sequence[JobView]:
+        spec = self.load_specs((parent,)).get(parent)
+        if spec is None:
+            return ()
+        keys = self.child_keys(spec.child_key(0), spec.last_key, statuses, after=after, limit=limit)
+        return self._views(keys, {})
+
+    def _views(self, keys: Sequence[JobKey], attempts: Mapping[JobKey, Sequence[Attempt]]) -> Sequence[JobView]:
+        jobs = self.load_jobs(keys)
+        tags = self.tags_of({job.spec.key for job in jobs.values()})
+        summaries = self.summaries([key for key, job in jobs.items() if job.is_array_parent])
+        return [
+            JobView(
+                job=jobs[key],
+                attempts=tuple(attempts.get(key, ())),
+                tags=tags[jobs[key].spec.key],
+                summary=summaries.get(key),
+            )
+            for key in keys
+            if key in jobs
+        ]

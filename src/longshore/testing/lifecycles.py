@@ -1,0 +1,124 @@
+"""Jobs in every status and events of every kind, grown from a submission by events alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from longshore.domain.ids import AttemptId
+from longshore.domain.job import Job, JobSpec
+from longshore.domain.lifecycle.events import (
+    CancelRequested,
+    ChildrenMoved,
+    DependenciesSucceeded,
+    DependencyFailed,
+    Event,
+    HostLost,
+    LaunchConfirmed,
+    PlacementCommitted,
+    TakenIn,
+    TaskExited,
+    TaskFailedToStart,
+    TaskStarted,
+    TerminateRequested,
+    TimeoutPassed,
+)
+from longshore.domain.lifecycle.machine import advance
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.testing.builders import AT, LOCAL, a_job, a_job_spec, a_retry, an_attempt_id
+
+FIRST = an_attempt_id(1, 1)
+SECOND = an_attempt_id(1, 2)
+CHILDREN = 3
+
+
+def grown(job: Job, *events: Event) -> Job:
+    """`job` after `events`, a second apart."""
+    for seconds, event in enumerate(events, start=1):
+        step = advance(job, event, now=AT + timedelta(seconds=seconds))
+        job = job if step is None else step.job
+    return job
+
+
+def a_placement(spec: JobSpec, attempt_id: AttemptId) -> PlacementCommitted:
+    """Room on this machine."""
+    return PlacementCommitted(
+        attempt_id=attempt_id, environment_name="environment", host_id=LOCAL, resources=spec.resources
+    )
+
+
+def a_start(attempt_id: AttemptId) -> TaskStarted:
+    """A container that was seen to run."""
+    return TaskStarted(attempt_id=attempt_id, started_at=AT, boot_id="boot", boot_seconds=1000.0)
+
+
+def an_exit(attempt_id: AttemptId, exit_code: int, reason: str = "") -> TaskExited:
+    """A container that ended."""
+    return TaskExited(attempt_id=attempt_id, exit_code=exit_code, reason=reason, stopped_at=AT + timedelta(seconds=30))
+
+
+def jobs_by_status() -> Mapping[JobStatus, Sequence[Job]]:
+    """Jobs in each status, in every condition that decides what an event makes of them."""
+    once, thrice = a_job(), a_job(a_job_spec(retry=a_retry(3)))
+    taken = TakenIn(intake=1, must_wait=False)
+    placed = a_placement(once.spec, FIRST)
+    cancel, terminate = CancelRequested(reason="cancelled by me"), TerminateRequested(reason="terminated by me")
+    pending = grown(once, TakenIn(intake=1, must_wait=True))
+    starting = [grown(job, taken, placed) for job in (once, thrice)]
+    running = [grown(job, a_start(FIRST)) for job in starting]
+    return {
+        JobStatus.SUBMITTED: [once],
+        JobStatus.PENDING: [pending, grown(pending, cancel)],
+        JobStatus.RUNNABLE: [grown(once, taken), grown(running[1], an_exit(FIRST, 1))],
+        JobStatus.STARTING: [*starting, grown(starting[1], terminate)],
+        JobStatus.RUNNING: [
+            *running,
+            grown(running[1], terminate),
+            grown(running[1], TimeoutPassed(attempt_id=FIRST)),
+        ],
+        JobStatus.SUCCEEDED: [grown(running[0], an_exit(FIRST, 0))],
+        JobStatus.FAILED: [grown(running[0], an_exit(FIRST, 1)), grown(once, cancel), grown(pending, terminate)],
+    }
+
+
+def parents_by_status() -> Mapping[JobStatus, Sequence[Job]]:
+    """Array parents in each status; those where no parent ever stands are put there by force."""
+    parent = a_job(a_job_spec(array_size=CHILDREN))
+    pending = grown(parent, TakenIn(intake=1, must_wait=False), _children(JobStatus.RUNNABLE))
+    ended = [grown(pending, _children(status)) for status in (JobStatus.SUCCEEDED, JobStatus.FAILED)]
+    never = (JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
+    return {
+        JobStatus.SUBMITTED: [parent],
+        JobStatus.PENDING: [pending, grown(pending, CancelRequested(reason="cancelled by me"))],
+        **{job.status: [job] for job in ended},
+        **{status: [replace(parent, status=status)] for status in never},
+    }
+
+
+def events_for(job: Job) -> Sequence[Event]:
+    """Events of every type, in every form that decides what becomes of a job; news is of the attempt that it holds."""
+    attempt_id = job.attempt.attempt_id if job.attempt else FIRST
+    return (
+        TakenIn(intake=1, must_wait=False),
+        TakenIn(intake=1, must_wait=True),
+        DependenciesSucceeded(),
+        DependencyFailed(job_id="another job"),
+        a_placement(job.spec, SECOND),
+        LaunchConfirmed(attempt_id=attempt_id, handle="handle"),
+        a_start(attempt_id),
+        an_exit(attempt_id, 0),
+        an_exit(attempt_id, 1),
+        TaskFailedToStart(attempt_id=attempt_id, reason="CannotPullContainerError: no such image"),
+        HostLost(attempt_id=attempt_id, free_losses=0),
+        HostLost(attempt_id=attempt_id, free_losses=5),
+        TimeoutPassed(attempt_id=attempt_id),
+        CancelRequested(reason="cancel, please"),
+        TerminateRequested(reason="terminate, please"),
+        *(_children(status) for status in JobStatus),
+        ChildrenMoved(counts={JobStatus.SUCCEEDED: CHILDREN - 1, JobStatus.FAILED: 1}),
+        ChildrenMoved(counts={JobStatus.RUNNING: CHILDREN - 1, JobStatus.FAILED: 1}),
+    )
+
+
+def _children(status: JobStatus) -> ChildrenMoved:
+    """All children stand here now."""
+    return ChildrenMoved(counts={status: CHILDREN})

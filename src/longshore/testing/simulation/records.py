@@ -1,0 +1,110 @@
+"""Rows as they stand in the store, read by statements of our own: the checks do not trust the code they check."""
+
+from typing import NamedTuple, cast
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from longshore.ports.store import Reader
+from longshore.store.statements import Statement
+from longshore.store.tables import array_summaries, attempts, events, job_queues, job_specs, jobs
+from longshore.store.transaction import SqlTransaction
+
+_j, _a, _e = jobs.c, attempts.c, events.c
+
+
+class JobRow(NamedTuple):
+    """A row of `jobs`; times in milliseconds."""
+
+    key: int
+    parent_key: int | None
+    array_index: int | None
+    status: str
+    status_reason: str
+    started_at: int | None
+    stopped_at: int | None
+    intake: int | None
+    attempts_made: int
+    lost_hosts: int
+    wish_kind: str | None
+    wish_reason: str | None
+    exit_code: int | None
+    request_kind: str | None
+    array_size: int | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the status is one that is never left."""
+        return self.status in ("SUCCEEDED", "FAILED")
+
+
+class AttemptRow(NamedTuple):
+    """A row of `attempts`; times in milliseconds."""
+
+    job_key: int
+    number: int
+    attempt_id: str
+    environment_name: str
+    host_id: str
+    vcpu_milli: int
+    memory_mib: int
+    gpus: int
+    intent: str | None
+    started_at: int | None
+    started_boot_seconds: float | None
+    stopped_at: int | None
+    exit_code: int | None
+    reason: str
+    status_reason: str
+    stop_cause: str | None
+
+
+class EventRow(NamedTuple):
+    """A row of `events`."""
+
+    seq: int
+    job_key: int
+    of_children: int
+    status_from: str | None
+    status_to: str
+    cause: str
+    detail: str
+
+
+class Spec(NamedTuple):
+    """What the checks need of a submission."""
+
+    key: int
+    uuid: str
+    name: str
+
+
+_JOBS = Statement(select(*(_j[name] for name in JobRow._fields)).order_by(_j.key))
+_ATTEMPTS = Statement(select(*(_a[name] for name in AttemptRow._fields)).order_by(_a.job_key, _a.number))
+_EVENTS = Statement(
+    select(*(_e[name] for name in EventRow._fields)).where(_e.seq > bindparam("behind")).order_by(_e.seq), "behind"
+)
+_SUMMARIES = Statement(select(array_summaries))
+_SPECS = Statement(
+    select(job_specs.c.key, job_specs.c.body).where(job_specs.c.key > bindparam("behind")).order_by(job_specs.c.key),
+    "behind",
+)
+_QUEUES = Statement(select(job_queues.c.name))
+
+
+class Rows:
+    """All rows of one committed state; events and specs are those behind the given ones."""
+
+    def __init__(self, reader: Reader, *, last_event: int, last_spec: int) -> None:
+        session = cast(SqlTransaction, reader)
+        self.jobs = [JobRow._make(row) for row in session.rows(_JOBS)]
+        self.attempts = [AttemptRow._make(row) for row in session.rows(_ATTEMPTS)]
+        self.events = [EventRow._make(row) for row in session.rows(_EVENTS, last_event)]
+        self.summaries: dict[int, tuple[int, ...]] = {row[0]: row[1:-1] for row in session.rows(_SUMMARIES)}
+        self.specs = [_spec(*row) for row in session.rows(_SPECS, last_spec)]
+        self.queues: frozenset[str] = frozenset(row[0] for row in session.rows(_QUEUES))
+
+
+def _spec(key: int, body: str) -> Spec:
+    document = msgspec.json.decode(body)
+    return Spec(key=key, uuid=document["uuid"], name=document["name"])

@@ -1,0 +1,276 @@
+"""Create, describe, update and delete compute environments: golden answers and refusals."""
+
+import re
+from typing import Any
+
+import pytest
+
+from longshore.domain.environment import cluster_name
+from tests.api.batch_service import ACCOUNT, REGION, Batch
+
+ON_EC2 = {
+    "type": "EC2",
+    "minvCpus": 0,
+    "maxvCpus": 8,
+    "instanceTypes": ["optimal"],
+    "instanceRole": "ecsInstanceRole",
+    "subnets": ["subnet-1"],
+    "securityGroupIds": ["sg-1"],
+}
+ON_FARGATE = {"type": "FARGATE", "maxvCpus": 4, "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]}
+SERVICE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+
+
+def create(batch: Batch, name: str = "ce", resources: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    return batch.create_compute_environment(
+        computeEnvironmentName=name, type="MANAGED", computeResources=resources or ON_EC2, **members
+    )
+
+
+def describe(batch: Batch, name: str = "ce") -> dict[str, Any]:
+    """The one environment, without the uuid that it was given."""
+    (described,) = batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
+    assert re.fullmatch("[0-9a-f-]{36}", described.pop("uuid"))
+    return described
+
+
+def test_a_managed_environment_is_valid_at_once(batch: Batch) -> None:
+    arn = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/ce"
+    assert create(batch) == {"computeEnvironmentName": "ce", "computeEnvironmentArn": arn}
+    assert batch.notifier.count == 1
+    assert describe(batch) == {
+        "computeEnvironmentName": "ce",
+        "computeEnvironmentArn": arn,
+        "ecsClusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster_name(batch.scope, 'ce')}",
+        "tags": {},
+        "type": "MANAGED",
+        "state": "ENABLED",
+        "status": "VALID",
+        "statusReason": "ComputeEnvironment Healthy",
+        "computeResources": {
+            **ON_EC2,
+            "desiredvCpus": 0,
+            "tags": {},
+            "ec2Configuration": [{"imageType": "ECS_AL2023"}],
+        },
+        "serviceRole": SERVICE_ROLE,
+        "containerOrchestrationType": "ECS",
+    }
+
+
+def test_what_was_sent_comes_back(batch: Batch) -> None:
+    resources = {
+        **ON_EC2,
+        "type": "SPOT",
+        "allocationStrategy": "SPOT_CAPACITY_OPTIMIZED",
+        "desiredvCpus": 2,
+        "minvCpus": 1,
+        "bidPercentage": 80,
+        "ec2KeyPair": "key",
+        "placementGroup": "group",
+        "tags": {"Name": "instance"},
+        "launchTemplate": {"launchTemplateName": "template", "version": "$Latest"},
+        "ec2Configuration": [{"imageType": "ECS_AL2"}],
+        "scalingPolicy": {"minScaleDownDelayMinutes": 20},
+    }
+    create(batch, resources=resources, state="DISABLED", serviceRole="role", tags={"a": "b"}, context="c")
+    described = describe(batch)
+    assert described["computeResources"] == resources
+    assert described["state"] == "DISABLED"
+    assert described["serviceRole"] == f"arn:aws:iam::{ACCOUNT}:role/role"
+    assert (described["tags"], described["context"]) == ({"a": "b"}, "c")
+
+
+def test_fargate_shows_its_four_members(batch: Batch) -> None:
+    create(batch, resources=ON_FARGATE)
+    assert describe(batch)["computeResources"] == ON_FARGATE
+
+
+def test_an_unmanaged_environment_shows_no_resources(batch: Batch) -> None:
+    batch.create_compute_environment(computeEnvironmentName="ce", type="UNMANAGED", unmanagedvCpus=4)
+    described = describe(batch)
+    assert "computeResources" not in described
+    assert (described["type"], described["unmanagedvCpus"]) == ("UNMANAGED", 4)
+
+
+def test_the_engine_is_resolved_once(batch: Batch) -> None:
+    create(batch, "plain")
+    create(batch, "chosen", tags={"longshore:engine": "fake"})
+
+    def engine(name: str) -> str:
+        environment = batch.read(lambda reader: reader.environment(batch.scope, name))
+        assert environment is not None
+        return environment.engine
+
+    assert (engine("plain"), engine("chosen")) == ("process", "fake")
+    refusal = batch.refusal(
+        "create_compute_environment",
+        computeEnvironmentName="x",
+        type="UNMANAGED",
+        tags={"longshore:engine": "warp"},
+    )
+    assert refusal == "W: There is no engine warp; the tag longshore:engine may be fake, process"
+    refusal = batch.refusal(
+        "tag_resource", resourceArn=batch.arn("compute-environment", "plain"), tags={"longshore:engine": "fake"}
+    )
+    assert refusal == "W: The engine of a compute environment is fixed when it is created: process"
+
+
+def test_describe_leaves_out_unknown_names(batch: Batch) -> None:
+    create(batch, "a")
+    create(batch, "b")
+    names = [batch.arn("compute-environment", "b"), "nothing", "arn:aws:batch:us-east-1:1:compute-environment/a"]
+    found = batch.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
+    assert [each["computeEnvironmentName"] for each in found] == ["b"]
+    assert batch.describe_compute_environments(computeEnvironments=["nothing"]) == {"computeEnvironments": []}
+
+
+def test_pages_hold_all_environments_once(batch: Batch) -> None:
+    for name in ("a", "b", "c"):
+        create(batch, name)
+    pages = list(batch.client.get_paginator("describe_compute_environments").paginate(maxResults=2))
+    names = [[each["computeEnvironmentName"] for each in page["computeEnvironments"]] for page in pages]
+    assert names == [["a", "b"], ["c"]]
+    assert "nextToken" not in pages[-1]
+    refusal = batch.refusal("describe_compute_environments", computeEnvironments=["a"], maxResults=1)
+    assert refusal == "W: ComputeEnvironments and MaxResults cannot both be set"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"instanceRole": None}, "W: Instance role is required."),
+        ({"minvCpus": None}, "W: Resource minvCpus is required."),
+        ({"instanceTypes": None}, "W: Resource instanceTypes is required."),
+        ({"instanceRole": "arn:aws:iam::1:role/x"}, "ECS Instance Role should be an ECS Instance Profile ARN"),
+        ({"type": "SPOT"}, "ComputeResources.spotIamFleetRole cannot not be null or empty"),
+        ({"type": "FARGATE"}, "W: instanceTypes is not applicable for Fargate."),
+        (
+            {"type": "FARGATE", "instanceTypes": None, "desiredvCpus": 1},
+            "W: desiredvCpus is not applicable for Fargate.",
+        ),
+        (
+            {"desiredvCpus": 9},
+            "W: Resource desiredvCpus should be between minvCpus and maxvCpus, and minvCpus at least 0.",
+        ),
+        (
+            {"scalingPolicy": {"minScaleDownDelayMinutes": 5}},
+            "W: minScaleDownDelayMinutes should be 0 or between 20 and 10080.",
+        ),
+        (
+            {"type": "ECS_MANAGED_INSTANCES"},
+            "The compute environment type ECS_MANAGED_INSTANCES is not built yet in this version of Longshore",
+        ),
+    ],
+)
+def test_creation_refuses(batch: Batch, changes: dict[str, Any], text: str) -> None:
+    resources = {name: value for name, value in (ON_EC2 | changes).items() if value is not None}
+    refusal = batch.refusal(
+        "create_compute_environment", computeEnvironmentName="ce", type="MANAGED", computeResources=resources
+    )
+    assert refusal == text
+
+
+def test_fargate_refuses_instance_tags(batch: Batch) -> None:
+    refusal = batch.refusal(
+        "create_compute_environment",
+        computeEnvironmentName="ce",
+        type="MANAGED",
+        computeResources={**ON_FARGATE, "tags": {"a": "b"}},
+    )
+    assert refusal == "W: tags is not applicable for Fargate."
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"type": "MANAGED"}, "W: ComputeResources is required for a MANAGED compute environment."),
+        (
+            {"type": "MANAGED", "computeResources": ON_EC2, "unmanagedvCpus": 1},
+            "W: unmanagedvCpus is for UNMANAGED compute environments only.",
+        ),
+        (
+            {"type": "UNMANAGED", "computeResources": ON_FARGATE},
+            "W: ComputeResources is for MANAGED compute environments only.",
+        ),
+        (
+            {
+                "type": "UNMANAGED",
+                "eksConfiguration": {"eksClusterArn": "arn:aws:eks:x", "kubernetesNamespace": "batch"},
+            },
+            "eksConfiguration is not built yet in this version of Longshore",
+        ),
+    ],
+)
+def test_kinds_and_members_must_go_together(batch: Batch, members: dict[str, Any], text: str) -> None:
+    assert batch.refusal("create_compute_environment", computeEnvironmentName="ce", **members) == text
+
+
+def test_a_name_is_taken_once(batch: Batch) -> None:
+    create(batch)
+    refusal = batch.refusal("create_compute_environment", computeEnvironmentName="ce", type="UNMANAGED")
+    assert refusal == "W: Object already exists"
+
+
+def test_an_update_merges(batch: Batch) -> None:
+    create(batch, resources={**ON_EC2, "desiredvCpus": 1, "ec2KeyPair": "key"}, tags={"a": "b"})
+    arn = batch.arn("compute-environment", "ce")
+    answer = batch.update_compute_environment(
+        computeEnvironment=arn,
+        state="DISABLED",
+        computeResources={"maxvCpus": 32, "desiredvCpus": 4, "ec2KeyPair": "", "updateToLatestImageVersion": True},
+        updatePolicy={"terminateJobsOnUpdate": True},
+    )
+    assert answer == {"computeEnvironmentName": "ce", "computeEnvironmentArn": arn}
+    described = describe(batch)
+    assert described["computeResources"] == {
+        **ON_EC2,
+        "maxvCpus": 32,
+        "desiredvCpus": 4,
+        "tags": {},
+        "ec2Configuration": [{"imageType": "ECS_AL2023"}],
+    }
+    assert described["updatePolicy"] == {"terminateJobsOnUpdate": True, "jobExecutionTimeoutMinutes": 30}
+    assert (described["state"], described["status"], described["tags"]) == ("DISABLED", "VALID", {"a": "b"})
+    environment = batch.read(lambda reader: reader.environment(batch.scope, "ce"))
+    assert environment is not None
+    assert environment.max_vcpus == 32
+
+
+@pytest.mark.parametrize(
+    ("resources", "text"),
+    [
+        (
+            {"desiredvCpus": 1},
+            "W: Manually scaling down compute environment is not supported. Disconnecting job queues from compute "
+            "environment will cause it to scale-down to minvCpus",
+        ),
+        ({"type": "FARGATE"}, "W: The type of a compute environment can change between EC2 and SPOT only."),
+        ({"instanceRole": ""}, "W: Instance role is required."),
+    ],
+)
+def test_an_update_is_refused_when_its_result_would_be(batch: Batch, resources: dict[str, Any], text: str) -> None:
+    create(batch, resources={**ON_EC2, "desiredvCpus": 2})
+    refusal = batch.refusal("update_compute_environment", computeEnvironment="ce", computeResources=resources)
+    assert refusal == text
+
+
+def test_updating_what_is_not_there_is_refused(batch: Batch) -> None:
+    arn = batch.arn("compute-environment", "ce")
+    assert batch.refusal("update_compute_environment", computeEnvironment="ce") == f"{arn} does not exist"
+    other = "arn:aws:batch:us-east-1:111122223333:compute-environment/ce"
+    assert batch.refusal("update_compute_environment", computeEnvironment=other) == f"{other} does not exist"
+
+
+def test_deletion_wants_a_disabled_environment_without_queues(batch: Batch) -> None:
+    create(batch)
+    batch.queue("q", "ce")
+    refusal = batch.refusal("delete_compute_environment", computeEnvironment="ce")
+    assert refusal == "Cannot delete, state must be DISABLED"
+    batch.update_compute_environment(computeEnvironment="ce", state="DISABLED")
+    refusal = batch.refusal("delete_compute_environment", computeEnvironment="ce")
+    assert refusal == "Cannot delete, found existing JobQueue relationship"
+    batch.update_job_queue(jobQueue="q", computeEnvironmentOrder=[])
+    assert batch.delete_compute_environment(computeEnvironment="ce") == {}
+    assert batch.describe_compute_environments() == {"computeEnvironments": []}
+    assert batch.delete_compute_environment(computeEnvironment="ce") == {}, "what is gone may be deleted again"

@@ -1,0 +1,162 @@
+"""The Docker engine keeps the engine contract, on a real engine."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from longshore.domain.ids import AttemptId
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.driver import DockerDriver
+from longshore.ports.engine import EngineDriver, LaunchSpec, TaskState
+from longshore.testing.engine_contract import EngineContract, Reopen, accepted, output
+from longshore.testing.engine_workload import EngineProbe, EngineWorkload, NativeTask, ShellWorkload
+
+pytestmark = pytest.mark.docker
+
+SOCKET = os.environ.get("LONGSHORE_DOCKER_SOCKET", "/var/run/docker.sock")
+IMAGE = "longshore-test/busybox:1"
+
+
+class ContainerWorkload(ShellWorkload):
+    """Commands of containers are process 1 of their PID namespace."""
+
+    def killed_by(self, signal: int) -> LaunchSpec:
+        return self.launch("sh", "-c", f"sh -c 'kill -{signal} $$; sleep 1000'; exit $?")
+
+
+class DockerProbe:
+    """Looks at the engine through its API, without the driver."""
+
+    def __init__(self, session: aiohttp.ClientSession, installation_id: str) -> None:
+        self._session = session
+        self._installation_id = installation_id
+        self._decoy = ""
+
+    async def call(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
+    ) -> object:
+        """The decoded answer; None for an empty one. Raises aiohttp.ClientResponseError."""
+        async with self._session.request(method, f"http://docker/{path}", params=params, json=body) as response:
+            response.raise_for_status()
+            text = await response.text()
+            return json.loads(text) if text else None
+
+    async def containers(self, *labels: str) -> list[dict[str, str]]:
+        """All containers with these labels, in any state."""
+        found = await self.call("GET", "containers/json", params={"all": "1", "filters": json.dumps({"label": labels})})
+        assert isinstance(found, list)
+        return found
+
+    async def find(self, attempt_id: AttemptId) -> NativeTask | None:
+        found = await self.containers(f"longshore.attempt={attempt_id}")
+        if not found:
+            return None
+        live = [each for each in found if each["State"] in {"running", "paused"}]
+        processes = 0
+        for each in live:
+            try:
+                top = await self.call("GET", f"containers/{each['Id']}/top")
+            except aiohttp.ClientResponseError:
+                continue  # it ended just now
+            assert isinstance(top, dict)
+            processes += len(top["Processes"])
+        return NativeTask(
+            identity=" ".join(sorted(each["Id"] for each in found)), live_tasks=len(live), live_processes=processes
+        )
+
+    async def start_decoy(self) -> AttemptId:
+        attempt_id = AttemptId(uuid4().hex)
+        # The name that the driver would give it, and all of its labels but for the end of the installation's id.
+        labels = {
+            "longshore.installation": self._installation_id[:-1] + "-",
+            "longshore.attempt": attempt_id,
+            "longshore.test": self._installation_id,
+        }
+        body = {"Image": IMAGE, "Cmd": ["sleep", "1000"], "Labels": labels, "HostConfig": {"NetworkMode": "none"}}
+        name = f"longshore-{self._installation_id[:8]}-{attempt_id}"
+        created = await self.call("POST", "containers/create", params={"name": name}, body=body)
+        assert isinstance(created, dict)
+        self._decoy = created["Id"]
+        await self.call("POST", f"containers/{self._decoy}/start")
+        return attempt_id
+
+    async def decoy_lives(self) -> bool:
+        found = await self.call("GET", f"containers/{self._decoy}/json")
+        assert isinstance(found, dict)
+        return found["State"]["Status"] == "running"
+
+    async def remove_all(self) -> None:
+        """Nothing of this test is left."""
+        ours = await self.containers(f"longshore.installation={self._installation_id}")
+        decoys = await self.containers(f"longshore.test={self._installation_id}")
+        for each in [*ours, *decoys]:
+            await self.call("DELETE", f"containers/{each['Id']}", params={"force": "1", "v": "1"})
+
+
+class TestDockerEngine(EngineContract):
+    poll_seconds = 0.05
+    patience_seconds = 60.0
+
+    async def test_two_launches_make_one_task(
+        self, driver: EngineDriver, workload: EngineWorkload, probe: EngineProbe
+    ) -> None:
+        """As in the contract, with a whole line: Docker keeps back the last line until its end has come."""
+        spec = workload.prints_and_sleeps("once\n", 1000)
+        both = await asyncio.gather(driver.launch([spec]), driver.launch([spec]))
+        handle = accepted(both[0][0])
+        accepted(both[1][0])
+        await self.until_in(driver, handle, {TaskState.RUNNING})
+        await self.until_printed(driver, spec, handle, b"once\n")
+        before = await probe.find(spec.attempt_id)
+        accepted((await driver.launch([spec]))[0])
+        await self.wait(0.2)
+        assert before is not None
+        assert before.live_tasks == 1
+        assert await probe.find(spec.attempt_id) == before
+        assert await output(driver, spec, handle) == b"once\n"
+
+    @pytest.fixture
+    def config(self) -> DockerConfig:
+        return DockerConfig(installation_id=uuid4().hex, socket=f"unix://{SOCKET}")
+
+    @pytest.fixture
+    async def probe(self, config: DockerConfig) -> AsyncIterator[EngineProbe]:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(SOCKET)) as session:
+            probe = DockerProbe(session, config.installation_id)
+            yield probe
+            await probe.remove_all()
+
+    @pytest.fixture
+    async def drivers(self, config: DockerConfig, probe: EngineProbe) -> AsyncIterator[list[DockerDriver]]:
+        drivers = [DockerDriver(config)]
+        await drivers[0].open()
+        yield drivers
+        for driver in drivers:
+            await driver.close()
+
+    @pytest.fixture
+    def driver(self, drivers: list[DockerDriver]) -> EngineDriver:
+        return drivers[0]
+
+    @pytest.fixture
+    def reopen(self, drivers: list[DockerDriver], config: DockerConfig) -> Reopen:
+        async def reopen() -> EngineDriver:
+            # To the engine, a driver that closes is as good as one that was killed: it tells it nothing. Opened again,
+            # it has no work under way; the contract asks it once more.
+            await drivers[-1].close()
+            await drivers[-1].open()
+            drivers.append(DockerDriver(config))
+            await drivers[-1].open()
+            return drivers[-1]
+
+        return reopen
+
+    @pytest.fixture
+    def workload(self, tmp_path: Path) -> EngineWorkload:
+        return ContainerWorkload(tmp_path, image=IMAGE)

@@ -1,0 +1,166 @@
+"""A process engine on a data folder of its own, and eyes that do not go through it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from longshore.domain.definition import ContainerSettings
+from longshore.domain.resources import Resources
+from longshore.engines.process.config import ProcessConfig
+from longshore.engines.process.driver import ProcessDriver
+from longshore.ports.engine import Handle, LaunchSpec, Observation, TaskState
+from longshore.testing.builders import a_launch
+
+PATIENCE_SECONDS = 20.0
+OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START}
+
+
+class Site:
+    """One installation of the process engine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.data.mkdir(mode=0o700)
+        self.logs.mkdir()
+        self.config = ProcessConfig(data_dir=self.data, idle_seconds=2)
+        self._drivers: list[ProcessDriver] = []
+        self._launched: set[str] = set()
+
+    async def driver(self, config: ProcessConfig | None = None) -> ProcessDriver:
+        """A new driver, opened."""
+        driver = ProcessDriver(config or self.config)
+        await driver.open()
+        self._drivers.append(driver)
+        return driver
+
+    def job(
+        self,
+        *command: str,
+        environment: dict[str, str] | None = None,
+        settings: ContainerSettings | None = None,
+        memory_mib: int = 64,
+    ) -> LaunchSpec:
+        """A launch with a log of its own."""
+        resources = Resources(vcpu_milli=1000, memory_mib=memory_mib)
+        spec = a_launch(
+            *command,
+            log_path=self.logs / f"{time.monotonic_ns()}.log",
+            environment=environment,
+            settings=settings or ContainerSettings(),
+            resources=resources,
+        )
+        self._launched.add(spec.attempt_id)
+        return spec
+
+    def shell(self, script: str, **more: dict[str, str] | ContainerSettings | int) -> LaunchSpec:
+        """A launch of a shell script."""
+        return self.job("sh", "-c", script, **more)
+
+    @staticmethod
+    def log(spec: LaunchSpec) -> str:
+        """What it has written so far."""
+        path = spec.nodes[0].containers[0].log_path
+        return path.read_text() if path.exists() else ""
+
+    @staticmethod
+    async def over(driver: ProcessDriver, *specs: LaunchSpec) -> list[Observation]:
+        """The observations of these, when all are over."""
+        handles = [Handle(attempt_id=spec.attempt_id) for spec in specs]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            seen = list(await driver.observe(handles))
+            if all(each.state in OVER for each in seen):
+                return seen
+            assert time.monotonic() < deadline, f"not over: {seen}"
+            await asyncio.sleep(0.02)
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Poll until it holds."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain: {what}"
+            await asyncio.sleep(0.01)
+
+    def start_runner(self, crash_point: str = "") -> None:
+        """Start a runner beside any driver, to die at a crash point."""
+        subprocess.run(
+            [sys.executable, "-P", "-m", "longshore.engines.process.runner", "--data", self.data, "--idle-seconds=2"],
+            env={**os.environ, "LONGSHORE_CRASH_POINT": crash_point},
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+
+    def runner_pids(self) -> list[int]:
+        """Processes that hold the runner's lock file open."""
+        try:
+            lock = (self.data / "runner" / "lock").stat()
+        except FileNotFoundError:
+            return []
+        found: list[int] = []
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                held = [os.stat(f"/proc/{name}/fd/{fd}") for fd in os.listdir(f"/proc/{name}/fd")]
+            except OSError:
+                continue
+            if any(os.path.samestat(lock, each) for each in held):
+                found.append(int(name))
+        return found
+
+    def kill_runner(self) -> None:
+        """SIGKILL to the runner."""
+        for pid in self.runner_pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def processes(self, spec: LaunchSpec) -> list[int]:
+        """Live processes that bear the marker of this attempt."""
+        marker = f"LONGSHORE_ATTEMPT_ID={spec.attempt_id}".encode()
+        return [pid for pid in live_processes() if marker in environment_of(pid)]
+
+    def folders(self) -> list[str]:
+        """Working folders that are there."""
+        return [entry.name for entry in (self.data / "scratch").iterdir() if entry.name != ".trash"]
+
+    async def clean_up(self) -> None:
+        """Leave nothing behind."""
+        for driver in self._drivers:
+            await driver.close()
+        self.kill_runner()
+        markers = {f"LONGSHORE_ATTEMPT_ID={attempt_id}".encode() for attempt_id in self._launched}
+        for pid in live_processes():
+            if markers & environment_of(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def live_processes() -> Sequence[int]:
+    """All processes that are not dead."""
+    found: list[int] = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            if Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2][0] not in "ZX":
+                found.append(int(name))
+        except OSError:
+            continue
+    return found
+
+
+def environment_of(pid: int) -> set[bytes]:
+    """What the process was started with; empty when it cannot be seen."""
+    try:
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:
+        return set()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    await site.clean_up()
