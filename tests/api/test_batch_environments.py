@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from longshore.domain.environment import cluster_name
+from longshore.domain.ids import JobId
+from longshore.ports.store import Transaction
+from longshore.testing.builders import an_attempt
 from tests.api.batch_service import ACCOUNT, REGION, Batch
 
 ON_EC2 = {
@@ -274,3 +277,23 @@ def test_deletion_wants_a_disabled_environment_without_queues(batch: Batch) -> N
     assert batch.delete_compute_environment(computeEnvironment="ce") == {}
     assert batch.describe_compute_environments() == {"computeEnvironments": []}
     assert batch.delete_compute_environment(computeEnvironment="ce") == {}, "what is gone may be deleted again"
+
+
+def test_an_environment_that_runs_jobs_goes_when_they_have_ended(batch: Batch) -> None:
+    batch.queue("q")
+    batch.definition()
+    job_id = batch.submit(queue="q")
+
+    def start(tx: Transaction) -> None:
+        (key,) = tx.find_jobs(batch.scope, [JobId(uuid=job_id)]).values()
+        tx.insert_attempts([an_attempt(tx.load_jobs([key])[key], environment="ce")])
+
+    batch.write(start)
+    batch.update_job_queue(jobQueue="q", computeEnvironmentOrder=[])
+    batch.update_compute_environment(computeEnvironment="ce", state="DISABLED")
+    assert batch.delete_compute_environment(computeEnvironment="ce") == {}
+    assert describe(batch)["status"] == "DELETING"
+    refusal = batch.refusal("delete_compute_environment", computeEnvironment="ce")
+    assert refusal == "Cannot delete, resource is being modified"
+    refusal = batch.refusal("update_compute_environment", computeEnvironment="ce", state="ENABLED")
+    assert refusal == "Cannot update, resource is being modified"

@@ -29,6 +29,12 @@ def marked_processes(attempt_id: str) -> dict[int, list[str]]:
     return {pid: fields for pid, fields in found.items() if fields[0] not in "ZX"}
 
 
+def start_marked(attempt_id: str) -> subprocess.Popen[bytes]:
+    """A process that bears the marker of an attempt, and that nobody knows."""
+    environment = {"LONGSHORE_ATTEMPT_ID": attempt_id, "PATH": os.environ["PATH"]}
+    return subprocess.Popen(["sleep", "1000"], env=environment, start_new_session=True)
+
+
 class ProcessProbe:
     """Looks at /proc and at the data folder."""
 
@@ -51,8 +57,7 @@ class ProcessProbe:
 
     async def start_decoy(self) -> AttemptId:
         attempt_id = AttemptId(uuid4().hex)
-        environment = {"LONGSHORE_ATTEMPT_ID": attempt_id, "PATH": os.environ["PATH"]}
-        self._decoys.append(subprocess.Popen(["sleep", "1000"], env=environment, start_new_session=True))
+        self._decoys.append(start_marked(attempt_id))
         return attempt_id
 
     async def decoy_lives(self) -> bool:

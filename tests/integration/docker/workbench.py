@@ -65,6 +65,12 @@ class Workbench:
     def container(self, attempt_id: AttemptId) -> dict[str, Any]:
         return self.engine.inspect(self.name(attempt_id))
 
+    def create(self, attempt_id: AttemptId, *command: str) -> None:
+        """Create the attempt's container, as a server that crashed before it could start it."""
+        labels = (f"longshore.installation={self.config.installation_id}", f"longshore.attempt={attempt_id}")
+        options = [f"--label={label}" for label in labels]
+        self.engine.docker("create", "--name", self.name(attempt_id), *options, IMAGE, *command)
+
     async def reopen(self) -> DockerDriver:
         """A fresh driver, as after a crash of the server."""
         await self.driver.close()

@@ -60,9 +60,9 @@ class Site:
         self._launched.add(spec.attempt_id)
         return spec
 
-    def shell(self, script: str, **more: dict[str, str] | ContainerSettings | int) -> LaunchSpec:
+    def shell(self, script: str, settings: ContainerSettings | None = None) -> LaunchSpec:
         """A launch of a shell script."""
-        return self.job("sh", "-c", script, **more)
+        return self.job("sh", "-c", script, settings=settings)
 
     @staticmethod
     def log(spec: LaunchSpec) -> str:

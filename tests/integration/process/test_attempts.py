@@ -188,7 +188,9 @@ async def test_memory_limit_can_be_switched_off(site: Site) -> None:
     driver = await site.driver(ProcessConfig(data_dir=site.data, cgroup="off", idle_seconds=2))
     assert driver.capabilities().enforces_memory is False
     assert "switched off" in driver.capabilities().ignored_settings["memory"]
-    spec = site.job("python3", "-c", "x = bytearray(200_000_000)", environment={"PATH": os.environ["PATH"]}, memory_mib=8)
+    spec = site.job(
+        "python3", "-c", "x = bytearray(200_000_000)", environment={"PATH": os.environ["PATH"]}, memory_mib=8
+    )
     await driver.launch([spec])
     (seen,) = await site.over(driver, spec)
     assert (seen.exit_code, seen.oom_killed) == (0, False)

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -152,26 +152,26 @@ async def connect(folder: Path, link: Callable[[], Link]) -> Link:
 async def start_runner(data: Path, *, idle_seconds: float, timeout_seconds: float) -> None:
     """Afterwards a runner answers at the socket. Raises EngineUnavailable with what it said."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES or name.startswith("PYTHON")}
+    command = [sys.executable, "-P", "-m", "longshore.engines.process.runner"]
+    command += ["--data", str(data), "--idle-seconds", str(idle_seconds)]
     try:
-        starter = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "longshore.engines.process.runner"),
-            *("--data", str(data), "--idle-seconds", str(idle_seconds)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+        # A thread, because under uvloop the runner would inherit an end of the pipe and never let it close.
+        starter = await asyncio.to_thread(
+            subprocess.run,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             start_new_session=True,
             cwd="/",
             env=kept,
+            timeout=timeout_seconds,
         )
     except OSError as error:
         raise EngineUnavailable(f"the runner of plain processes cannot be started: {error}") from error
-    try:
-        _, said = await asyncio.wait_for(starter.communicate(), timeout_seconds)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            starter.kill()
-        await starter.wait()
+    except subprocess.TimeoutExpired:
         raise EngineUnavailable(f"the runner of plain processes did not start within {timeout_seconds:g} s") from None
     if starter.returncode != 0:
-        last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {starter.returncode}"]
-        raise EngineUnavailable(f"the runner of plain processes cannot be started: {last[0]}")
+        said = starter.stderr.decode("utf-8", "replace").strip().splitlines()
+        last = said[-1] if said else f"exit code {starter.returncode}"
+        raise EngineUnavailable(f"the runner of plain processes cannot be started: {last}")

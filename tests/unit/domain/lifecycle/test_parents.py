@@ -106,7 +106,7 @@ def test_move_that_the_parent_does_not_show(parent: Job) -> None:
 def test_reason_is_kept_for_the_end(
     parent: Job, event: CancelRequested | TerminateRequested | DependencyFailed, reason: str, kind: WishKind | None
 ) -> None:
-    """What befell the array tells why it failed, when its last child has ended; without a child that began, no start."""
+    """What befell the array tells why it failed when its last child has ended; it began only if a child did."""
     noted = grown(parent, event)
     assert (noted.status, noted.status_reason) == (PENDING, reason)
     assert noted.wish == (Wish(kind=kind, reason=reason) if kind else None)

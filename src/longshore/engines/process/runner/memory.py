@@ -143,12 +143,12 @@ class MemoryGroups:
             if not ours:
                 os.rmdir(os.path.dirname(group))
 
-    def foreign(self, known: set[str]) -> list[str]:
-        """Groups of an earlier runner that are not known: to be emptied and given back."""
+    def groups(self) -> list[str]:
+        """All groups that there are, those of an earlier runner included."""
         if not self._base:
             return []
         with os.scandir(self._base) as entries:
-            return [entry.path for entry in entries if entry.is_dir() and entry.path not in known]
+            return [entry.path for entry in entries if entry.is_dir()]
 
     def close(self) -> None:
         """Remove what is not in use."""

@@ -25,7 +25,8 @@ def recover(supervisor: Supervisor, folders: Folders, memory: MemoryGroups) -> N
     # Those that were just found again are among the started ones now.
     _settle_started(supervisor, [attempt for attempt in attempts if attempt.final is None and attempt.started])
     folders.remove_unknown({attempt.folder for attempt in supervisor.attempts.values()})
-    for group in memory.foreign({attempt.group for attempt in supervisor.attempts.values()}):
+    known = {attempt.group for attempt in supervisor.attempts.values()}
+    for group in [group for group in memory.groups() if group not in known]:
         for pid in memory.processes(group):
             if (process := read_process(pid)) is not None:
                 signal_process(process, signal.SIGKILL)

@@ -227,7 +227,8 @@ class Supervisor:
         """Note the process of an attempt whose launch was cut off before it was journalled."""
         started_ns = time.time_ns() - int((boot_seconds() - process.start_tick / TICKS_PER_SECOND) * 1e9)
         tick = process.start_tick
-        attempt.started = Started(attempt.id, self.boot, process.pid, tick, tick, started_ns)
+        group = next((group for group in self._memory.groups() if process.pid in self._memory.processes(group)), "")
+        attempt.started = Started(attempt.id, self.boot, process.pid, tick, tick, started_ns, group)
         self._journal.append(attempt.started)
 
     def drop(self, attempt: Attempt) -> None:

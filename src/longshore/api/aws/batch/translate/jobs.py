@@ -89,7 +89,8 @@ def render_job(view: JobView) -> wire.JobDetail:
         timeout=None
         if spec.timeout_seconds is None
         else wire.JobTimeout(attempt_duration_seconds=spec.timeout_seconds),
-        tags=view.tags,
+        # Tags are those of the submission; AWS Batch does not give them to array children.
+        tags=view.tags if job.id.index is None else {},
         propagate_tags=spec.propagate_tags,
         platform_capabilities=spec.platform_capabilities,
         eks_attempts=(),
