@@ -47,9 +47,7 @@ def measure(path: Path) -> dict[str, int]:
         "functions": sum(isinstance(node, _FUNCTIONS) for node in nodes),
         "classes": sum(isinstance(node, ast.ClassDef) for node in nodes),
         "branches": sum(isinstance(node, _BRANCHES) for node in nodes),
-        "docstrings": sum(
-            ast.get_docstring(node, clean=False) is not None for node in nodes if isinstance(node, documented)
-        ),
+        "docstrings": sum(ast.get_docstring(node, clean=False) is not None for node in documented),
     }
 
 

@@ -37,7 +37,7 @@ console = Console()
 @contextmanager
 def running_server(folder: Path) -> Iterator[str]:
     """A server on a free port with the process engine; yields its URL and stops it in the end."""
-    command = [sys.executable, "-m", "longshore.cli.main", "server", "--port", "0", "--engine", "process"]
+    command = [sys.executable, "-m", "longshore", "server", "--port", "0", "--engine", "process"]
     log = (folder / "server.log").open("w")
     server = subprocess.Popen([*command, "--data", str(folder / "data")], stdout=subprocess.PIPE, stderr=log, text=True)
     try:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -123,6 +124,7 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
     )
     await logs.open()
     drivers = _build_drivers(settings, folder)
+    days = settings.retention.history_days
     leader = Leader(
         store=store,
         drivers=drivers,
@@ -134,6 +136,7 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
             oversize=settings.oversize,
             free_losses=settings.limits.lost_host_retries,
             stop_grace_seconds=settings.process.grace_seconds,
+            keep_history=None if days is None else timedelta(days=days),
         ),
         new_attempt_id=lambda: AttemptId(uuid4().hex),
     )

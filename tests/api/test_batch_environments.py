@@ -125,7 +125,8 @@ def test_describe_leaves_out_unknown_names(batch: Batch) -> None:
     names = [batch.arn("compute-environment", "b"), "nothing", "arn:aws:batch:us-east-1:1:compute-environment/a"]
     found = batch.describe_compute_environments(computeEnvironments=names)["computeEnvironments"]
     assert [each["computeEnvironmentName"] for each in found] == ["b"]
-    assert batch.describe_compute_environments(computeEnvironments=["nothing"]) == {"computeEnvironments": []}
+    for nowhere in ("nothing", names[-1]):
+        assert batch.describe_compute_environments(computeEnvironments=[nowhere]) == {"computeEnvironments": []}
 
 
 def test_pages_hold_all_environments_once(batch: Batch) -> None:
@@ -238,6 +239,8 @@ def test_an_update_merges(batch: Batch) -> None:
     environment = batch.read(lambda reader: reader.environment(batch.scope, "ce"))
     assert environment is not None
     assert environment.max_vcpus == 32
+    batch.update_compute_environment(computeEnvironment="ce", updatePolicy={"jobExecutionTimeoutMinutes": 5})
+    assert describe(batch)["updatePolicy"] == {"terminateJobsOnUpdate": True, "jobExecutionTimeoutMinutes": 5}
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,6 @@ def test_array_jobs_depend_child_by_child(batch: Batch) -> None:
     assert batch.job(job_id)["dependsOn"] == depends_on
     assert batch.job(f"{job_id}:1")["dependsOn"] == [
         {"jobId": f"{array}:1", "type": "N_TO_N"},
-        {"jobId": f"{job_id}:0", "type": "SEQUENTIAL"},
         {"jobId": plain},
         {"jobId": f"{job_id}:0", "type": "SEQUENTIAL"},
     ]

@@ -1,5 +1,6 @@
 """Plain processes keep the engine contract."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from longshore.domain.ids import AttemptId
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
+from longshore.ports.engine import StopRequest, TaskState
 from longshore.testing.engine_contract import EngineContract, Reopen
 from longshore.testing.engine_workload import NativeTask, ShellWorkload
 
@@ -69,8 +71,9 @@ class ProcessProbe:
             decoy.wait()
 
 
-def kill_runner(data: Path) -> None:
-    """End the runner of a data folder, by the pid that holds its lock, and everything that its jobs left alive."""
+def runner_pids(data: Path) -> list[int]:
+    """Processes that hold the lock of the data folder's runner."""
+    found: list[int] = []
     lock = (data / "runner" / "lock").stat()
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
@@ -78,7 +81,8 @@ def kill_runner(data: Path) -> None:
         except OSError:
             continue
         if any(os.path.samestat(lock, each) for each in held):
-            os.kill(int(name), signal.SIGKILL)
+            found.append(int(name))
+    return found
 
 
 class TestProcessEngine(EngineContract):
@@ -96,11 +100,17 @@ class TestProcessEngine(EngineContract):
         await driver.close()
         last = ProcessDriver(config)
         known = await last.discover()
+        await last.stop([StopRequest(handle=handle, grace_seconds=0) for handle in known])
+        while any(seen.state is not TaskState.GONE for seen in await last.observe(known)):
+            await last.release(known)
+            await asyncio.sleep(0.02)
+        (runner,) = runner_pids(config.data_dir)
+        os.kill(runner, signal.SIGTERM)
         await last.close()
-        kill_runner(config.data_dir)
-        for handle in known:
-            for pid in marked_processes(handle.attempt_id):
-                os.kill(pid, signal.SIGKILL)
+        for _ in range(1000):
+            if not runner_pids(config.data_dir):
+                break
+            await asyncio.sleep(0.02)
 
     @pytest.fixture
     async def reopen(self, driver: ProcessDriver, config: ProcessConfig) -> AsyncIterator[Reopen]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -13,6 +14,7 @@ from longshore.control.intake import drain_deleted, look_at_requests, take_in_jo
 from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
 from longshore.control.present import Present
+from longshore.control.pruner import Pruner
 from longshore.control.reconciler import find
 from longshore.control.scheduler import place_jobs, render_reason
 from longshore.domain.errors import StaleLeader, StoreUnavailable
@@ -42,6 +44,8 @@ class ControlSettings:
     #: lost hosts of one job that are not charged to its retry strategy
     free_losses: int = 5
     stop_grace_seconds: int = 30
+    #: how long finished jobs stay in history; None: for ever
+    keep_history: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,9 @@ class Leader:
             for lane in self.lanes.values():
                 group.create_task(lane.run())
             group.create_task(self._take_turns())
+            if self._settings.keep_history is not None:
+                pruner = Pruner(self._store, self._clock, keep=self._settings.keep_history, epoch=lambda: self._epoch)
+                group.create_task(pruner.run())
 
     async def _take_turns(self) -> None:
         while True:

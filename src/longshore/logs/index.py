@@ -228,7 +228,7 @@ class Index:
     def delete_streams(self, stream_ids: Sequence[int]) -> None:
         rows = [(stream_id,) for stream_id in stream_ids]
         self._connection.executemany(
-            "UPDATE groups SET stored_bytes = stored_bytes - s.stored_bytes FROM streams s"
+            "UPDATE groups SET stored_bytes = groups.stored_bytes - s.stored_bytes FROM streams s"
             " WHERE s.id = ? AND groups.id = s.group_id",
             rows,
         )

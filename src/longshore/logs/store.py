@@ -256,6 +256,7 @@ class LogStore:
             self._wake.clear()
             try:
                 await self._write(self._writer.tick)
+                await self._write(self._writer.bury)
                 if time.monotonic() - swept > _SWEEP_SECONDS:
                     swept = time.monotonic()
                     await self._sweep()
@@ -280,7 +281,7 @@ class LogStore:
 
     async def _settle(self) -> None:
         """Afterwards readers see what was written until a moment ago, and logs that were just attached."""
-        if self._follower.busy and self._writer.age_seconds > _FRESH_SECONDS:
+        if self._follower.has_fresh or (self._follower.busy and self._writer.age_seconds > _FRESH_SECONDS):
             await self._write(self._writer.tick)
 
     async def _write(self, work: Callable[[], Answer]) -> Answer:

@@ -54,13 +54,21 @@ class LogWriter:
         return time.monotonic() - self._polled
 
     def tick(self) -> None:
-        """Look at everything that grows, and remove some of what was deleted."""
+        """Look at everything that grows."""
         now_ms = self._now_ms()
         self._take_fresh(now_ms)
         self._follower.poll(now_ms)
         self._polled = time.monotonic()
-        if self._graves:
-            self._bury()
+
+    def bury(self) -> None:
+        """Remove some of the streams of deleted groups."""
+        if not self._graves:
+            return
+        with self._index.transaction(durable=False):
+            remains = self._index.buried(_BURIED_AT_ONCE)
+            self._graves = bool(remains) or self._index.has_graves()
+        if remains:
+            remove_streams(self._layout, self._index, remains)
 
     def append(self, attempt_id: AttemptId, chunks: list[tuple[int, bytes]], cursor: str) -> None:
         live = self._find(attempt_id)
@@ -194,10 +202,3 @@ class LogWriter:
     def _hide_doomed(self, logs: Sequence[LiveLog]) -> None:
         self._doomed.update(live.identity.attempt_id for live in logs)
         self._follower.hide(logs)
-
-    def _bury(self) -> None:
-        with self._index.transaction(durable=False):
-            remains = self._index.buried(_BURIED_AT_ONCE)
-            self._graves = bool(remains) or self._index.has_graves()
-        if remains:
-            remove_streams(self._layout, self._index, remains)

@@ -13,7 +13,7 @@ from longshore.domain.array import ArraySummary
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
-from longshore.domain.ids import AttemptId, JobId, JobKey, Scope
+from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import JobQueue
@@ -281,8 +281,8 @@ class ControlWriter(Protocol):
 
     def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None: ...
 
-    def delete_history(self, *, stopped_before: datetime, limit: int) -> Sequence[AttemptId]:
-        """Remove up to `limit` submissions that ended before, whole; returns the attempts whose logs may go."""
+    def delete_history(self, *, stopped_before: datetime, limit: int) -> int:
+        """Remove up to `limit` submissions that ended before, whole; returns how many. Their logs stay."""
         ...
 
 

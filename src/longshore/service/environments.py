@@ -20,6 +20,7 @@ from longshore.service.refusals import invalid
 _KIND = "compute-environment"
 _HEALTHY = "ComputeEnvironment Healthy"
 _RESOURCES = "computeResources"
+_POLICY = "updatePolicy"
 _UNMANAGED_VCPUS = "unmanagedvCpus"
 
 
@@ -108,6 +109,8 @@ class Environments:
             if present.status == "DELETING":
                 raise Conflict("Cannot update, resource is being modified")
             merged = {**present.document, **document}
+            if _POLICY in document:
+                merged[_POLICY] = {**present.document.get(_POLICY, {}), **document[_POLICY]}
             if _RESOURCES in document and _RESOURCES in present.document:
                 merged[_RESOURCES] = merge_resources(present.document[_RESOURCES], document[_RESOURCES])
             _check_kind(present.type, merged)

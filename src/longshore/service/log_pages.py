@@ -13,6 +13,7 @@ from longshore.ports.store import JobView, Reader, Store
 from longshore.service.documents import Document
 from longshore.service.everywhere import find_job
 from longshore.service.log_streams import log_stream
+from longshore.service.published import published_reasons
 
 #: How often a growing log is looked at for somebody who waits for more of it.
 LOOK_SECONDS = 0.1
@@ -108,7 +109,7 @@ class LogPages:
 
         Raises:
             InvalidRequest: it is no job id, or the token is of another stream.
-            NotFound: there is no such job or attempt, or its log is not kept any more.
+            NotFound: there is no such job, or its log is not kept any more.
         """
         until = self._clock.boot_seconds() + query.wait_seconds
         while True:
@@ -119,7 +120,7 @@ class LogPages:
 
     async def _read_now(self, query: LogQuery) -> LogPage:
         # The job is read before its log, and a log is whole before an attempt's end is stored: so nothing is missed.
-        view = await self._store.read(lambda reader: _find(reader, query.job_id))
+        view, status_reason = await self._store.read(lambda reader: _find(reader, query.job_id))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
         group, stream = log_stream(spec, attempt.attempt_id) if attempt else ("", "")
@@ -139,7 +140,7 @@ class LogPages:
         return LogPage(
             job_id=str(job.id),
             status=job.status,
-            status_reason=job.status_reason,
+            status_reason=status_reason,
             attempts_made=job.attempts_made,
             attempt=attempt.number if attempt else None,
             group=group,
@@ -151,21 +152,17 @@ class LogPages:
         )
 
 
-def _find(reader: Reader, text: str) -> JobView:
+def _find(reader: Reader, text: str) -> tuple[JobView, str]:
+    """The job, and why it stands where it stands."""
     [view] = reader.describe_jobs([find_job(reader, text)])
     if view.job.is_array_parent:
         last = (view.job.spec.array_size or 0) - 1
-        raise InvalidRequest(
-            f"{text} is an array job and has no output of its own: name one of its children, 0 to {last}"
-        )
-    return view
+        raise InvalidRequest(f"array job {text} has no output of its own: name one of its children, 0 to {last}")
+    waiting = [view.job.spec] if view.job.status is JobStatus.RUNNABLE else []
+    published = published_reasons(reader, waiting).get(view.job.spec.key)
+    return view, published.status_reason if published else view.job.status_reason
 
 
 def _choose(view: JobView, number: int | None) -> Attempt | None:
-    """The attempt asked for; None when the job may still come to it."""
-    for attempt in reversed(view.attempts):
-        if number in (None, attempt.number):
-            return attempt
-    if number is not None and view.job.status.is_final:
-        raise NotFound(f"job {view.job.id} has no attempt {number}; it had {view.job.attempts_made}")
-    return None
+    """The attempt asked for; None when the job has not come to it."""
+    return next((attempt for attempt in reversed(view.attempts) if number in (None, attempt.number)), None)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from queue import LifoQueue
 from typing import TypeVar
@@ -17,7 +18,7 @@ from longshore.domain.errors import StoreUnavailable
 from longshore.ports.store import Reader, Transaction
 from longshore.store.dialects import SQLITE, is_outage
 from longshore.store.groups import Writer, run_group
-from longshore.store.schema import create, prepare, refuse_foreign_file
+from longshore.store.schema import migrate, prepare, refuse_foreign_file
 from longshore.store.specs import SpecCache
 from longshore.store.transaction import SqlTransaction
 
@@ -174,9 +175,8 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@cache
 def _empty_image() -> bytes:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("BEGIN")
-    create(connection)
-    connection.execute("COMMIT")
+    migrate(connection)
     return connection.serialize()

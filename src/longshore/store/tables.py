@@ -45,9 +45,6 @@ def _scope() -> tuple[Column[str], Column[str]]:
 #: Whose data this is and who wrote it: `installation_id`, `written_by`.
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
-#: Alembic's own table; named here so that a fresh database needs no Alembic.
-schema_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
-
 #: Highest job key and highest intake number given out.
 counters = Table("counters", metadata, Column("name", Text, primary_key=True), Column("value", Key, nullable=False))
 

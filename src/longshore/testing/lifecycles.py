@@ -1,9 +1,11 @@
 """Jobs in every status and events of every kind, grown from a submission by events alone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+from longshore.domain.errors import InvalidTransition
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Job, JobSpec
 from longshore.domain.lifecycle.events import (
@@ -113,12 +115,32 @@ def events_for(job: Job) -> Sequence[Event]:
         TimeoutPassed(attempt_id=attempt_id),
         CancelRequested(reason="cancel, please"),
         TerminateRequested(reason="terminate, please"),
-        *(_children(status) for status in JobStatus),
-        ChildrenMoved(counts={JobStatus.SUCCEEDED: CHILDREN - 1, JobStatus.FAILED: 1}),
-        ChildrenMoved(counts={JobStatus.RUNNING: CHILDREN - 1, JobStatus.FAILED: 1}),
+        *(_children(status) for status in (JobStatus.PENDING, JobStatus.RUNNABLE, JobStatus.FAILED)),
+        *(() if job.status is JobStatus.SUBMITTED else _CHILDREN_AT_WORK),
     )
+
+
+def transitions(samples: Mapping[JobStatus, Sequence[Job]]) -> Mapping[tuple[JobStatus, type[Event]], set[JobStatus]]:
+    """Where each event leads from each status; empty where it changes nothing or is illegal."""
+    found: dict[tuple[JobStatus, type[Event]], set[JobStatus]] = {}
+    for status, jobs in samples.items():
+        for job in jobs:
+            for event in events_for(job):
+                ends = found.setdefault((status, type(event)), set())
+                with suppress(InvalidTransition):
+                    step = advance(job, event, now=AT)
+                    ends |= {step.job.status} if step is not None else set()
+    return found
 
 
 def _children(status: JobStatus) -> ChildrenMoved:
     """All children stand here now."""
     return ChildrenMoved(counts={status: CHILDREN})
+
+
+#: What a parent can't hear before it has heard that its children were taken in.
+_CHILDREN_AT_WORK = (
+    _children(JobStatus.SUCCEEDED),
+    ChildrenMoved(counts={JobStatus.SUCCEEDED: CHILDREN - 1, JobStatus.FAILED: 1}),
+    ChildrenMoved(counts={JobStatus.RUNNING: CHILDREN - 1, JobStatus.FAILED: 1}),
+)

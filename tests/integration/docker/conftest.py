@@ -55,9 +55,11 @@ def own_engine() -> Iterator[OwnEngine]:
         subprocess.run(["sh", str(IMAGE_SCRIPT)], env=environment, check=True, capture_output=True, timeout=60)
         yield engine
     finally:
-        engine.stop()
-        engine.kill_helpers()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            engine.stop()
+        finally:
+            engine.kill_helpers()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

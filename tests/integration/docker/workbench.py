@@ -131,6 +131,8 @@ class OwnEngine(Engine):
     def start(self) -> None:
         """It answers."""
         folder = self._folder
+        # containerd dies with its dockerd, but dockerd waits for one that nobody has buried yet.
+        (folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
         command = ["unshare", "--net", "dockerd", "--host", f"unix://{self.socket}", "--data-root", f"{folder}/data"]
         command += ["--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/docker.pid"]
         command += ["--bridge=none", "--iptables=false"]

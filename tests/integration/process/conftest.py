@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from longshore.domain.definition import ContainerSettings
 from longshore.domain.resources import Resources
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
-from longshore.ports.engine import Handle, LaunchSpec, Observation, TaskState
+from longshore.ports.engine import EngineUnavailable, Handle, LaunchSpec, Observation, StopRequest, TaskState
 from longshore.testing.builders import a_launch
 
 PATIENCE_SECONDS = 20.0
@@ -32,7 +33,6 @@ class Site:
         self.logs.mkdir()
         self.config = ProcessConfig(data_dir=self.data, idle_seconds=2)
         self._drivers: list[ProcessDriver] = []
-        self._launched: set[str] = set()
 
     async def driver(self, config: ProcessConfig | None = None) -> ProcessDriver:
         """A new driver, opened."""
@@ -50,15 +50,13 @@ class Site:
     ) -> LaunchSpec:
         """A launch with a log of its own."""
         resources = Resources(vcpu_milli=1000, memory_mib=memory_mib)
-        spec = a_launch(
+        return a_launch(
             *command,
             log_path=self.logs / f"{time.monotonic_ns()}.log",
             environment=environment,
             settings=settings or ContainerSettings(),
             resources=resources,
         )
-        self._launched.add(spec.attempt_id)
-        return spec
 
     def shell(self, script: str, settings: ContainerSettings | None = None) -> LaunchSpec:
         """A launch of a shell script."""
@@ -129,14 +127,22 @@ class Site:
         return [entry.name for entry in (self.data / "scratch").iterdir() if entry.name != ".trash"]
 
     async def clean_up(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind: no process, folder or cgroup."""
         for driver in self._drivers:
             await driver.close()
-        self.kill_runner()
-        markers = {f"LONGSHORE_ATTEMPT_ID={attempt_id}".encode() for attempt_id in self._launched}
-        for pid in live_processes():
-            if markers & environment_of(pid):
-                os.kill(pid, signal.SIGKILL)
+        last = ProcessDriver(self.config)
+        with suppress(EngineUnavailable):
+            known = await last.discover()
+            await last.stop([StopRequest(handle=handle, grace_seconds=0) for handle in known])
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while any(seen.state is not TaskState.GONE for seen in await last.observe(known)):
+                assert time.monotonic() < deadline
+                await last.release(known)
+                await asyncio.sleep(0.02)
+        for pid in self.runner_pids():
+            os.kill(pid, signal.SIGTERM)
+        await last.close()
+        await self.until(lambda: not self.runner_pids(), "the runner leaves")
 
 
 def live_processes() -> Sequence[int]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from longshore.engines.process.crash import CRASH_POINTS
+from longshore.engines.process.runner.journal import HEADER, Journal, Started
 from longshore.ports.engine import EngineUnavailable, Handle, StopRequest, TaskState
 
 pytestmark = pytest.mark.anyio
@@ -108,8 +109,9 @@ from longshore.testing.builders import a_launch
 async def main():
     driver = ProcessDriver(ProcessConfig(data_dir=Path({str(site.data)!r}), idle_seconds=10))
     await driver.open()
+    logs = Path({str(site.logs)!r})
     specs = [
-        a_launch("sh", "-c", f"sleep {{delay}}; echo {{code}}; exit {{code}}", log_path=Path({str(site.logs)!r}, str(code)))
+        a_launch("sh", "-c", f"sleep {{delay}}; echo {{code}}; exit {{code}}", log_path=logs / str(code))
         for code, delay in ((1, 0), (2, 0.3), (3, 1.5))
     ]
     await driver.launch(specs)
@@ -118,7 +120,7 @@ async def main():
 
 asyncio.run(main())
 """
-    server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    server = start(sys.executable, "-c", program)
     assert server.stdout is not None
     ids = (await asyncio.to_thread(server.stdout.readline)).split()
     server.send_signal(signal.SIGKILL)
@@ -234,22 +236,24 @@ async def test_attempts_of_an_earlier_boot_are_lost(site: Site) -> None:
     site.kill_runner()
     await site.until(lambda: not site.runner_pids(), "the runner is dead")
     path = site.data / "runner" / "journal"
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    rewrite_boot(path, boot, "0" * 8 + boot[8:])
-    bystander = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    rewrite_boot(path)
+    bystander = start("sleep", "1000")
     later = await site.driver()
     (seen,) = await site.over(later, spec)
     assert (seen.state, seen.exit_code, seen.reason) == (TaskState.LOST, None, "the machine was restarted")
     assert bystander.poll() is None
     bystander.kill()
-    bystander.wait()
-    assert not Path(f"/proc/{main}/fd/1").exists()
+    bystander.communicate()
+    assert main not in site.processes(spec)
 
 
-def rewrite_boot(path: Path, old: str, new: str) -> None:
+def start(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def rewrite_boot(path: Path) -> None:
     """Put another boot id into the records of a journal."""
-    from longshore.engines.process.runner.journal import HEADER, Journal, Started
-
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     journal = Journal(str(path))
     records = journal.replay()
     path.write_bytes(HEADER)
@@ -257,9 +261,10 @@ def rewrite_boot(path: Path, old: str, new: str) -> None:
     journal.replay()
     for record in records:
         if isinstance(record, Started):
-            assert record.boot == old
+            assert record.boot == boot
+            other = "0" * 8 + boot[8:]
             record = Started(
-                record.id, new, record.pid, record.first_tick, record.last_tick, record.started_ns, record.group
+                record.id, other, record.pid, record.first_tick, record.last_tick, record.started_ns, record.group
             )
         journal.append(record)
     journal.flush()

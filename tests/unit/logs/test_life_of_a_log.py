@@ -1,19 +1,22 @@
 """From attach to seal, through restarts and kills: all bytes are readable exactly once, in order."""
 
+import errno
+import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from longshore.logs.content import Content, InMemory
 from longshore.logs.lines import LineReader
+from longshore.logs.records import LogEvent
+from longshore.logs.settings import LogSettings
 from longshore.logs.times import ChunkTimes
-
-Open = Callable[..., Any]
+from tests.unit.logs.log_house import Death, LogHouse, attempt
 
 
 def expected(data: bytes, *, final: bool = True) -> list[tuple[int, int, str]]:
@@ -21,17 +24,17 @@ def expected(data: bytes, *, final: bool = True) -> list[tuple[int, int, str]]:
     return [(line.start, line.end, line.message) for line in LineReader(content, 16).forward(0)]
 
 
-def seen(events: list[Any]) -> list[tuple[int, int, str]]:
+def seen(events: list[LogEvent]) -> list[tuple[int, int, str]]:
     assert [event.timestamp for event in events] == sorted(event.timestamp for event in events)
     return [(event.position, event.end, event.message) for event in events]
 
 
-def check(house: Any, number: int, data: bytes, *, final: bool, limit: int = 3) -> None:
+def check(house: LogHouse, number: int, data: bytes, *, final: bool, limit: int = 3) -> None:
     for forward in (True, False):
         assert seen(house.events(number, limit=limit, forward=forward)) == expected(data, final=final)
 
 
-def test_a_log_is_read_while_it_grows_and_when_it_is_sealed(house: Any) -> None:
+def test_a_log_is_read_while_it_grows_and_when_it_is_sealed(house: LogHouse) -> None:
     house.attach(1)
     house.write(1, b"one\ntwo\nunfin")
     house.writer.tick()
@@ -47,7 +50,7 @@ def test_a_log_is_read_while_it_grows_and_when_it_is_sealed(house: Any) -> None:
     check(house.restart(), 1, b"one\ntwo\nunfinished\nlast", final=True)
 
 
-def test_a_log_without_output_leaves_a_stream_and_no_file(house: Any) -> None:
+def test_a_log_without_output_leaves_a_stream_and_no_file(house: LogHouse) -> None:
     house.attach(1, 2)
     house.write(2, b"")
     house.seal(1, 2)
@@ -58,7 +61,7 @@ def test_a_log_without_output_leaves_a_stream_and_no_file(house: Any) -> None:
     assert page.events == () and house.page(1, token=page.forward_token).forward_token == page.forward_token
 
 
-def test_large_logs_keep_their_files(house: Any) -> None:
+def test_large_logs_keep_their_files(house: LogHouse) -> None:
     house.attach(1)
     house.write(1, b"line\n" * 1_000)
     house.seal(1)
@@ -67,7 +70,7 @@ def test_large_logs_keep_their_files(house: Any) -> None:
     check(house, 1, b"line\n" * 1_000, final=True, limit=333)
 
 
-def test_times_are_those_of_the_chunks(house: Any) -> None:
+def test_times_are_those_of_the_chunks(house: LogHouse) -> None:
     house.attach(1)
     for number in range(3):
         house.now += 1_000
@@ -77,13 +80,10 @@ def test_times_are_those_of_the_chunks(house: Any) -> None:
     assert [event.timestamp for event in house.events(1)] == [1_700_000_001_000 + n * 1_000 for n in range(3)]
     middle = house.page(1, since=1_700_000_002_000, until=1_700_000_003_000)
     assert [event.message for event in middle.events] == ["line 1"]
-    assert house.page(1, until=1_700_000_002_000, from_head=False).events == house.events(1)[:1] or True
     assert [e.message for e in house.page(1, until=1_700_000_002_000, from_head=False).events] == ["line 0"]
 
 
-def test_what_was_written_while_the_server_was_down_has_the_time_of_the_file(house: Any) -> None:
-    import os
-
+def test_what_was_written_while_the_server_was_down_has_the_time_of_the_file(house: LogHouse) -> None:
     house.attach(1)
     house.write(1, b"before\n")
     house.writer.tick()
@@ -104,7 +104,7 @@ def test_what_was_written_while_the_server_was_down_has_the_time_of_the_file(hou
     assert house.events(1)[-1].timestamp == 1_700_000_005_000
 
 
-def test_a_log_that_its_job_truncates_goes_on(house: Any) -> None:
+def test_a_log_that_its_job_truncates_goes_on(house: LogHouse) -> None:
     house.attach(1)
     house.write(1, b"first\nsecond\n")
     house.writer.tick()
@@ -115,11 +115,9 @@ def test_a_log_that_its_job_truncates_goes_on(house: Any) -> None:
     assert [event.message for event in house.events(1)] == ["anew", "more"]
 
 
-def test_output_over_the_cap_leaves_head_and_tail(open_house: Open, tmp_path: Path) -> None:
-    from longshore.logs.settings import LogSettings
-
+def test_output_over_the_cap_leaves_head_and_tail(tmp_path: Path) -> None:
     block = 4096
-    house = open_house(tmp_path, LogSettings(stream_cap_bytes=16 * block, event_bytes=block, pack_limit_bytes=64))
+    house = LogHouse(tmp_path, LogSettings(stream_cap_bytes=16 * block, event_bytes=block, pack_limit_bytes=64))
     house.attach(1)
     data = b"".join(b"%07d\n" % number for number in range(100_000))
     used: list[int] = []
@@ -142,14 +140,14 @@ def test_output_over_the_cap_leaves_head_and_tail(open_house: Open, tmp_path: Pa
     assert house.events(1, limit=1_000, forward=False) == events
 
 
-def test_handed_output_goes_on_at_its_cursor(house: Any) -> None:
+def test_handed_output_goes_on_at_its_cursor(house: LogHouse) -> None:
     house.attach(1)
-    assert house.writer.cursor("%032x" % 1) == ""
+    assert house.writer.cursor(attempt(1)) == ""
     house.append(1, b"one\ntw", "c1")
     house.append(1, b"o\n", "c2")
     house = house.restart()
     house.attach(1)
-    assert house.writer.cursor("%032x" % 1) == "c2"
+    assert house.writer.cursor(attempt(1)) == "c2"
     house.append(1, b"three\n", "c3")
     house.seal(1)
     house.append(1, b"late\n", "c4")
@@ -158,10 +156,7 @@ def test_handed_output_goes_on_at_its_cursor(house: Any) -> None:
         house.append(2, b"unknown\n", "c1")
 
 
-def test_a_disk_that_is_full_undoes_an_append(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-    import os
-
+def test_a_disk_that_is_full_undoes_an_append(house: LogHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     house.attach(1, 2)
     house.append(1, b"kept\n", "c1")
     house.write(2, b"written\n")
@@ -181,7 +176,7 @@ def test_a_disk_that_is_full_undoes_an_append(house: Any, monkeypatch: pytest.Mo
                 house.append(1, b"lost\n", "c2")
         with pytest.raises(OSError, match="No space"):
             house.seal(2)
-    assert house.writer.cursor("%032x" % 1) == "c1"
+    assert house.writer.cursor(attempt(1)) == "c1"
     house.append(1, b"again\n", "c2")
     house.seal(1, 2)
     check(house, 1, b"kept\nagain\n", final=True)
@@ -192,13 +187,13 @@ OUTPUT = {1: b"", 2: b"tiny\n", 3: b"x" * 90 + b"\nmiddle\n", 4: b"large\n" * 60
 HANDED = {5, 6}
 
 
-def live_through(house: Any) -> None:
+def live_through(house: LogHouse) -> None:
     """One process: take up the logs, bring all output, seal, clean up."""
     house.attach(*OUTPUT)
     house.writer.tick()
     for number, data in OUTPUT.items():
         if number in HANDED:
-            done = int(house.writer.cursor(f"{number:032x}") or 0)
+            done = int(house.writer.cursor(attempt(number)) or 0)
             for start in range(done, len(data), 150):
                 house.now += 10
                 house.append(number, data[start : start + 150], str(min(start + 150, len(data))))
@@ -208,19 +203,17 @@ def live_through(house: Any) -> None:
     house.sweep()
 
 
-def test_a_kill_at_any_act_loses_and_doubles_nothing(
-    open_house: Open, death_at: Callable[[int], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_at_any_act_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write, rename, unlink and commit of a log's life is once the last act of its process."""
     at, survived = 0, False
     while not survived:
         at += 1
         folder = tmp_path / str(at)
-        house = open_house(folder)
+        house = LogHouse(folder)
         for number, data in OUTPUT.items():
             if number not in HANDED and data:
                 house.write(number, data)
-        death = death_at(at)
+        death = Death(at)
         with death.hovering(house, monkeypatch):
             live_through(house)
         survived = death.acts < at
@@ -232,13 +225,13 @@ def test_a_kill_at_any_act_loses_and_doubles_nothing(
     assert at > 20
 
 
-@settings(max_examples=40)
+@hypothesis_settings(max_examples=40)
 @given(data=st.data())
-def test_any_course_of_events_keeps_all_bytes(open_house: Open, data: st.DataObject) -> None:
+def test_any_course_of_events_keeps_all_bytes(data: st.DataObject) -> None:
     pieces = st.one_of(st.binary(max_size=40), st.sampled_from([b"\n", b"line\n", b"ab\r\n", "ä€😀".encode() * 7]))
     steps = st.sampled_from(["write", "write", "tick", "append", "seal", "restart", "sweep", "read"])
     with tempfile.TemporaryDirectory() as folder:
-        house = open_house(Path(folder))
+        house = LogHouse(Path(folder))
         logs: dict[int, bytes] = {1: b"", 2: b"", 3: b""}
         sealed: set[int] = set()
         house.attach(*logs)
@@ -268,6 +261,8 @@ def test_any_course_of_events_keeps_all_bytes(open_house: Open, data: st.DataObj
                     house.writer.tick()
                     limit = data.draw(st.integers(1, 20))
                     check(house, number, logs[number], final=number in sealed, limit=limit)
+                case _:
+                    continue
         house.seal(*logs)
         limit = data.draw(st.integers(1, 20))
         for number, whole in logs.items():

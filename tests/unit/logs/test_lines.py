@@ -22,8 +22,8 @@ def content(data: bytes, *, hole: tuple[int, int] | None = None, final: bool = T
     return Content(storage=InMemory(data), size=len(data), hole=hole, times=times, final=final)
 
 
-def lines(data: bytes, **options: object) -> list[Line]:
-    return list(LineReader(content(data, **options), STEP).forward(0))  # type: ignore[arg-type]
+def lines(data: bytes, *, final: bool = True) -> list[Line]:
+    return list(LineReader(content(data, final=final), STEP).forward(0))
 
 
 @given(LOGS)

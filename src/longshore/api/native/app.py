@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,8 +19,6 @@ from longshore.service.explain import explain_job
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
 from longshore.service.status import report_status
-
-_log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -91,7 +88,7 @@ async def _answer_error(request: Request, problem: Exception) -> Response:
         case StoreUnavailable():
             return _say(503, problem.message)
         case _:
-            return await _answer_bug(request, problem)
+            raise problem
 
 
 async def _answer_http(request: Request, problem: Exception) -> Response:
@@ -101,5 +98,5 @@ async def _answer_http(request: Request, problem: Exception) -> Response:
 
 
 async def _answer_bug(request: Request, problem: Exception) -> Response:
-    _log.error("request_failed", path=request.url.path, exc_info=problem)
+    """Starlette raises `problem` again when this is sent, so that it is logged."""
     return _say(500, "the server could not answer; its log says why")

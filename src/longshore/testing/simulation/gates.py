@@ -50,6 +50,10 @@ class Outside(Protocol):
         """Whether the server dies here."""
         ...
 
+    def died(self, point: str) -> None:
+        """The server dies at `point`."""
+        ...
+
     def delay(self) -> float:
         """Seconds that the server waits here."""
         ...
@@ -86,16 +90,17 @@ class Outside(Protocol):
         """Check the site."""
         ...
 
-    def committed(self, by: str) -> None:
-        """Check what is stored now."""
+    def committed(self, by: str, server: int) -> None:
+        """Check what is stored now that `server` has written."""
         ...
 
 
 class Gate:
     """The one way of a server to the world."""
 
-    def __init__(self, world: Outside, die: Callable[[str], None]) -> None:
+    def __init__(self, world: Outside, number: int, die: Callable[[], None]) -> None:
         self.world = world
+        self.number = number
         self.is_dead = False
         #: another server has taken over: engines take nothing from this one
         self.is_replaced = False
@@ -112,7 +117,8 @@ class Gate:
 
     async def die(self, point: str) -> None:
         """Never return."""
-        self._die(point)
+        self.world.died(point)
+        self._die()
         await asyncio.Event().wait()
 
     def check(self) -> None:
@@ -144,7 +150,7 @@ class GatedStore:
         if world.happens(0.03):  # the group that it shared a commit with failed
             await self._run_and_undo(work)
         done = await world.store().write(work)
-        world.committed(self._name)
+        world.committed(self._name, gate.number)
         await gate.reach(f"{self._name}.after")
         return done
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_BEGINS_AT = 1000.0
+#: Reading of the boot clock at which every run begins.
+BEGINS_AT = 1000.0
 
 
 class Standstill(Exception):
@@ -37,7 +38,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop of virtual time, in seconds since the boot of an imagined machine."""
 
     def __init__(self) -> None:
-        self._seconds = _BEGINS_AT
+        self._seconds = BEGINS_AT
         super().__init__(_SkippingSelector(self._pass))
 
     def time(self) -> float:
@@ -54,7 +55,7 @@ class LoopClock:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._boot_at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=_BEGINS_AT)
+        self._boot_at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=BEGINS_AT)
 
     def now(self) -> datetime:
         return self._boot_at + timedelta(seconds=self.boot_seconds())

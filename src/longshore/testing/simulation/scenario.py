@@ -1,6 +1,6 @@
 """What a seed stands for: the site, the queues, the work, and everything that will go wrong.
 
-Times are seconds after the beginning. Behaviours are drawn for each task by seed, job, index and attempt, so that what
+Times are readings of the boot clock. Behaviours are drawn for each task by seed, job, index and attempt, so that what
 a task does never depends on when it is launched.
 """
 
@@ -20,6 +20,7 @@ from longshore.engines.fake import Behaviour, CallFate, Outage
 from longshore.ports.engine import LaunchSpec
 from longshore.scheduling.snapshot import Oversize
 from longshore.testing.builders import a_queue, an_environment
+from longshore.testing.simulation.loop import BEGINS_AT
 from longshore.testing.simulation.points import POINTS
 
 #: A task that would run for ever; only a stop ends it.
@@ -122,9 +123,8 @@ class Scenario:
         index = container.environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "")
         attempt = container.environment["AWS_BATCH_JOB_ATTEMPT"]
         number = container.command[1]
-        return _behaviour(
-            random.Random(f"{self.seed} {number} {index} {attempt}"), self.jobs[int(number)].timeout_seconds
-        )
+        job = self.jobs[int(number)]
+        return _behaviour(random.Random(f"{self.seed} {number} {index} {attempt}"), job)
 
     def can_ever_run(self, job: PlannedJob) -> bool:
         """Whether the job's queue and hosts allow it at all."""
@@ -146,7 +146,8 @@ class Scenario:
         return next(each for each in self.queues if each.name == name)
 
 
-def _behaviour(rng: random.Random, timeout_seconds: int | None) -> Behaviour:
+def _behaviour(rng: random.Random, job: PlannedJob) -> Behaviour:
+    pace = 1.0 if job.array_size is None or job.array_size < 10 else 0.2
     kind = rng.random()
     if kind < 0.03:
         return Behaviour(rejection="CannotPullContainerError: refused")
@@ -157,13 +158,13 @@ def _behaviour(rng: random.Random, timeout_seconds: int | None) -> Behaviour:
     if length < 0.25:
         duration = 0.0
     elif length < 0.6:
-        duration = round(rng.uniform(0.01, 5.0), 3)
+        duration = round(rng.uniform(0.01, 5.0) * pace, 3)
     elif length < 0.9:
-        duration = round(rng.uniform(5.0, 40.0), 3)
-    elif timeout_seconds is not None:
-        duration = rng.choice((timeout_seconds - 1.0, timeout_seconds + 1.0, ENDLESS_SECONDS))
+        duration = round(rng.uniform(5.0, 40.0) * pace, 3)
+    elif job.timeout_seconds is not None:
+        duration = rng.choice((job.timeout_seconds - 1.0, job.timeout_seconds + 1.0, ENDLESS_SECONDS))
     else:
-        duration = round(rng.uniform(40.0, 120.0), 3)
+        duration = round(rng.uniform(40.0, 120.0) * pace, 3)
     return Behaviour(
         start_delay_seconds=delay,
         duration_seconds=duration,
@@ -193,7 +194,7 @@ _RETRIES = (
 def draw_scenario(seed: int) -> Scenario:
     """The scenario of `seed`, always the same."""
     rng = random.Random(seed)
-    calm_at = round(rng.uniform(60.0, 240.0), 3)
+    calm_at = round(BEGINS_AT + rng.uniform(60.0, 240.0), 3)
     hosts = tuple(_draw_host(rng, number) for number in range(rng.choice((1, 1, 2, 3))))
     engines = {name: rng.random() < 0.6 for name in ("alpha", "beta")[: rng.choice((1, 1, 2))]}
     environments = tuple(
@@ -217,7 +218,7 @@ def draw_scenario(seed: int) -> Scenario:
     trouble = rng.random() > 0.1  # now and then everything works
 
     def times(most: int) -> list[float]:
-        return sorted(round(rng.uniform(1.0, calm_at - 5.0), 3) for _ in range(rng.randint(0, most) * trouble))
+        return sorted(round(rng.uniform(BEGINS_AT + 1.0, calm_at - 5.0), 3) for _ in range(rng.randint(0, most) * trouble))
 
     def windows(most: int, longest: float) -> tuple[Window, ...]:
         return tuple(Window(begins_at=at, ends_at=min(at + rng.uniform(0.5, longest), calm_at)) for at in times(most))
@@ -270,8 +271,9 @@ def _draw_host(rng: random.Random, number: int) -> Host:
 
 def _draw_jobs(rng: random.Random, queues: list[str], calm_at: float) -> tuple[PlannedJob, ...]:
     jobs: list[PlannedJob] = []
-    burst = rng.choice((5.0, 30.0, calm_at * 0.9))
-    at = 0.0
+    length = calm_at - BEGINS_AT
+    burst = rng.choice((5.0, 30.0, length))
+    at = BEGINS_AT
     for number in range(rng.randint(3, 18)):
         at = round(at + rng.choice((0.0, 0.0, rng.uniform(0.0, burst / 6))), 3)
         size = rng.choice((None, None, None, 2, 3, 5, 10, rng.randint(2, 50)))
@@ -283,7 +285,7 @@ def _draw_jobs(rng: random.Random, queues: list[str], calm_at: float) -> tuple[P
         jobs.append(
             PlannedJob(
                 number=number,
-                at=min(at, calm_at * 0.9),
+                at=min(at, calm_at - length * 0.1),
                 queue=rng.choice(queues),
                 resources=resources,
                 array_size=size,

@@ -1,18 +1,29 @@
 """One life of a server: the real leader, lanes and use cases, over gates; what it knows dies with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from random import Random
 from typing import Any, TypeVar
 
 from longshore.control.inbox import Inbox
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.present import Present
+from longshore.domain.ids import AttemptId
 from longshore.engines.fake import FakeDriver, FakeSite, SeededFaults
 from longshore.ports.clock import Clock
 from longshore.ports.logs import AttemptLogs
 from longshore.ports.notifier import Notifier
 from longshore.service.services import build_services
-from longshore.testing.simulation.gates import Gate, GatedDriver, GatedLogs, GatedStore, LeaderStore, Outside
+from longshore.testing.simulation.gates import (
+    Gate,
+    GatedDriver,
+    GatedLogs,
+    GatedStore,
+    LeaderStore,
+    Outside,
+    ServerDied,
+)
 from longshore.testing.simulation.scenario import Scenario
 
 T = TypeVar("T")
@@ -44,13 +55,11 @@ class Server:
         logs: AttemptLogs,
         clock: Clock,
         notifier: Notifier,
-        new_attempt_id: Callable[[], Any],
+        new_attempt_id: Callable[[], AttemptId],
         after_turn: Callable[[Present, bool], Awaitable[None]],
     ) -> None:
-        self.number = number
-        self.gate = Gate(world, self._die)
+        self.gate = Gate(world, number, self.die)
         self.inbox = Inbox()
-        begun_at = clock.boot_seconds() - world.now()
         drivers = {
             engine: GatedDriver(
                 self.gate,
@@ -58,10 +67,10 @@ class Server:
                     site,
                     clock,
                     faults=SeededFaults(
-                        hash_of(scenario.seed, number, engine),
+                        Random(f"{scenario.seed} {number} {engine}").getrandbits(64),
                         rate=scenario.fault_rate,
-                        outages=scenario.outages_from(begun_at),
-                        until=begun_at + scenario.calm_at,
+                        outages=scenario.outages,
+                        until=scenario.calm_at,
                     ),
                     installation=engine,
                 ),
@@ -69,7 +78,7 @@ class Server:
             )
             for engine, writes_log_files in scenario.engines.items()
         }
-        self.leader = ObservedLeader(
+        self._leader = ObservedLeader(
             store=LeaderStore(self.gate),
             drivers=drivers,
             logs=GatedLogs(self.gate, logs),
@@ -83,7 +92,7 @@ class Server:
             ),
             new_attempt_id=new_attempt_id,
         )
-        self.leader.after_turn = after_turn
+        self._leader.after_turn = after_turn
         self.services = build_services(
             GatedStore(self.gate, "api"),
             clock,
@@ -92,3 +101,45 @@ class Server:
             resolve_engine=lambda: next(iter(scenario.engines)),
             array_size_max=10_000,
         )
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._run = asyncio.get_running_loop().create_task(self._leader.run())
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was made to die."""
+        return self.gate.is_dead
+
+    async def ended(self) -> BaseException | None:
+        """Wait for the end of the leader; returns what it raised, or None when the server was made to die."""
+        await asyncio.wait([self._run])
+        if self.is_dead:
+            with suppress(BaseException):
+                self._run.result()
+            return None
+        return self._run.exception()
+
+    def die(self) -> None:
+        """Die as by SIGKILL: nothing of it acts any more, and no call is answered."""
+        self.gate.is_dead = True
+        for task in (self._run, *self._calls):
+            task.cancel()
+
+    def be_replaced(self) -> None:
+        """Another leads from now on; this one has not heard of it and goes on as if nothing were."""
+        self.gate.is_replaced = True
+        self.inbox.notify()
+
+    async def call(self, work: Callable[["Server"], Coroutine[Any, Any, T]]) -> T:
+        """Do `work` inside of the server.
+
+        Raises:
+            ServerDied: it may or may not have been done.
+        """
+        self.gate.check()
+        task = asyncio.get_running_loop().create_task(work(self))
+        self._calls.add(task)
+        await asyncio.wait([task])
+        self._calls.discard(task)
+        if self.is_dead and (task.cancelled() or task.exception()):
+            raise ServerDied
+        return task.result()

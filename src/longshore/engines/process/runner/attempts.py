@@ -16,6 +16,7 @@ class Attempt:
         "holds_number",
         "is_clean",
         "is_inherited",
+        "is_over_memory",
         "kill_at",
         "launching",
         "orphan",
@@ -35,6 +36,8 @@ class Attempt:
         self.is_clean = False
         #: False when another process may have got its main process's number
         self.holds_number = True
+        #: killed by us: it had more than its memory before its limit was set
+        self.is_over_memory = False
         #: boot clock: when everything of it is killed
         self.kill_at: float | None = None
         #: boot clock: when its end is reported although something that was killed has not gone

@@ -1,9 +1,13 @@
 """Memory cgroups: a limit for each attempt, its peak, and whether the kernel killed for it. Versions 1 and 2.
 
 Groups are made inside one of ours, below the cgroup that we are in or, under version 2, beside it where ours may not
-be divided. An attempt is put into its group right after its start; children that it has by then are put in as well.
-Version 1 groups are used again, since the kernel can reset their peak. Source: Linux, admin-guide/cgroup-v1/memory.rst
-and cgroup-v2.rst.
+be divided. Source: Linux, admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
+
+Version 1: we go into the group, start the attempt, which is born in it, and leave. To move oneself is cheap; to move
+another waits for every fork and exit on the machine. A limit that we could be the largest to break is set when we have
+left. Groups are used again, since the kernel can reset their peak.
+
+Version 2: to move oneself is dear too, so the attempt is moved, right after its start, with the children it has by then.
 """
 
 import errno
@@ -13,6 +17,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 _POOL = 64
+#: a group with less than this could kill us while we are in it
+_ROOM_FOR_US_BYTES = 128 * 1024 * 1024
 #: page cache of earlier attempts that may count towards the peak of the next
 _MAX_REMAINDER_BYTES = 1024 * 1024
 
@@ -36,6 +42,7 @@ class MemoryGroups:
         self._counted: dict[str, int] = {}
         self._base = ""
         self.problem = "no memory cgroup is mounted here"
+        self._home = ""
         for version, parent in _places():
             base = f"{parent}/longshore-{name}"
             try:
@@ -50,6 +57,7 @@ class MemoryGroups:
                     os.rmdir(base)
                 continue
             self._base, self._version, self.problem = base, version, ""
+            self._home = f"{parent}/tasks"
             return
 
     @staticmethod
@@ -64,15 +72,43 @@ class MemoryGroups:
             os.rmdir(probe)
 
     def take(self, limit_bytes: int) -> str:
-        """A group, empty and with this limit, swap included. Raises OSError."""
+        """An empty group for an attempt that is to have this limit. Raises OSError."""
         group = self._free.pop() if self._free else self._make()
         try:
-            if self._limits.get(group) != limit_bytes:
-                self._set_limit(group, limit_bytes)
+            self._limit(group, limit_bytes if self._version == 2 or limit_bytes >= _ROOM_FOR_US_BYTES else -1)
         except OSError:
             self.give(group)
             raise
         return group
+
+    def go_in(self, group: str) -> None:
+        """From here to `leave`, what we start is born in the group. Raises OSError."""
+        if self._version == 1:
+            _write(f"{group}/tasks", "0")
+
+    def leave(self) -> None:
+        """Back to where we were. When that fails, no more groups are used."""
+        if self._version == 1:
+            try:
+                _write(self._home, "0")
+            except OSError as error:
+                self.problem = f"the runner cannot go back to its own memory cgroup: {error.strerror}"
+
+    def confine(self, group: str, pid: int, limit_bytes: int) -> bool:
+        """Hold the attempt that was started in, or for, the group to its limit, swap included.
+
+        Returns False when it has more already. Raises OSError.
+        """
+        if self._version == 2:
+            self._enter(group, pid)
+            return True
+        try:
+            self._limit(group, limit_bytes)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                return False
+            raise
+        return True
 
     def _make(self) -> str:
         while True:
@@ -84,7 +120,10 @@ class MemoryGroups:
                 continue  # of a runner before us, with processes in it
             return group
 
-    def _set_limit(self, group: str, limit_bytes: int) -> None:
+    def _limit(self, group: str, limit_bytes: int) -> None:
+        """Set the limit; -1 is none."""
+        if self._limits.get(group, -1) == limit_bytes:
+            return
         limit = str(limit_bytes)
         if self._version == 2:
             _write(f"{group}/memory.max", limit)
@@ -94,11 +133,12 @@ class MemoryGroups:
             with suppress(OSError):  # no swap accounting; it may never be below the limit
                 _write(f"{group}/memory.memsw.limit_in_bytes", "-1")
             _write(f"{group}/memory.limit_in_bytes", limit)
-            with suppress(OSError):
-                _write(f"{group}/memory.memsw.limit_in_bytes", limit)
+            if limit_bytes != -1:
+                with suppress(OSError):
+                    _write(f"{group}/memory.memsw.limit_in_bytes", limit)
         self._limits[group] = limit_bytes
 
-    def enter(self, group: str, pid: int) -> None:
+    def _enter(self, group: str, pid: int) -> None:
         """Put the process and the children that it has by now into the group; quiet when it ended. Raises OSError."""
         try:
             _write(f"{group}/cgroup.procs", str(pid))
@@ -109,7 +149,7 @@ class MemoryGroups:
                 return
             raise
         for child in children:
-            self.enter(group, int(child))
+            self._enter(group, int(child))
 
     def use(self, group: str) -> GroupUse:
         """What was used in the group since it was taken."""

@@ -118,8 +118,13 @@ class Supervisor:
             self._folders.make(attempt.folder, None if account is None else (account.uid, account.gid))
             if item.memory_bytes and not self._memory.problem:
                 group = self._memory.take(item.memory_bytes)
+                self._memory.go_in(group)
             first_tick = _boot_ticks()
-            pid = spawn(item, attempt.folder, account, self._null)
+            try:
+                pid = spawn(item, attempt.folder, account, self._null)
+            finally:
+                if group:
+                    self._memory.leave()
             started_ns = time.time_ns()
         except CannotStart as problem:
             self._give_back(group)
@@ -135,11 +140,6 @@ class Supervisor:
                 self._folders.remove(attempt.folder)
             self._journal.append(Released(attempt.id))
             return Refusal(attempt.id, isinstance(error, FileExistsError), f"cannot start a process: {error}")
-        if group:
-            try:
-                self._memory.enter(group, pid)
-            except OSError as error:
-                self._note(f"attempt {attempt.id} runs without its memory limit: {error}")
         crash_point("launch.after-spawn")
         if (other := self._leftovers.reused(pid, self._ending)) is not None:
             other.holds_number = False
@@ -147,8 +147,18 @@ class Supervisor:
         self._journal.append(attempt.started)
         self.attempts[attempt.id] = attempt
         self._children[pid] = attempt
+        if group:
+            self._confine(attempt, item.memory_bytes)
         self.news.append(attempt.report())
         return None
+
+    def _confine(self, attempt: Attempt, limit_bytes: int) -> None:
+        try:
+            if not self._memory.confine(attempt.group, attempt.pid, limit_bytes):
+                attempt.is_over_memory = True
+                signal_group(attempt.pid, signal.SIGKILL)
+        except OSError as error:
+            self._note(f"attempt {attempt.id} runs without its memory limit: {error}")
 
     def _give_back(self, group: str) -> None:
         if group:
@@ -191,7 +201,7 @@ class Supervisor:
         killed_for_memory = False
         if attempt.group:
             use = self._memory.use(attempt.group)
-            killed_for_memory = use.oom_kills > 0 and code != 0
+            killed_for_memory = (use.oom_kills > 0 or attempt.is_over_memory) and code != 0
             peak_bytes = use.peak_bytes or peak_bytes
         self._end(
             attempt,

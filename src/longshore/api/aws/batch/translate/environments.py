@@ -42,10 +42,7 @@ def read_changes(request: requests.UpdateComputeEnvironmentRequest) -> dict[str,
         InvalidRequest: members that are not built.
     """
     refuse_unbuilt(request, _NOT_BUILT)
-    document = _read_document(request)
-    if "updatePolicy" in document:
-        document["updatePolicy"] = _UPDATE_POLICY | document["updatePolicy"]
-    return document
+    return _read_document(request)
 
 
 def _read_document(
@@ -94,6 +91,8 @@ def _render_environment(environment: ComputeEnvironment) -> wire.ComputeEnvironm
         "containerOrchestrationType": "ECS",
         "uuid": environment.uuid,
     }
+    if "updatePolicy" in document:
+        described["updatePolicy"] = _UPDATE_POLICY | document["updatePolicy"]
     if "computeResources" in document:
         described["computeResources"] = _render_resources(environment, document["computeResources"])
     return msgspec.convert(described, wire.ComputeEnvironmentDetail)

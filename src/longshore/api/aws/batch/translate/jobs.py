@@ -177,16 +177,15 @@ def _render_counts(summary: ArraySummary) -> dict[str, int]:
 
 def _render_dependencies(job: Job) -> list[wire.JobDependency]:
     """Dependencies as they were given; of an array child those of its own, on single children."""
+    given, index = job.spec.depends_on, job.id.index
+    if index is None:
+        return [render(dependency, wire.JobDependency) for dependency in given]
     shown: list[wire.JobDependency] = []
-    for dependency in job.spec.depends_on:
-        job_id, index = dependency.job_id, job.id.index
-        if index is None or dependency.type is None:
-            shown.append(render(dependency, wire.JobDependency))
-        elif dependency.type is DependencyType.N_TO_N:
-            shown.append(wire.JobDependency(job_id=f"{job_id}:{index}", type="N_TO_N"))
-        else:
-            if job_id is not None:
-                shown.append(wire.JobDependency(job_id=job_id))
-            if index > 0:
-                shown.append(wire.JobDependency(job_id=f"{job.id.uuid}:{index - 1}", type="SEQUENTIAL"))
+    for dependency in given:
+        if dependency.type is DependencyType.N_TO_N:
+            shown.append(wire.JobDependency(job_id=f"{dependency.job_id}:{index}", type="N_TO_N"))
+        elif dependency.job_id is not None:
+            shown.append(wire.JobDependency(job_id=dependency.job_id))
+    if index > 0 and any(dependency.type is DependencyType.SEQUENTIAL for dependency in given):
+        shown.append(wire.JobDependency(job_id=f"{job.id.uuid}:{index - 1}", type="SEQUENTIAL"))
     return shown

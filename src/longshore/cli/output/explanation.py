@@ -1,0 +1,71 @@
+"""An explanation for people."""
+
+import re
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from longshore.cli.output.cells import amounts_text, cell, instant, plain_table, status_cell
+from longshore.service.explain import Explanation, Step
+from longshore.service.outcomes import AttemptAccount
+from longshore.service.wording import counted
+
+
+def render_explanation(explanation: Explanation) -> RenderableType:
+    """The summary first, then each section that has something to say."""
+    place = explanation.place
+    asked = amounts_text(explanation.asked)
+    timeout = f", time-out {explanation.timeout_seconds:,} s" if explanation.timeout_seconds else ""
+    facts = (
+        f"{explanation.definition} in job queue {place.queue} ({place.region}, account {place.account_id}), "
+        f"asks {asked}, up to {counted(explanation.attempts_allowed, 'attempt')}{timeout}"
+    )
+    parts: list[RenderableType] = [
+        cell(f"{explanation.name}  {explanation.job_id}", "bold"),
+        cell(explanation.summary),
+        cell(facts, "dim"),
+    ]
+    if explanation.failed_children:
+        parts += _section("Failed children", (cell(f"- {child}") for child in explanation.failed_children))
+    if explanation.waits_for:
+        parts += _section("Waits", (cell(f"- {cause.text}") for cause in explanation.waits_for))
+    if explanation.attempts:
+        parts += _section("Attempts", map(_attempt, explanation.attempts))
+    if explanation.not_honoured:
+        gaps = (cell(f"- {gap.setting} on engine {gap.engine}: {gap.text}") for gap in explanation.not_honoured)
+        parts += _section("Not honoured", gaps)
+    if explanation.timeline:
+        parts += _section("Timeline", [_timeline(explanation.timeline)])
+    return Group(*parts)
+
+
+def _section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
+    return [Text(), Text(title, "bold"), *(Padding(line, (0, 0, 0, 2)) for line in lines)]
+
+
+def _attempt(attempt: AttemptAccount) -> RenderableType:
+    began = attempt.started_at or attempt.opened_at
+    parts = [f"{attempt.number}: {instant(began)} on host {attempt.host} in {attempt.environment}"]
+    if attempt.gpu_names:
+        parts.append(f"GPU {', '.join(attempt.gpu_names)}")
+    if attempt.stopped_at is None:
+        parts.append("has not ended")
+    elif attempt.exit_code is not None:
+        parts.append(f"exit code {attempt.exit_code}")
+    parts += [text for text in (attempt.status_reason, attempt.reason, attempt.use, attempt.decision) if text]
+    return cell("; ".join(parts))
+
+
+def _timeline(steps: Iterable[Step]) -> RenderableType:
+    table = plain_table("", "", "", "")
+    table.show_header = False
+    for step in steps:
+        table.add_row(Text(instant(step.at)), status_cell(step.status_to), cell(_words(step.cause)), cell(step.detail))
+    return table
+
+
+def _words(event: str) -> str:
+    """The name of an event as words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).capitalize()

@@ -1,0 +1,34 @@
+"""Results for scripts that need one thing: ids of jobs, the state in a sentence, lines of a log."""
+
+from collections.abc import Iterable
+
+import click
+
+from longshore.cli.output import changed
+from longshore.cli.output.lines import echo_lines
+from longshore.cli.plain import plain
+from longshore.service.documents import Document
+from longshore.service.explain import Explanation
+from longshore.service.job_table import JobPage
+from longshore.service.log_pages import LogPage
+
+
+class QuietOutput:
+    """Of the server's status nothing: that it answers is in the exit code."""
+
+    def show(self, result: Document) -> None:
+        match result:
+            case JobPage():
+                for row in result.jobs:
+                    click.echo(row.job_id)
+            case Explanation():
+                click.echo(plain(result.summary))
+            case _:
+                pass
+
+    def watch(self, results: Iterable[Document]) -> None:
+        for result in changed(results):
+            self.show(result)
+
+    def show_log(self, pages: Iterable[LogPage], *, growing: bool) -> None:
+        echo_lines(pages)

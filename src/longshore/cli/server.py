@@ -1,0 +1,166 @@
+"""The server as commands see it.
+
+Calls go through `http.client`: one host, one connection, plain GETs. What urllib3 or httpx add (pools, redirects,
+proxies from the environment) is not wanted here, and a command that only asks should start quickly.
+"""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from longshore.cli.errors import Failure, NotThere, Unreachable
+from longshore.domain.ids import parse_arn
+from longshore.service.explain import Explanation
+from longshore.service.job_table import JobPage
+from longshore.service.log_pages import LogPage
+from longshore.service.status import ServerStatus
+
+DEFAULT_URL = "http://127.0.0.1:8642"
+#: Beyond the time that a request asks the server to wait.
+ANSWER_SECONDS = 15.0
+#: For how long a command that follows something waits for a server that went away to come back.
+PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 0.5
+
+T = TypeVar("T")
+Arguments = Mapping[str, str | int | Sequence[str] | None]
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection to a server's Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Server:
+    """A server at a URL; nothing is sent before the first question.
+
+    Every question may raise Failure, and NotThere for what does not exist.
+    """
+
+    def __init__(self, url: str, *, patience_seconds: float = 0.0) -> None:
+        """With patience, a server that has answered once and goes away is waited for that long."""
+        self._url = url
+        self._connect = _parse_url(url)
+        self._connection: http.client.HTTPConnection | None = None
+        self._patience_seconds = patience_seconds
+        self._has_answered = False
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._drop()
+
+    def status(self) -> ServerStatus:
+        """How the server is."""
+        return self._get("/longshore/status", {}, ServerStatus)
+
+    def jobs(self, arguments: Arguments) -> JobPage:
+        """A page of jobs; arguments as the native API names them."""
+        return self._get("/longshore/jobs", arguments, JobPage)
+
+    def explain(self, job_id: str) -> Explanation:
+        """All about one job."""
+        return self._get(f"/longshore/jobs/{_in_path(job_id)}/explain", {}, Explanation)
+
+    def log(self, job_id: str, arguments: Arguments) -> LogPage:
+        """A page of one job's output."""
+        return self._get(f"/longshore/jobs/{_in_path(job_id)}/log", arguments, LogPage)
+
+    def _get(self, path: str, arguments: Arguments, kind: type[T]) -> T:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        target = f"{path}?{urlencode(given, doseq=True)}" if given else path
+        status, body = self._exchange_patiently(target)
+        try:
+            if status == 200:
+                return msgspec.json.decode(body, type=kind)
+            message = msgspec.json.decode(body, type=_Refusal).message
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            text = (
+                f"what answers at {self._url} is no Longshore server of this version (HTTP status {status}: {problem})"
+            )
+            raise Failure(text) from problem
+        raise NotThere(message) if status == 404 else Failure(message)
+
+    def _exchange_patiently(self, target: str) -> tuple[int, bytes]:
+        gives_up_at = time.monotonic() + (self._patience_seconds if self._has_answered else 0.0)
+        while True:
+            try:
+                answer = self._exchange(target)
+            except Unreachable:
+                if time.monotonic() >= gives_up_at:
+                    raise
+                time.sleep(RETRY_SECONDS)
+                continue
+            self._has_answered = True
+            return answer
+
+    def _exchange(self, target: str) -> tuple[int, bytes]:
+        is_reused = self._connection is not None
+        connection = self._connection = self._connection or self._connect()
+        try:
+            connection.request("GET", target, headers={"x-longshore-client": "cli"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as problem:
+            self._drop()
+            if is_reused and isinstance(problem, ConnectionError):  # the server ended an idle connection
+                return self._exchange(target)
+            why = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+            text = (
+                f"cannot reach a Longshore server at {self._url} ({why}); "
+                "start one with `longshore server`, or name another with --url or LONGSHORE_URL"
+            )
+            raise Unreachable(text) from problem
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Refusal(msgspec.Struct):
+    message: str
+
+
+def _parse_url(url: str) -> Callable[[], http.client.HTTPConnection]:
+    """What opens a connection to `url`. Raises Failure for a URL that can't be used."""
+    problem = f"{url} is not a URL of a server; it should look like {DEFAULT_URL} or unix:///path/to/socket"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as malformed:
+        raise Failure(problem) from malformed
+    if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
+        return lambda: _UnixConnection(parts.path)
+    if host is None or parts.path not in ("", "/") or parts.query or parts.username is not None:
+        raise Failure(problem)
+    match parts.scheme:
+        case "http":
+            return lambda: http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+        case "https":
+            return lambda: http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS)
+        case _:
+            raise Failure(problem)
+
+
+def _in_path(job_id: str) -> str:
+    """A job's id, or the one in its ARN, as a part of a path."""
+    arn = parse_arn(job_id)
+    return quote(arn.resource if arn is not None and arn.kind == "job" else job_id, safe="")

@@ -1,0 +1,135 @@
+"""The callers: they submit, cancel, terminate and delete as planned, and try again when nobody answers."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from longshore.domain.definition import ContainerOverrides, JobTimeout
+from longshore.domain.dependency import Dependency
+from longshore.domain.errors import RequestRefused, StoreUnavailable
+from longshore.domain.ids import JobId
+from longshore.domain.job import Wish, WishKind
+from longshore.ports.clock import Clock
+from longshore.service.queues import QueueChanges
+from longshore.service.submit import Submission
+from longshore.testing.builders import HERE, a_container
+from longshore.testing.simulation.gates import ServerDied
+from longshore.testing.simulation.history import Census, broken
+from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, PlannedRequest, Scenario
+from longshore.testing.simulation.server import Server
+
+T = TypeVar("T")
+
+_AGAIN_SECONDS = 1.0
+
+
+class Line(Protocol):
+    """The way to the server that is up."""
+
+    async def __call__(self, work: Callable[[Server], Coroutine[Any, Any, T]]) -> T:
+        """Do `work` in it. Raises ServerDied when it may or may not have been done."""
+        ...
+
+
+class Client:
+    """Everybody who calls."""
+
+    def __init__(self, scenario: Scenario, census: Census, clock: Clock, call: Line, accepted: set[int]) -> None:
+        """The keys of jobs whose submission was answered are added to `accepted`."""
+        self._scenario = scenario
+        self._census = census
+        self._clock = clock
+        self._call = call
+        self._accepted = accepted
+        self._ids: dict[int, JobId] = {}
+        self._is_known = {job.number: asyncio.Event() for job in scenario.jobs}
+
+    async def run(self) -> None:
+        """Do all that is planned."""
+        async with asyncio.TaskGroup() as group:
+            for request in self._scenario.requests:
+                group.create_task(self._request(request))
+            for name, (disabled_at, deleted_at) in self._scenario.deleted_queues.items():
+                group.create_task(self._delete_queue(name, disabled_at, deleted_at))
+            for job in self._scenario.jobs:
+                await self._until(job.at)
+                await self._submit(job)
+                self._is_known[job.number].set()
+
+    async def give_up_the_impossible(self) -> None:
+        """Terminate what could wait for ever."""
+        for job in self._scenario.jobs:
+            job_id = self._census.id_of(job.number)
+            if job_id is not None and not self._scenario.can_ever_run(job):
+                await self._ask(JobId(uuid=job_id), Wish(kind=WishKind.TERMINATE, reason="it can never run"))
+
+    async def _submit(self, job: PlannedJob) -> None:
+        kept = tuple(each for each in job.depends_on if each.number is None or each.number in self._ids)
+        self._census.dependencies[job.number] = kept
+        submission = Submission(
+            name=job.name,
+            queue=job.queue,
+            definition="definition",
+            overrides=ContainerOverrides(
+                command=("job", str(job.number)),
+                resource_requirements=a_container(resources=job.resources).resource_requirements,
+            ),
+            array_size=job.array_size,
+            depends_on=[self._dependency(each) for each in kept],
+            retry_strategy=job.retry,
+            timeout=JobTimeout(attempt_duration_seconds=job.timeout_seconds),
+            size_bytes=1000,
+        )
+        while True:
+            try:
+                job_id = await self._call(lambda server: server.services.submissions.submit(HERE, submission))
+            except ServerDied:
+                return  # nobody knows whether it was stored; nothing refers to it
+            except StoreUnavailable:
+                await self._clock.sleep(_AGAIN_SECONDS)
+                continue
+            except RequestRefused as refused:
+                if job.queue not in self._scenario.deleted_queues:
+                    broken("what is valid is accepted", f"{job}: {refused}")
+                return
+            break
+        self._ids[job.number] = job_id
+        key = self._census.key_of(job.number)
+        if key is None:
+            broken("no job is lost", f"{job.name} was accepted and is not stored")
+        self._accepted.add(key)
+
+    def _dependency(self, planned: PlannedDependency) -> Dependency:
+        if planned.number is None:
+            return Dependency(type=planned.type)
+        uuid = self._ids[planned.number].uuid
+        return Dependency(job_id=str(JobId(uuid=uuid, index=planned.index)), type=planned.type)
+
+    async def _request(self, request: PlannedRequest) -> None:
+        await self._until(request.at)
+        await self._is_known[request.number].wait()
+        job_id = self._ids.get(request.number)
+        if job_id is not None:
+            reason = f"{request.kind} of job-{request.number}"
+            await self._ask(JobId(uuid=job_id.uuid, index=request.index), Wish(kind=request.kind, reason=reason))
+
+    async def _ask(self, job_id: JobId, wish: Wish) -> None:
+        await self._insist(lambda server: server.services.requests.request(HERE, str(job_id), wish))
+
+    async def _delete_queue(self, name: str, disabled_at: float, deleted_at: float) -> None:
+        await self._until(disabled_at)
+        await self._insist(lambda server: server.services.queues.update(HERE, name, QueueChanges(state="DISABLED")))
+        await self._until(deleted_at)
+        await self._insist(lambda server: server.services.queues.delete(HERE, name))
+
+    async def _insist(self, work: Callable[[Server], Coroutine[Any, Any, object]]) -> None:
+        """Call until there is an answer."""
+        while True:
+            try:
+                await self._call(work)
+                return
+            except (ServerDied, StoreUnavailable):
+                await self._clock.sleep(_AGAIN_SECONDS)
+
+    async def _until(self, at: float) -> None:
+        await self._clock.sleep(at - self._clock.boot_seconds())

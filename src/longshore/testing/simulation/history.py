@@ -1,0 +1,185 @@
+"""The story that the events table tells, retold event by event; it must be lawful and end where the store stands."""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from longshore.domain.dependency import DependencyType
+from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
+from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
+
+
+class Broken(Exception):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: str, problem: str) -> None:
+        super().__init__(invariant, problem)
+        self.invariant = invariant
+        self.problem = problem
+
+
+def broken(invariant: str, problem: str) -> NoReturn:
+    """Raises Broken."""
+    raise Broken(invariant, problem)
+
+
+class Census:
+    """Who is who: the planned job behind each key, and what it waits for."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        #: what was given to SubmitJob, by job number; noted before it is called
+        self.dependencies: dict[int, tuple[PlannedDependency, ...]] = {}
+        self._key_of: dict[int, int] = {}
+        self._uuids: dict[int, str] = {}
+        self._planned: dict[int, PlannedJob] = {}
+
+    def add(self, spec: Spec) -> None:
+        """Note what was stored."""
+        job = self.scenario.jobs[int(spec.name.removeprefix("job-"))]
+        if job.number in self._key_of:
+            broken("one job per submission", f"{job.name} has keys {self._key_of[job.number]} and {spec.key}")
+        self._key_of[job.number] = spec.key
+        self._uuids[job.number] = spec.uuid
+        for key in range(spec.key, spec.key + 1 + (job.array_size or 0)):
+            self._planned[key] = job
+
+    def planned(self, key: int) -> PlannedJob:
+        """The submission that the key belongs to."""
+        return self._planned[key]
+
+    def key_of(self, number: int) -> int | None:
+        """The key of the submission, if it is stored."""
+        return self._key_of.get(number)
+
+    def id_of(self, number: int) -> str | None:
+        """The id of the submission, if it is stored."""
+        return self._uuids.get(number)
+
+    def name(self, key: int) -> str:
+        """For traces."""
+        job = self._planned[key]
+        first = self._key_of[job.number]
+        return job.name if key == first else f"{job.name}:{key - first - 1}"
+
+    def is_array(self, key: int) -> bool:
+        """Whether it is the key of an array job, and not of a child."""
+        job = self._planned[key]
+        return job.array_size is not None and key == self._key_of[job.number]
+
+    def children(self, parent: int) -> range:
+        """Keys of the children."""
+        return range(parent + 1, parent + 1 + (self._planned[parent].array_size or 0))
+
+    def awaited(self, key: int) -> Sequence[int]:
+        """Keys of all that must have succeeded before this job, or array child, may start."""
+        job = self._planned[key]
+        first = self._key_of[job.number]
+        found: list[int] = []
+        for dependency in self.dependencies[job.number]:
+            if dependency.number is not None:
+                on = self._key_of[dependency.number]
+                if dependency.type is DependencyType.N_TO_N:
+                    found += [on + (key - first)] if key > first else []
+                else:
+                    found.append(on if dependency.index is None else on + 1 + dependency.index)
+            if dependency.type is DependencyType.SEQUENTIAL and key > first + 1:
+                found.append(key - 1)
+        return found
+
+
+class History:
+    """Statuses of all jobs as their events make them."""
+
+    def __init__(self, census: Census) -> None:
+        self._census = census
+        self.statuses: dict[int, str] = {}
+        self.last_event = 0
+
+    def retell(self, rows: Rows, jobs: Mapping[int, JobRow]) -> list[str]:
+        """Go on with the events behind the last; returns lines for the trace."""
+        for row in rows.jobs:
+            if row.key not in self.statuses:
+                self.statuses[row.key] = "SUBMITTED"
+        lines: list[str] = []
+        for event in rows.events:
+            self.last_event = event.seq
+            if event.of_children:
+                moved = [k for k in self._census.children(event.job_key) if self.statuses[k] == event.status_from]
+            else:
+                moved = [event.job_key]
+            for key in moved:
+                self._move(key, event, jobs)
+            name = self._census.name(event.job_key)
+            count = f"*{len(moved)}" if event.of_children else ""
+            lines.append(f"{name}{count} {event.status_from} -> {event.status_to} {event.cause}")
+        for row in rows.jobs:
+            if self.statuses[row.key] != row.status:
+                broken(
+                    "events tell the status",
+                    f"{self._census.name(row.key)} is {row.status}; its events say {self.statuses[row.key]}",
+                )
+        return lines
+
+    def _move(self, key: int, event: EventRow, jobs: Mapping[int, JobRow]) -> None:
+        name, status = self._census.name(key), self.statuses[key]
+        if event.status_from != status:
+            broken("events follow each other", f"{name} is {status}; {event}")
+        if event.status_to == status:
+            return
+        if status in ("SUCCEEDED", "FAILED"):
+            broken("nothing leaves a final status", f"{name}: {event}")
+        self.statuses[key] = event.status_to
+        if self._census.is_array(key):
+            return
+        if event.status_to in ("RUNNABLE", "STARTING"):
+            self._check_dependencies(key, event)
+        if status == "PENDING" and event.status_to == "FAILED":
+            self._check_early_end(key, event)
+        if event.status_to == "STARTING":
+            self._check_order(key, jobs)
+
+    def _check_dependencies(self, key: int, event: EventRow) -> None:
+        open_ones = [on for on in self._census.awaited(key) if self.statuses[on] != "SUCCEEDED"]
+        if open_ones:
+            waits_for = ", ".join(f"{self._census.name(on)} ({self.statuses[on]})" for on in open_ones)
+            broken("no dependent starts early", f"{self._census.name(key)} waits for {waits_for}; {event}")
+
+    def _check_early_end(self, key: int, event: EventRow) -> None:
+        """A waiting job fails because a dependency did, by a cancellation once they have ended, or is terminated."""
+        states = [self.statuses[on] for on in self._census.awaited(key)]
+        lawful = {
+            "DependencyFailed": "FAILED" in states,
+            "DependenciesSucceeded": all(state == "SUCCEEDED" for state in states),
+            "TerminateRequested": True,
+        }
+        if not lawful.get(event.cause, False):
+            broken("waiting jobs end for a reason", f"{self._census.name(key)} waits for {states}; {event}")
+
+    def _check_order(self, key: int, jobs: Mapping[int, JobRow]) -> None:
+        """Nothing starts before an older job of its queue that could run in each of the queue's environments."""
+        planned, intake = self._census.planned(key), jobs[key].intake
+        scenario = self._census.scenario
+        environments = scenario.queue(planned.queue).environment_names
+        assert intake is not None
+        for other, status in self.statuses.items():
+            if status != "RUNNABLE" or self._census.is_array(other):
+                continue
+            older, older_intake = self._census.planned(other), jobs[other].intake
+            if older.queue != planned.queue or older_intake is None or older_intake > intake:
+                continue
+            fits = all(scenario.fits_environment(older, name) for name in environments)
+            if fits or older.resources == planned.resources:
+                broken(
+                    "submission order",
+                    f"{self._census.name(key)} (intake {intake}) started before {self._census.name(other)} "
+                    f"(intake {older_intake}) of {planned.queue}",
+                )
+
+    def check_resolved(self) -> None:
+        """Nobody waits whose dependencies have all succeeded, or one of which has failed."""
+        for key, status in self.statuses.items():
+            if status != "PENDING" or self._census.is_array(key):
+                continue
+            states = [self.statuses[on] for on in self._census.awaited(key)]
+            if "FAILED" in states or all(state == "SUCCEEDED" for state in states):
+                broken("dependents follow at once", f"{self._census.name(key)} is PENDING and waits for {states}")

@@ -1,0 +1,140 @@
+"""What holds for every plan, whatever the situation."""
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longshore.domain.ids import HostId
+from longshore.domain.resources import Resources
+from longshore.scheduling.cycle import plan_cycle
+from longshore.scheduling.explain import NEVER_FITS, NO_ENVIRONMENT, OVER_CAP
+from longshore.scheduling.snapshot import EnvironmentName, Snapshot
+from tests.unit.scheduling.reference import Reference
+from tests.unit.scheduling.situations import jobs_of, limited, snapshots, without
+
+many = settings(max_examples=500)
+
+
+@many
+@given(snapshots)
+def test_plan_is_what_the_reference_says(snapshot: Snapshot) -> None:
+    """Same jobs, in the same order, at the same places, as one job after another would be placed by hand."""
+    plan = plan_cycle(snapshot)
+    found = [(p.key, p.job_class.scope, p.environment_name, p.host_id, p.resources) for p in plan.placements]
+    assert found == [(s.key, *s.environment, s.host_id, s.taken) for s in Reference(snapshot).starts]
+
+
+@many
+@given(snapshots)
+def test_nothing_is_over_committed(snapshot: Snapshot) -> None:
+    """Hosts and caps keep what they promise; who runs alone is alone; GPUs have one holder and come by name."""
+    hosts: dict[HostId, Resources] = defaultdict(Resources)
+    caps: Counter[EnvironmentName] = Counter()
+    gpus: dict[HostId, list[str]] = defaultdict(list)
+    plan = plan_cycle(snapshot)
+    for placement in plan.placements:
+        hosts[placement.host_id] += placement.resources
+        gpus[placement.host_id] += placement.gpu_names
+        asked = placement.job_class.resources
+        caps[placement.job_class.scope, placement.environment_name] += asked.vcpu_milli
+        assert len(placement.gpu_names) == placement.resources.gpus == asked.gpus
+        if placement.resources != asked:
+            assert snapshot.oversize == "run-alone"
+            assert snapshot.hosts[placement.host_id].is_idle
+            assert not asked.fits(snapshot.hosts[placement.host_id].total)
+            assert [p.key for p in plan.placements if p.host_id == placement.host_id] == [placement.key]
+    for host_id, used in hosts.items():
+        assert used.fits(snapshot.hosts[host_id].free)
+        assert len(set(gpus[host_id])) == len(gpus[host_id])
+        assert set(gpus[host_id]) <= set(snapshot.hosts[host_id].free_gpus)
+    for name, milli in caps.items():
+        free = snapshot.environments[name].free_cap_milli
+        assert free is None or milli <= free
+
+
+@many
+@given(snapshots)
+def test_placements_are_where_the_queue_allows(snapshot: Snapshot) -> None:
+    """In an environment of its queue that can be used, on a host of that environment, and once."""
+    jobs = {key: (intake, job_class) for intake, key, job_class in jobs_of(snapshot)}
+    queues = {queue.name: queue for queue in snapshot.queues}
+    plan = plan_cycle(snapshot)
+    assert len({placement.key for placement in plan.placements}) == len(plan.placements)
+    for placement in plan.placements:
+        assert jobs[placement.key] == (placement.intake, placement.job_class)
+        environment = snapshot.environments[placement.job_class.scope, placement.environment_name]
+        assert placement.environment_name in queues[placement.job_class.queue_name].environments
+        assert not environment.problem
+        assert placement.host_id in environment.hosts
+
+
+@many
+@given(snapshots)
+def test_order(snapshot: Snapshot) -> None:
+    """Queues of higher priority come first, and nobody of a queue starts before one of it that was there earlier.
+
+    But for those who can never start: they let others pass.
+    """
+    priorities = {queue.name: queue.priority for queue in snapshot.queues}
+    plan = plan_cycle(snapshot)
+    order = [(-priorities[p.job_class.queue_name], p.intake) for p in plan.placements]
+    assert order == sorted(order)
+    started = {placement.key for placement in plan.placements}
+    blocked: set[str] = set()
+    for _, key, job_class in jobs_of(snapshot):
+        if key in started:
+            assert job_class.queue_name not in blocked
+        elif not plan.reasons[job_class].status_reason.startswith("MISCONFIGURATION"):
+            blocked.add(job_class.queue_name)
+
+
+@many
+@given(snapshots)
+def test_every_class_that_is_left_has_a_reason(snapshot: Snapshot) -> None:
+    """And only those: the reason names numbers, a job ahead of it, or what is wrong."""
+    plan = plan_cycle(snapshot)
+    left = {waiting.job_class for waiting in without(snapshot, plan.placements)}
+    assert set(plan.reasons) == left
+    waiting = {key for _, key, _ in jobs_of(snapshot)} - {placement.key for placement in plan.placements}
+    for reason in plan.reasons.values():
+        assert reason.causes
+        assert all(reason.causes)
+        assert all(cause in reason.status_reason for cause in reason.causes)
+        if reason.behind is not None:
+            assert reason.behind in waiting
+        else:
+            assert reason.status_reason.startswith(("Waiting: ", NEVER_FITS, OVER_CAP, NO_ENVIRONMENT))
+        for cause in reason.causes:
+            assert not cause.rstrip().endswith(":")
+            assert (
+                any(letter.isdigit() for letter in cause)
+                or reason.behind is not None
+                or "is DISABLED" in cause
+                or "does not exist" in cause
+                or "kept free for a job ahead" in cause
+            )
+
+
+@many
+@given(snapshots, st.randoms(use_true_random=False))
+def test_same_snapshot_same_plan(snapshot: Snapshot, shuffle: random.Random) -> None:
+    """Also when classes and queues are listed in another order."""
+    plan = plan_cycle(snapshot)
+    assert plan_cycle(snapshot) == plan
+    classes, queues = list(snapshot.classes), list(snapshot.queues)
+    shuffle.shuffle(classes)
+    shuffle.shuffle(queues)
+    assert plan_cycle(replace(snapshot, classes=classes, queues=queues)) == plan
+
+
+@many
+@given(snapshots, st.integers(1, 3))
+def test_bounded_plans_add_up_to_one_without_bound(snapshot: Snapshot, most: int) -> None:
+    """A plan stops at its bound and the next goes on from there; a class that was not come to is told so."""
+    whole, plan = plan_cycle(snapshot), plan_cycle(limited(snapshot, most))
+    assert list(plan.placements) == list(whole.placements)[:most]
+    left = {waiting.job_class for waiting in without(snapshot, plan.placements)}
+    assert set(plan.reasons) == left
