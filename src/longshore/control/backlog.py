@@ -22,7 +22,8 @@ class Backlog:
         return sum(run.count for runs in self._runs.values() for run in runs)
 
     def add(self, job_class: JobClass, *, intake: int, key: JobKey, count: int = 1) -> None:
-        """Add `count` jobs with consecutive intake numbers and keys; joins neighbouring runs."""
+        """Add `count` jobs with consecutive intake numbers and keys, if not present; joins neighbouring runs."""
+        self.remove(job_class, intake=intake, count=count)
         runs = self._runs.setdefault(job_class, [])
         at = bisect_right(runs, intake, key=_intake)
         if at > 0 and (before := runs[at - 1]).intake + before.count == intake and before.key + before.count == key:

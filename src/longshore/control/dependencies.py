@@ -33,6 +33,8 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
     awaited = {job.key: _awaited(job, edges[job.spec.key]) for job in pending}
     statuses = tx.statuses({key for keys in awaited.values() for key in keys})
     for job in pending:
+        if changes.job(job.key) is None:
+            continue  # it has just been moved with all its siblings
         failed = [key for key in awaited[job.key] if statuses.get(key, JobStatus.FAILED) is JobStatus.FAILED]
         if not failed and any(statuses[key] is not JobStatus.SUCCEEDED for key in awaited[job.key]):
             continue

@@ -73,6 +73,8 @@ class Lane:
         self._open_attempts = open_attempts
         self._grace_seconds = stop_grace_seconds
         self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
+        #: a stop may come while these are on their way to the engine
+        self._launching: frozenset[AttemptId] = frozenset()
         self._wake = asyncio.Event()
         self._reading = asyncio.Semaphore(CONCURRENT_LOGS)
         self._writes_log_files = driver.capabilities().writes_log_files
@@ -118,7 +120,11 @@ class Lane:
             [entry for entry in acts if entry.attempt.intent is intent]
             for intent in (Intent.LAUNCH, Intent.STOP, Intent.RELEASE)
         )
-        postponed = await self._launch(launches) if launches else ""
+        self._launching = frozenset(entry.attempt.attempt_id for entry in launches)
+        try:
+            postponed = await self._launch(launches) if launches else ""
+        finally:
+            self._launching = frozenset()
         if stops:
             requests = [StopRequest(handle=entry.handle, grace_seconds=self._grace_seconds) for entry in stops]
             await self._driver.stop(requests)
@@ -211,9 +217,14 @@ class Lane:
             _log.warning("strays_found", engine=self.name, attempt_ids=[handle.attempt_id for handle in strays])
             await self._driver.stop([StopRequest(handle=handle, grace_seconds=0) for handle in strays])
             await self._driver.release(strays)
-        live = [entry.handle for entry in entries if not entry.attempt.has_ended]
-        if live:
-            await self._report(await self._driver.observe(live))
+        live = [entry for entry in entries if not entry.attempt.has_ended]
+        if not live:
+            return
+        # What is still to be launched, or being launched, is unknown to the engine and not gone.
+        awaited = {entry.attempt.attempt_id for entry in live if entry.attempt.intent is Intent.LAUNCH}
+        awaited |= self._launching | {attempt_id for attempt_id, _ in self._acts}
+        observations = await self._driver.observe([entry.handle for entry in live])
+        await self._report([o for o in observations if o.state is not TaskState.GONE or o.attempt_id not in awaited])
 
     def _entries(self) -> Sequence[OpenAttempt]:
         entries = self._open_attempts()

@@ -90,8 +90,8 @@ class Ledger:
     def _hold(self, entry: OpenAttempt, *, sign: int) -> None:
         attempt = entry.attempt
         asked = entry.job.spec.resources.vcpu_milli
-        name = entry.environment_name
-        self._environment_milli[name] = self.environment_milli(name) + sign * asked
+        environment = entry.environment_name
+        self._environment_milli[environment] = self.environment_milli(environment) + sign * asked
         if attempt.host_id not in self._hosts:
             return  # a host that is no longer offered
         free = self._free[attempt.host_id]

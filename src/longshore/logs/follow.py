@@ -45,11 +45,6 @@ class Follower:
         """Whether there is anything to look at."""
         return bool(self._logs or self._fresh)
 
-    @property
-    def has_fresh(self) -> bool:
-        """Whether logs were attached that are not shown yet."""
-        return bool(self._fresh)
-
     def take_fresh(self) -> list[AttemptLog]:
         """Logs that were attached since the last time: `settle` or forget them."""
         with self._lock:

@@ -8,9 +8,9 @@ that are near: the log is seen in blocks of EVENT_BYTES, and
 * what is then still longer than EVENT_BYTES (it is less than two blocks) is cut at EVENT_BYTES from its start.
 
 A cut never parts the bytes of one UTF-8 character. Thus each block but an unfinished last one holds at least one end,
-an event is never longer than EVENT_BYTES, and a line of at most that is never cut. The bytes that were left out of a
-log (its hole) are one event between the last before and the first behind. In a log that still grows, an unfinished
-line is no event yet.
+an event is never longer than EVENT_BYTES, and a line of at most that, newline included, is never cut. What was left
+out of a log (its hole) is one event between the last before and the first behind. In a log that still grows, an
+unfinished line is no event yet.
 """
 
 from collections.abc import Iterator

@@ -35,8 +35,6 @@ from longshore.logs.writer import LogWriter
 from longshore.ports.logs import AttemptLog
 
 _SWEEP_SECONDS = 1.0
-#: How fresh the sizes of growing logs are that a reader sees.
-_FRESH_SECONDS = 0.02
 #: A file's time may lag the clock by one tick of the kernel.
 _FILE_TIME_LAG_SECONDS = 0.01
 
@@ -71,6 +69,8 @@ class LogStore:
         #: groups that exist: control asks for each launch
         self._seen_groups: set[tuple[Scope, str]] = set()
         self._wake = asyncio.Event()
+        #: a look at growing logs that has not begun: readers share it
+        self._next_look: asyncio.Future[None] | None = None
         self._loop: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -237,7 +237,7 @@ class LogStore:
         if self._follower.busy:
             # Then everything that was written up to `settled_at` is indexed, in all streams.
             await asyncio.sleep(_FILE_TIME_LAG_SECONDS)
-            await self._write(self._writer.tick)
+            await self._settle()
         return await self._read(
             lambda reader: reader.search(
                 scope, group, search, names=names, prefix=prefix, settled_at=settled_at, token=token
@@ -280,9 +280,17 @@ class LogStore:
             await self._write(lambda: self._writer.take_back(spent))
 
     async def _settle(self) -> None:
-        """Afterwards readers see what was written until a moment ago, and logs that were just attached."""
-        if self._follower.has_fresh or (self._follower.busy and self._writer.age_seconds > _FRESH_SECONDS):
-            await self._write(self._writer.tick)
+        """Afterwards readers see what was written until now, and logs that were just attached."""
+        if not self._follower.busy:
+            return
+        if self._next_look is None or self._next_look.done():
+            self._next_look = asyncio.ensure_future(self._write(self._look))
+        await asyncio.shield(self._next_look)
+
+    def _look(self) -> None:
+        # From here on a reader needs another look: what it wants to see may be written behind our back.
+        self._next_look = None
+        self._writer.tick()
 
     async def _write(self, work: Callable[[], Answer]) -> Answer:
         try:

@@ -1,6 +1,5 @@
 """Everything that changes log files or the index. One object, used on one thread."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
@@ -36,7 +35,6 @@ class LogWriter:
         #: running attempts whose streams were deleted
         self._doomed = self._index.doomed()
         self._graves = self._index.has_graves()
-        self._polled = 0.0
         follower.expect(self._sealer.tidy())
 
     def close(self) -> None:
@@ -48,17 +46,11 @@ class LogWriter:
         """Nothing grows and nothing is to be cleaned up. May be asked on any thread."""
         return not (self._follower.busy or self._graves or self._sealer.has_spent)
 
-    @property
-    def age_seconds(self) -> float:
-        """How long ago the last look at growing logs was. May be asked on any thread."""
-        return time.monotonic() - self._polled
-
     def tick(self) -> None:
         """Look at everything that grows."""
         now_ms = self._now_ms()
         self._take_fresh(now_ms)
         self._follower.poll(now_ms)
-        self._polled = time.monotonic()
 
     def bury(self) -> None:
         """Remove some of the streams of deleted groups."""

@@ -6,23 +6,33 @@ nobody else in this cycle: so no job is starved by smaller ones behind it or in 
 never start steps aside with its reason. The cost is by classes and placements, not by jobs.
 """
 
+from collections.abc import Iterator
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
 from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.explain import explain_follower, explain_head, explain_unreached
-from longshore.scheduling.fitting import Fit, Room, held_resources
+from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
 from longshore.scheduling.plan import Placement, Plan, WaitReason
-from longshore.scheduling.snapshot import EnvironmentName, QueueView, Run, Snapshot, WaitingClass
+from longshore.scheduling.snapshot import (
+    EnvironmentName,
+    EnvironmentView,
+    Oversize,
+    QueueView,
+    Run,
+    Snapshot,
+    WaitingClass,
+)
 
 
 class _Line:
     """The waiting jobs of one class, taken one by one."""
 
-    def __init__(self, waiting: WaitingClass, queue: QueueView) -> None:
+    def __init__(self, waiting: WaitingClass, queue: QueueView, oversize: Oversize) -> None:
         self.job_class = waiting.job_class
         self.queue = queue
+        self.oversize: Oversize = oversize
         self._runs = waiting.runs
         self._position = 0
         self._offset = 0
@@ -60,11 +70,11 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
 
 def _lines_by_priority(snapshot: Snapshot) -> list[_Line]:
     queues = {(queue.scope, queue.name): queue for queue in snapshot.queues}
-    lines = [
-        _Line(waiting, queues[waiting.job_class.scope, waiting.job_class.queue_name])
-        for waiting in snapshot.classes
-        if (waiting.job_class.scope, waiting.job_class.queue_name) in queues
-    ]
+    lines: list[_Line] = []
+    for waiting in snapshot.classes:
+        job_class = waiting.job_class
+        if (queue := queues.get((job_class.scope, job_class.queue_name))) is not None:
+            lines.append(_Line(waiting, queue, oversize_of(queue, job_class.resources, snapshot)))
     return sorted(lines, key=lambda line: -line.queue.priority)
 
 
@@ -91,12 +101,12 @@ def _fill(
         asked = line.job_class.resources
         if len(placements) == snapshot.max_placements:
             return  # the next cycle goes on from here
-        fit = _first_fit(queue, line.job_class, snapshot, room)
+        fit = _first_fit(line, snapshot, room)
         if fit is None:
-            reasons[line.job_class], is_lasting = explain_head(queue, asked, snapshot, room)
+            reasons[line.job_class], is_lasting = explain_head(queue, asked, line.oversize, snapshot, room)
             if not is_lasting:
                 blocked[queue.scope, queue.name] = key
-                _hold_room(queue, line.job_class, snapshot, room)
+                _hold_room(line, snapshot, room)
             heappop(heap)
             continue
         room.take(fit, asked)
@@ -118,33 +128,33 @@ def _fill(
             heapreplace(heap, (*line.head, number))
 
 
-def _first_fit(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> Fit | None:
-    for name in queue.environments:
-        environment = snapshot.environments.get((queue.scope, name))
-        if environment is None or environment.problem:
-            continue
-        fit = room.find(environment.name, job_class.resources)
+def _first_fit(line: _Line, snapshot: Snapshot, room: Room) -> Fit | None:
+    for environment in _usable(line.queue, snapshot):
+        fit = room.find(environment.name, line.job_class.resources, line.oversize)
         if fit is not None:
             return fit
     return None
 
 
-def _hold_room(queue: QueueView, job_class: JobClass, snapshot: Snapshot, room: Room) -> None:
+def _usable(queue: QueueView, snapshot: Snapshot) -> Iterator[EnvironmentView]:
+    """Environments of the queue where jobs may start now, in the order they are tried."""
+    for name in queue.environments:
+        environment = snapshot.environments.get((queue.scope, name))
+        if environment is not None and not environment.problem:
+            yield environment
+
+
+def _hold_room(line: _Line, snapshot: Snapshot, room: Room) -> None:
     """Keep what the blocked job waits for in the first environment that will do, best one whose cap is no obstacle.
 
     Its share of the cap is kept in either case, the first host that could ever take it only when the cap has room: else
     the host would stand idle for a job that its environment does not let start.
     """
-    asked = job_class.resources
+    asked = line.job_class.resources
     able: list[tuple[EnvironmentName, HostId]] = []
-    for name in queue.environments:
-        environment = snapshot.environments.get((queue.scope, name))
-        if environment is None or environment.problem:
-            continue
-        if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
-            continue
-        hosts = (h for h in environment.hosts if held_resources(asked, room.host(h), snapshot.oversize) is not None)
-        if (host_id := next(hosts, None)) is not None:
+    for environment in _usable(line.queue, snapshot):
+        hosts = (h for h in environment.hosts if held_resources(asked, room.host(h), line.oversize) is not None)
+        if environment.could_allow(asked) and (host_id := next(hosts, None)) is not None:
             able.append((environment.name, host_id))
     for name, host_id in able:
         if room.cap_allows(name, asked):

@@ -4,7 +4,7 @@ from longshore.domain.ids import JobKey, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.fitting import Room, held_resources
 from longshore.scheduling.plan import WaitReason
-from longshore.scheduling.snapshot import EnvironmentView, HostView, QueueView, Snapshot
+from longshore.scheduling.snapshot import EnvironmentView, HostView, Oversize, QueueView, Snapshot
 
 NEVER_FITS = (
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that "
@@ -44,15 +44,15 @@ def _shortage(asked: Resources, host: HostView) -> str:
     return "; ".join(lacks)
 
 
-def _cause_in(environment: EnvironmentView, asked: Resources, snapshot: Snapshot, room: Room) -> tuple[str, str]:
+def _cause_in(environment: EnvironmentView, asked: Resources, oversize: Oversize, room: Room) -> tuple[str, str]:
     """The cause in one environment, and the AWS text when it will stay so; the text is empty when time will help."""
     name = f"compute environment {environment.name[1]}"
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
-    if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
+    if environment.cap_milli is not None and not environment.could_allow(asked):
         return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
     hosts = [room.host(host_id) for host_id in environment.hosts]
-    able = [(host, held_resources(asked, host, snapshot.oversize)) for host in hosts]
+    able = [(host, held_resources(asked, host, oversize)) for host in hosts]
     able = [(host, taken) for host, taken in able if taken is not None]
     if not able:
         largest = max(hosts, key=lambda host: host.total, default=None)
@@ -74,7 +74,9 @@ def _cause_in(environment: EnvironmentView, asked: Resources, snapshot: Snapshot
     return f"{name}: host {host.id}: {_shortage(asked, host)}", ""
 
 
-def explain_head(queue: QueueView, asked: Resources, snapshot: Snapshot, room: Room) -> tuple[WaitReason, bool]:
+def explain_head(
+    queue: QueueView, asked: Resources, oversize: Oversize, snapshot: Snapshot, room: Room
+) -> tuple[WaitReason, bool]:
     """Why the job at the head of `queue` can't start, and whether only a change of set-up can ever start it."""
     causes: list[str] = []
     codes: list[str] = []
@@ -84,7 +86,7 @@ def explain_head(queue: QueueView, asked: Resources, snapshot: Snapshot, room: R
             causes.append(f"compute environment {name} does not exist")
             codes.append(NO_ENVIRONMENT)
             continue
-        cause, code = _cause_in(environment, asked, snapshot, room)
+        cause, code = _cause_in(environment, asked, oversize, room)
         causes.append(cause)
         codes.append(code)
     if not causes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
-from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, Snapshot
+from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, QueueView, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,19 @@ def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Reso
     if oversize == "run-alone" and asked.gpus <= host.total.gpus:
         return replace(host.total, gpus=asked.gpus)
     return None
+
+
+def oversize_of(queue: QueueView, asked: Resources, snapshot: Snapshot) -> Oversize:
+    """What becomes of this job on hosts that are too small: it may run alone only if each host of its queue is."""
+    if snapshot.oversize == "wait":
+        return "wait"
+    for name in queue.environments:
+        environment = snapshot.environments.get((queue.scope, name))
+        if environment is None or not environment.could_allow(asked):
+            continue
+        if any(asked.fits(snapshot.hosts[host_id].total) for host_id in environment.hosts):
+            return "wait"
+    return "run-alone"
 
 
 class Room:
@@ -65,13 +78,13 @@ class Room:
         """Whether the host is held back for a job ahead."""
         return host_id in self._held
 
-    def find(self, environment: EnvironmentName, asked: Resources) -> Fit | None:
+    def find(self, environment: EnvironmentName, asked: Resources, oversize: Oversize) -> Fit | None:
         """The first host of the environment with room now."""
         if not self.cap_allows(environment, asked):
             return None
         for host_id in self._snapshot.environments[environment].hosts:
             host = self._hosts[host_id]
-            taken = held_resources(asked, host, self._snapshot.oversize)
+            taken = held_resources(asked, host, oversize)
             if taken is None or host_id in self._held:
                 continue
             if taken.fits(host.free) and (taken == asked or host.is_idle):

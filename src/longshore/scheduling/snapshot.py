@@ -57,6 +57,10 @@ class EnvironmentView:
     free_cap_milli: int | None
     hosts: tuple[HostId, ...]
 
+    def could_allow(self, asked: Resources) -> bool:
+        """Whether its cap is as large as that, used up or not."""
+        return self.cap_milli is None or asked.vcpu_milli <= self.cap_milli
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:

@@ -13,7 +13,7 @@ from longshore.service.everywhere import ALL
 from longshore.service.published import root_reason
 
 #: How many of a queue's newest jobs are looked at for one that is RUNNABLE.
-_LOOKED_AT = 100
+_LOOKED_AT = 20
 
 
 class EngineStatus(Document, frozen=True):

@@ -123,9 +123,10 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
         return
     at_least = "at least " if len(views) == _AHEAD_COUNTED else ""
     first = [job_id for job_id, count in waiting.items() if count][-1]
+    named = "one of them" if at_least else "the first"
     text = (
-        f"{at_least}{counted(ahead, 'RUNNABLE job')} that came to job queue {job.spec.queue_name} before it "
-        f"(array children counted); {'one of them' if at_least else 'the first'} is {first}"
+        f"ahead of it in job queue {job.spec.queue_name}: {at_least}{counted(ahead, 'RUNNABLE job')}, array children "
+        f"counted; {named} is {first}"
     )
     yield Cause(kind="order", text=text, job_id=str(first))
 

@@ -75,8 +75,8 @@ _KEYS = select(_j.key).where(*_OF_QUEUE, _j.key < bindparam("before", type_=BigI
 _IN_ORDER = Search(_KEYS.order_by(_j.key.desc()), "queue", "before", "at_most", conditions=_CONDITIONS)
 _SORTED = Search(_KEYS.order_by(_by_table(_j.key).desc()), "queue", "before", "at_most", conditions=_CONDITIONS)
 _ONE_MORE_MATCH = Search(
-    select(literal_column("1", BigInteger)).where(*_OF_QUEUE).limit(1).offset(FEW_MATCHES),
-    "queue",
+    select(literal_column("1", BigInteger)).where(*_OF_QUEUE).limit(1).offset(bindparam("few")),
+    *("queue", "few"),
     conditions=_CONDITIONS,
 )
 
@@ -123,7 +123,7 @@ class ListingRows(QueueNameRows):
         if statuses is not None:
             exact = {**exact, "statuses_by_table": encode_list(statuses)}
         for leading in () if _exact_values(where) else ranges:
-            if not _ONE_MORE_MATCH.rows(self, queue, **leading):
+            if not _ONE_MORE_MATCH.rows(self, queue, FEW_MATCHES, **leading):
                 others = [values for values in ranges if values is not leading]
                 return found(_SORTED, {**leading, **exact, **_by_table_values(others)})
         return found(_IN_ORDER, {**exact, **_by_table_values(ranges)})

@@ -142,8 +142,8 @@ def open_file(path: Path) -> sqlite3.Connection:
     Raises:
         StoreUnavailable: it is not ours, belongs to a newer version or cannot be opened.
     """
-    refuse_foreign_file(path)
     try:
+        refuse_foreign_file(path)
         # SQLite gives the mode of the database to the files beside it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = _connect(path)

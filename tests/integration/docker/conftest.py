@@ -59,6 +59,9 @@ def own_engine() -> Iterator[OwnEngine]:
             engine.stop()
         finally:
             engine.kill_helpers()
+            mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+            for mount in sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True):
+                subprocess.run(["umount", "--lazy", mount], check=False)
             shutil.rmtree(folder, ignore_errors=True)
 
 

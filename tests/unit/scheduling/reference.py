@@ -55,13 +55,27 @@ class Reference:
         found = [self.snapshot.environments.get((queue.scope, name)) for name in queue.environments]
         return [environment for environment in found if environment is not None and not environment.problem]
 
-    def _taken(self, host_id: HostId, asked: Resources) -> Resources | None:
+    def _taken(self, queue: QueueView, host_id: HostId, asked: Resources) -> Resources | None:
         total = self.snapshot.hosts[host_id].total
         if asked.gpus > total.gpus:
             return None
-        if asked.vcpu_milli <= total.vcpu_milli and asked.memory_mib <= total.memory_mib:
+        if self._is_within(total, asked):
             return asked
-        return replace(total, gpus=asked.gpus) if self.snapshot.oversize == "run-alone" else None
+        named = [self.snapshot.environments.get((queue.scope, name)) for name in queue.environments]
+        is_within_another = any(
+            self._is_within(self.snapshot.hosts[other].total, asked)
+            and asked.gpus <= self.snapshot.hosts[other].total.gpus
+            for e in named
+            if e is not None and (e.cap_milli is None or asked.vcpu_milli <= e.cap_milli)
+            for other in e.hosts
+        )
+        if self.snapshot.oversize == "wait" or is_within_another:
+            return None
+        return replace(total, gpus=asked.gpus)
+
+    @staticmethod
+    def _is_within(total: Resources, asked: Resources) -> bool:
+        return asked.vcpu_milli <= total.vcpu_milli and asked.memory_mib <= total.memory_mib
 
     def _cap_has_room(self, environment: EnvironmentView, asked: Resources) -> bool:
         if environment.free_cap_milli is None:
@@ -70,8 +84,8 @@ class Reference:
         kept = sum(hold.milli for hold in self.holds if hold.environment == environment.name)
         return used + kept + asked.vcpu_milli <= environment.free_cap_milli
 
-    def _host_has_room(self, host_id: HostId, asked: Resources) -> bool:
-        host, taken = self.snapshot.hosts[host_id], self._taken(host_id, asked)
+    def _host_has_room(self, queue: QueueView, host_id: HostId, asked: Resources) -> bool:
+        host, taken = self.snapshot.hosts[host_id], self._taken(queue, host_id, asked)
         if taken is None or any(hold.host_id == host_id for hold in self.holds):
             return False
         here = [start.taken for start in self.starts if start.host_id == host_id]
@@ -87,25 +101,25 @@ class Reference:
         asked = job_class.resources
         for environment in self._environments(queue):
             for host_id in environment.hosts:
-                if self._cap_has_room(environment, asked) and self._host_has_room(host_id, asked):
-                    taken = self._taken(host_id, asked)
+                if self._cap_has_room(environment, asked) and self._host_has_room(queue, host_id, asked):
+                    taken = self._taken(queue, host_id, asked)
                     assert taken is not None
                     self.starts.append(Start(key, environment.name, host_id, asked, taken))
                     return True
         return False
 
-    def _able(self, environment: EnvironmentView, asked: Resources) -> HostId | None:
+    def _able(self, queue: QueueView, environment: EnvironmentView, asked: Resources) -> HostId | None:
         """The first host that could take the job if nothing else was there."""
         if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
             return None
-        return next((host_id for host_id in environment.hosts if self._taken(host_id, asked) is not None), None)
+        return next((host_id for host_id in environment.hosts if self._taken(queue, host_id, asked) is not None), None)
 
     def _steps_aside(self, queue: QueueView, asked: Resources) -> bool:
         usable = self._environments(queue)
-        return bool(usable) and all(self._able(environment, asked) is None for environment in usable)
+        return bool(usable) and all(self._able(queue, environment, asked) is None for environment in usable)
 
     def _hold(self, queue: QueueView, asked: Resources) -> None:
-        able = [(e, host_id) for e in self._environments(queue) if (host_id := self._able(e, asked)) is not None]
+        able = [(e, host_id) for e in self._environments(queue) if (host_id := self._able(queue, e, asked)) is not None]
         for environment, host_id in able:
             if self._cap_has_room(environment, asked):
                 self.holds.append(Hold(environment.name, asked.vcpu_milli, host_id))

@@ -1,8 +1,8 @@
 """What holds for every plan, whatever the situation."""
 
-import random
 from collections import Counter, defaultdict
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from longshore.scheduling.snapshot import EnvironmentName, Snapshot
 from tests.unit.scheduling.reference import Reference
 from tests.unit.scheduling.situations import jobs_of, limited, snapshots, without
 
-many = settings(max_examples=500)
+many = settings(max_examples=300)
 
 
 @many
@@ -119,14 +119,15 @@ def test_every_class_that_is_left_has_a_reason(snapshot: Snapshot) -> None:
 
 
 @many
-@given(snapshots, st.randoms(use_true_random=False))
-def test_same_snapshot_same_plan(snapshot: Snapshot, shuffle: random.Random) -> None:
+@given(snapshots, st.integers(0, 2**32))
+def test_same_snapshot_same_plan(snapshot: Snapshot, seed: int) -> None:
     """Also when classes and queues are listed in another order."""
     plan = plan_cycle(snapshot)
     assert plan_cycle(snapshot) == plan
     classes, queues = list(snapshot.classes), list(snapshot.queues)
-    shuffle.shuffle(classes)
-    shuffle.shuffle(queues)
+    rng = Random(seed)
+    rng.shuffle(classes)
+    rng.shuffle(queues)
     assert plan_cycle(replace(snapshot, classes=classes, queues=queues)) == plan
 
 

@@ -99,7 +99,7 @@ class Machine:
         return run.key
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
     hosts=st.integers(1, 2),

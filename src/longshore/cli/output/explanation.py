@@ -42,7 +42,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
 
 
 def _section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
-    return [Text(), Text(title, "bold"), *(Padding(line, (0, 0, 0, 2)) for line in lines)]
+    return [Text(), Text(title, "bold"), *(Padding.indent(line, 2) for line in lines)]
 
 
 def _attempt(attempt: AttemptAccount) -> RenderableType:

@@ -19,6 +19,7 @@ from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.connection import CallRefused, Connection
 from longshore.engines.docker.launching import LONGEST_DELAY_SECONDS, Launch, Launches
+from longshore.engines.docker.leftovers import kill_leftovers
 from longshore.engines.docker.log_stream import LogStream
 from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
@@ -247,6 +248,8 @@ class DockerDriver:
             self._sampler.track(attempt_id, found.id, found.state.pid)
             known.seen = seen
         elif seen.state in _OVER:
+            if seen.state is TaskState.LOST:
+                kill_leftovers(found.id)
             usage = self._sampler.forget(attempt_id)
             seen = known.seen = parse_container(attempt_id, found, usage=usage, end_witnessed=end_witnessed)
         elif seen.state is TaskState.STARTING and self._launches.pending(attempt_id) is None:

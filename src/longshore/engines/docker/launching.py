@@ -216,8 +216,8 @@ class Launches:
 
 
 def _has_run(attempt_id: AttemptId, found: Inspected) -> bool:
-    """Whether it runs or ran. Raises _StartFailed when the engine could not start it."""
+    """Whether it runs, ran, or may have run. Raises _StartFailed when the engine could not start it."""
     seen = parse_container(attempt_id, found, end_witnessed=True)
     if seen.state is TaskState.FAILED_TO_START:
         raise _StartFailed(seen.reason)
-    return seen.state in {TaskState.RUNNING, TaskState.EXITED}
+    return seen.state in {TaskState.RUNNING, TaskState.EXITED, TaskState.LOST}

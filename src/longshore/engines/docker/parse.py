@@ -1,5 +1,6 @@
 """What the engine says, read as observations. Pure."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -127,6 +128,8 @@ def reason_text(kind: str, message: str) -> str:
     return f"{kind}: Error response from daemon: {' '.join(message.split())}"[:REASON_LENGTH]
 
 
+#: The engine was killed while it started the container and has no note of it, but containerd refuses a second start.
+_STARTED_UNSEEN = re.compile("task .*: already exists|id already in use")
 _CREATED = {"created", "configured", "initialized"}
 _RUNNING = {"running", "paused", "restarting", "stopping"}
 _OVER = {"exited", "stopped", "dead", "removing"}
@@ -146,6 +149,8 @@ def parse_container(
     exit_code = None
     if state.status in _RUNNING:
         kind, stopped_at = TaskState.RUNNING, None
+    elif started_at is None and (_STARTED_UNSEEN.search(state.error) if state.error else stopped_at is not None):
+        kind = TaskState.LOST
     elif started_at is None and state.error and state.status in _CREATED | _OVER:
         kind, reason = TaskState.FAILED_TO_START, reason_text("CannotStartContainerError", state.error)
     elif state.status in _CREATED:

@@ -7,10 +7,13 @@ Nothing waits. When every task waits, the time of the loop is that of its next t
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from math import ceil
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 #: Reading of the boot clock at which every run begins.
 BEGINS_AT = 1000.0
@@ -44,10 +47,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._seconds
 
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        # Time goes in microseconds, and no timer fires early: who wakes up finds that the time has come.
+        if when > self._seconds:
+            when = max(ceil(when * 1e6), round(self._seconds * 1e6) + 1) / 1e6
+        return super().call_at(when, callback, *args, context=context)
+
     def _pass(self, seconds: float) -> None:
-        if seconds > 0:
-            # Rounded, so that the times of a run are short to read; a timer that is due a moment later is due.
-            self._seconds = round(self._seconds + seconds, 6)
+        self._seconds = round(self._seconds + seconds, 6)
 
 
 class LoopClock:

@@ -213,8 +213,9 @@ class World:
         try:
             await self._over
         finally:
-            for server in self._servers:
+            for server in list(self._servers):
                 server.die()
+                await server.ended()
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
@@ -360,7 +361,8 @@ class World:
                 self.checks.history.check_resolved()
             if self._turns % 4 == 0:
                 rebuilt = await self._store.read(lambda reader: Present.rebuild(reader, self.scenario.hosts))
-                check_present(present, rebuilt, self.scenario)
+                all_taken_in = all(job.status != "SUBMITTED" for job in self.checks.jobs.values())
+                check_present(present, rebuilt, self.scenario, all_taken_in=all_taken_in)
         except Broken as found:
             self.fail(found.invariant, found.problem)
 

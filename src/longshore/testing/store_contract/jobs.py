@@ -146,7 +146,7 @@ class JobContract:
     async def test_only_a_termination_replaces_a_cancellation(
         self, store: Store, first: Wish, then: Wish, kept: Wish
     ) -> None:
-        """Of two requests that were not looked at, the first stays, but for a cancellation that becomes a termination."""
+        """Of two that were not looked at the first stays, but a cancellation may become a termination."""
         (spec,) = await submitted(store, a_job())
         for request in (first, then):
             await store.write(lambda tx, request=request: tx.put_request(spec.key, request))
@@ -199,7 +199,7 @@ class JobContract:
         assert await store.read(lambda reader: reader.timeline(JobKey(10**9))) == []
 
     async def test_child_shares_in_what_befell_all_children(self, store: Store) -> None:
-        """An entry for all children is part of a child's timeline if it was in that status then; the parent's own is not."""
+        """An entry for all children is in a child's timeline if it found it in that status; the parent's own is not."""
         (spec,) = await submitted(store, a_job().array(2))
         s = JobStatus
         taken_in = entry(spec.key, s.SUBMITTED, s.RUNNABLE, of_children=True)

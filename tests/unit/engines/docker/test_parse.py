@@ -82,6 +82,20 @@ def test_container_that_could_not_be_started() -> None:
 
 
 @pytest.mark.parametrize(
+    "state",
+    [
+        {"ExitCode": 128, "Error": "task c0ffee: already exists"},
+        {"ExitCode": 128, "Error": "id already in use"},
+        {"ExitCode": 137, "FinishedAt": FINISHED},
+    ],
+)
+def test_container_whose_start_was_cut_off(state: dict[str, object]) -> None:
+    """When the engine died in the middle of a start, it may have run: it is lost, not failed."""
+    found = inspected("created", **{"StartedAt": NEVER, **state})
+    assert parse_container(ATTEMPT, found, end_witnessed=False).state is TaskState.LOST
+
+
+@pytest.mark.parametrize(
     ("status", "started", "state"),
     [
         ("created", NEVER, TaskState.STARTING),
@@ -96,7 +110,7 @@ def test_container_that_could_not_be_started() -> None:
 )
 def test_other_states(status: str, started: str, state: TaskState) -> None:
     """Each native state has a meaning; one that is new is unknown, never an error."""
-    found = inspected(status, StartedAt=started, FinishedAt=FINISHED)
+    found = inspected(status, StartedAt=started, FinishedAt=NEVER if started == NEVER else FINISHED)
     assert parse_container(ATTEMPT, found, end_witnessed=False).state is state
 
 

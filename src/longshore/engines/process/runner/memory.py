@@ -7,7 +7,8 @@ Version 1: we go into the group, start the attempt, which is born in it, and lea
 another waits for every fork and exit on the machine. A limit that we could be the largest to break is set when we have
 left. Groups are used again, since the kernel can reset their peak.
 
-Version 2: to move oneself is dear too, so the attempt is moved, right after its start, with the children it has by then.
+Version 2: to move oneself is dear too, so the attempt is moved right after its start, with the children that it has
+by then.
 """
 
 import errno

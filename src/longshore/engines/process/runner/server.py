@@ -12,6 +12,7 @@ import struct
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -60,7 +61,10 @@ class Connection:
         self.payloads: deque[bytes] = deque()
         #: request that is being worked off, a chunk each time it is asked
         self.work: Iterator[None] | None = None
+        #: answers and news of one turn of the loop, sent together at its end
         self.unsent = bytearray()
+        #: its socket took no more
+        self.is_blocked = False
 
     @property
     def has_work(self) -> bool:
@@ -127,6 +131,9 @@ class Server:
             if supervisor.next_tick_at() <= now:
                 supervisor.tick()
             self._tell()
+            for connection in list(self._connections.values()):
+                if connection.unsent and not connection.is_blocked:
+                    self._guarded(connection, self._send_unsent)
             if self._connections:
                 last_used = now
             if now >= housekeeping_at:
@@ -207,23 +214,20 @@ class Server:
 
     def _listen(self, connection: Connection) -> None:
         """Poll for what the connection is ready for: for input only when none waits to be worked on."""
-        wanted = (0 if connection.has_work else select.EPOLLIN) | (select.EPOLLOUT if connection.unsent else 0)
+        wanted = (0 if connection.has_work else select.EPOLLIN) | (select.EPOLLOUT if connection.is_blocked else 0)
         self._poll.modify(connection.sock.fileno(), wanted)
 
-    def _send(self, connection: Connection, data: bytes) -> None:
+    @staticmethod
+    def _send(connection: Connection, data: bytes) -> None:
         connection.unsent += data
-        self._send_unsent(connection)
         if len(connection.unsent) > _MAX_UNSENT_BYTES:
             raise ProtocolError("it does not read its answers")
 
     def _send_unsent(self, connection: Connection) -> None:
-        had = len(connection.unsent)
-        try:
-            sent = connection.sock.send(connection.unsent)
-        except BlockingIOError:
-            sent = 0
-        del connection.unsent[:sent]
-        if connection.unsent or sent < had or not had:
+        with suppress(BlockingIOError):
+            del connection.unsent[: connection.sock.send(connection.unsent)]
+        if bool(connection.unsent) is not connection.is_blocked:
+            connection.is_blocked = bool(connection.unsent)
             self._listen(connection)
 
     def _step(self, connection: Connection) -> None:
@@ -250,6 +254,7 @@ class Server:
         )
         self._send(connection, frame(welcome))
         if version == 0:
+            self._send_unsent(connection)
             raise ProtocolError(f"Longshore {hello.longshore} speaks {hello.speaks}, this runner {SPOKEN}")
         connection.greeted = True
 

@@ -1,0 +1,1 @@
+"""What Longshore is measured against, each doing the same work."""

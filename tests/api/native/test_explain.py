@@ -1,0 +1,197 @@
+"""`explain` names what a job waits for, with numbers, and how it ended."""
+
+from dataclasses import replace
+
+from longshore.domain.definition import LinuxParameters, LogConfiguration, Ulimit
+from longshore.domain.dependency import DependencyType
+from longshore.domain.ids import JobKey
+from longshore.domain.job import Wish, WishKind
+from longshore.domain.retry import EvaluateOnExit
+from longshore.testing.job_builders import JobBuilder, a_job, a_queue, an_environment
+from tests.api.native.native_desk import Desk
+
+
+def with_settings(job: JobBuilder, **settings: object) -> JobBuilder:
+    container = replace(job.spec.container, **settings)  # pyright: ignore[reportArgumentType]
+    return replace(job, spec=replace(job.spec, container=container))
+
+
+async def test_a_running_job_says_where_it_runs(desk: Desk) -> None:
+    spec = await desk.submit(a_job())
+    await desk.start(spec.uuid)
+    told = await desk.explain(spec.uuid)
+    assert told["status"] == "RUNNING"
+    assert "attempt 1 runs on host local in environment" in told["summary"]
+    assert told["waitsFor"] == []
+    assert [step["statusTo"] for step in told["timeline"]] == ["RUNNABLE", "STARTING", "RUNNING"]
+    assert told["since"] == told["timeline"][-1]["at"]
+
+
+async def test_the_first_in_line_waits_for_amounts(desk: Desk) -> None:
+    await desk.submit(a_job().needing(vcpu=3))
+    waiting = await desk.submit(a_job().needing(vcpu=2))
+    waits = await desk.waits(waiting.uuid)
+    assert waits == "capacity: compute environment environment: host local: asks 2 vCPU, free 1 vCPU of 4 vCPU"
+    assert "asks 2 vCPU, free 1 vCPU of 4 vCPU" in (await desk.explain(waiting.uuid))["summary"]
+
+
+async def test_a_follower_names_the_job_ahead_and_what_that_one_waits_for(desk: Desk) -> None:
+    await desk.submit(a_job().needing(vcpu=3))
+    ahead = await desk.submit(a_job().needing(vcpu=2))
+    behind = await desk.submit(a_job().needing(vcpu=1))
+    told = await desk.explain(behind.uuid)
+    assert [cause["jobId"] for cause in told["waitsFor"]] == [ahead.uuid, ahead.uuid]
+    waits = await desk.waits(behind.uuid)
+    order = "ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is"
+    assert f"{order} {ahead.uuid}" in waits
+    assert f"job {ahead.uuid}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU" in waits
+
+
+async def test_children_ahead_are_counted(desk: Desk) -> None:
+    array = await desk.submit(a_job().needing(vcpu=2).array(5))
+    waits = await desk.waits(f"{array.uuid}:4")
+    assert "2 children of the same array job with a lower index come first" in waits
+    parent = await desk.explain(array.uuid)
+    assert parent["children"]["counts"]["RUNNABLE"] == 3
+    assert "of 5 children: 3 RUNNABLE, 2 STARTING" in parent["summary"]
+    assert "asks 2 vCPU, free 0 vCPU of 4 vCPU" in await desk.waits(array.uuid)
+    later = await desk.submit(a_job())
+    assert "ahead of it in job queue queue: 3 RUNNABLE jobs" in await desk.waits(later.uuid)
+
+
+async def test_open_dependencies_are_named_with_their_status(desk: Desk) -> None:
+    first = await desk.submit(a_job().named("first"))
+    array = await desk.submit(a_job().array(3))
+    last = await desk.submit(a_job().after(first.key).after(array.key))
+    waits = await desk.waits(last.uuid)
+    assert f"depends on job {first.uuid} (first), which is STARTING" in waits
+    assert f"depends on job {array.uuid} (job), which is PENDING; 0 of its 3 children have ended" in waits
+    await desk.end(first.uuid, 0)
+    waits = await desk.waits(last.uuid)
+    assert first.uuid not in waits
+    assert "1 of the 2 jobs that it depends on have succeeded" in waits
+
+
+async def test_children_name_the_children_that_they_wait_for(desk: Desk) -> None:
+    first = await desk.submit(a_job().array(2))
+    second = await desk.submit(a_job().array(2).after(first.key, DependencyType.N_TO_N))
+    sequence = await desk.submit(a_job().array(2).one_by_one())
+    assert f"depends on job {first.uuid}:1" in await desk.waits(f"{second.uuid}:1")
+    assert f"each child waits for the child of the same index of job {first.uuid}" in await desk.waits(second.uuid)
+    assert f"depends on job {sequence.uuid}:0" in await desk.waits(f"{sequence.uuid}:1")
+    assert "each child waits for the child before it" in await desk.waits(sequence.uuid)
+
+
+async def test_a_disabled_queue_and_environment_are_named(desk: Desk) -> None:
+    await desk.put(environment=an_environment(engine="fake", state="DISABLED"), queue=a_queue(state="DISABLED"))
+    spec = await desk.submit(a_job())
+    waits = await desk.waits(spec.uuid)
+    assert "capacity: compute environment environment: is DISABLED" in waits
+    assert "queue: job queue queue is DISABLED: it takes no new jobs" in waits
+
+
+async def test_an_engine_that_is_down_is_named_before_the_job_is_its_turn(desk: Desk) -> None:
+    first = await desk.submit(a_job())
+    last = await desk.submit(a_job().after(first.key))
+    desk.leader.lanes["fake"].problem = "it does not answer"
+    assert (
+        "environment: compute environment environment has the engine fake, which can't be used: it does not answer"
+    ) in await desk.waits(last.uuid)
+
+
+async def test_a_noted_cancellation_is_told(desk: Desk) -> None:
+    first = await desk.submit(a_job())
+    last = await desk.submit(a_job().after(first.key))
+    await desk.store.write(lambda tx: tx.put_request(last.key, Wish(kind=WishKind.CANCEL, reason="no use")))
+    desk.inbox.notify()
+    await desk.settle()
+    assert "request: it was asked to cancel (no use) and ends when its dependencies have ended" in await desk.waits(
+        last.uuid
+    )
+
+
+async def test_a_finished_job_is_accounted_for(desk: Desk) -> None:
+    spec = await desk.submit(a_job().retried(2).limited_to(60))
+    await desk.end(spec.uuid, 3, cpu_seconds=5.0, peak_memory_bytes=64 * 2**20)
+    await desk.end(spec.uuid, 4)
+    told = await desk.explain(spec.uuid)
+    first, second = told["attempts"]
+    assert first["use"] == "ran 10 s, used 5.00 CPU s of 1 vCPU (50%), peak 64.0 MiB of 128 MiB (50%)"
+    assert first["used"] == {"runSeconds": 10.0, "cpuSeconds": 5.0, "peakMemoryBytes": 67108864}
+    assert first["decision"] == "tried again; 1 of 2 attempts spent"
+    assert second["decision"] == "not tried again: 2 of 2 attempts spent"
+    assert "Essential container in task exited, exit code 4, after 2 attempts" in told["summary"]
+    assert told["timeline"][-1]["detail"] == "exit code 4"
+
+
+async def test_the_rule_that_decided_is_named(desk: Desk) -> None:
+    rules = [
+        EvaluateOnExit(action="retry", on_exit_code="75"),
+        EvaluateOnExit(action="EXIT", on_reason="*"),
+    ]
+    spec = await desk.submit(a_job().retried(5, *rules))
+    await desk.lose(spec.uuid)
+    ended = (await desk.explain(spec.uuid))["attempts"]
+    assert ended[0]["decision"].startswith("not tried again: rule 2 of evaluateOnExit (onReason *) says EXIT")
+
+    spec = await desk.submit(a_job().retried(5, *rules))
+    await desk.end(spec.uuid, 75)
+    await desk.end(spec.uuid, 1)
+    decisions = [attempt["decision"] for attempt in (await desk.explain(spec.uuid))["attempts"]]
+    assert decisions == [
+        "tried again: rule 1 of evaluateOnExit (onExitCode 75) says RETRY; 1 of 5 attempts spent",
+        "not tried again: rule 2 of evaluateOnExit (onReason *) says EXIT; 2 of 5 attempts spent",
+    ]
+
+
+async def test_a_lost_host_is_not_charged(desk: Desk) -> None:
+    spec = await desk.submit(a_job())
+    await desk.lose(spec.uuid)
+    await desk.end(spec.uuid, 1)
+    decisions = [attempt["decision"] for attempt in (await desk.explain(spec.uuid))["attempts"]]
+    assert decisions == [
+        "tried again: the loss of a host is not charged to the job's own attempts",
+        "not tried again: 1 of 1 attempt spent",
+    ]
+
+
+async def test_failed_children_are_named(desk: Desk) -> None:
+    array = await desk.submit(a_job().array(3))
+    await desk.end(f"{array.uuid}:1", 1)
+    assert (await desk.explain(array.uuid))["failedChildren"] == [f"{array.uuid}:1"]
+
+
+async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(desk: Desk) -> None:
+    desk.be_able(
+        uses_images=False,
+        enforces_memory=False,
+        ignored_settings={
+            "privileged": "no privileges to give",
+            "ulimits": "not set here",
+            "linux_parameters.max_swap": "no swap",
+            "linux_parameters.swappiness": "no swap",
+            "log_configuration": "own logs",
+        },
+    )
+    job = with_settings(
+        a_job(),
+        privileged=False,
+        ulimits=(Ulimit(name="nofile", hard_limit=1, soft_limit=1),),
+        linux_parameters=LinuxParameters(max_swap=10),
+        log_configuration=LogConfiguration(log_driver="awslogs"),
+    )
+    told = await desk.explain((await desk.submit(job)).uuid)
+    gaps = {gap["setting"]: gap["text"] for gap in told["notHonoured"]}
+    assert list(gaps) == ["image", "isolation", "resourceRequirements.MEMORY", "ulimits", "linuxParameters.maxSwap"]
+    assert gaps["image"].startswith("the image busybox is not used")
+    assert "128 MiB" in gaps["resourceRequirements.MEMORY"]
+
+    other = with_settings(a_job(), log_configuration=LogConfiguration(log_driver="json-file"))
+    told = await desk.explain((await desk.submit(other)).uuid)
+    assert [gap["setting"] for gap in told["notHonoured"]][-1] == "logConfiguration"
+
+
+async def test_jobs_that_are_not_there(desk: Desk) -> None:
+    assert await desk.refused("jobs/nonsense/explain") == (400, "nonsense is not a job id")
+    unknown = a_job().new(JobKey(1)).spec.uuid
+    assert await desk.refused(f"jobs/{unknown}/explain") == (404, f"there is no job {unknown}")
