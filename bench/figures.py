@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 
 
@@ -43,5 +44,4 @@ class Figure:
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest of `values` that at least `share` (0 to 1) of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]

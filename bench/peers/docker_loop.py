@@ -16,7 +16,7 @@ async def _run(image: str, command: Sequence[str], count: int, width: int) -> fl
     config = {
         "Image": image,
         "Cmd": list(command),
-        "HostConfig": {"NetworkMode": "host", "LogConfig": {"Type": "json-file", "Config": {}}},
+        "HostConfig": {"NetworkMode": "bridge", "LogConfig": {"Type": "local", "Config": {}}},  # as ours are
     }
     left = iter(range(count))
     async with aiodocker.Docker() as docker:

@@ -16,7 +16,7 @@ def main() -> None:
     """Run the tasks, output kept in files as is its default; submission and wait are counted, start-up is not."""
     count, cpus, folder, command = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]
     os.chdir(folder)
-    with LocalCluster(folder / "server", WorkerConfig(cores=cpus)) as cluster:
+    with LocalCluster(str(folder / "server"), WorkerConfig(cores=cpus)) as cluster:
         client = cluster.client()
         warm_up = Job()
         warm_up.program(command)

@@ -6,9 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import Bench
 from figures import Figure
 from peers import docker_loop
+from row import Bench
 from service import TRUE, Service, wait_until
 
 IMAGE = "longshore-test/busybox:1"
@@ -74,5 +74,5 @@ def _run_ours(service: Service, count: int) -> float:
 
 
 def _containers(marker: str) -> str:
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"name={marker}"]
+    command = ["docker", "ps", "--all", "--quiet", "--filter", f"name=longshore-{marker[:8]}-"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

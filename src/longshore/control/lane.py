@@ -6,6 +6,7 @@ died is asked for again from the intents in the store.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -75,8 +76,13 @@ class Lane:
         self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
         #: a stop may come while these are on their way to the engine
         self._launching: frozenset[AttemptId] = frozenset()
+        #: of those to be launched: they may have been, and are asked after before they are launched again
+        self._uncertain: set[AttemptId] = set()
+        #: not released yet
+        self._launched: set[AttemptId] = set()
         self._wake = asyncio.Event()
         self._reading = asyncio.Semaphore(CONCURRENT_LOGS)
+        self._log_locks: WeakValueDictionary[AttemptId, asyncio.Lock] = WeakValueDictionary()
         self._writes_log_files = driver.capabilities().writes_log_files
 
     def act(self, entries: Sequence[OpenAttempt]) -> None:
@@ -135,6 +141,7 @@ class Lane:
             await self._driver.release([entry.handle for entry in releases])
             crash_point("lane.after-release")
             self._done(releases)
+            self._launched.difference_update(entry.attempt.attempt_id for entry in releases)
             self._inbox.put([Released(attempt_ids=[entry.attempt.attempt_id for entry in releases])])
         if postponed:
             raise EngineUnavailable(postponed)
@@ -144,41 +151,60 @@ class Lane:
             self._acts.pop((entry.attempt.attempt_id, entry.attempt.intent), None)
 
     async def _launch(self, entries: Sequence[OpenAttempt]) -> str:
-        """Launch; returns why some must be tried again later, or nothing."""
+        """Launch; returns why some must be tried again later, or nothing. Those stay among the acts."""
         postponed = ""
         rejected: list[LaunchFailed] = []
-        uncertain: list[Handle] = []
         confirmed: list[Observation] = []
         ready: list[OpenAttempt] = []
         for entry in entries:
+            attempt_id = entry.attempt.attempt_id
+            if attempt_id in self._uncertain:
+                continue
             if obstacle := await find_obstacle(entry.job.spec, self._logs):
-                attempt_id = entry.attempt.attempt_id
                 rejected.append(LaunchFailed(attempt_id=attempt_id, fault=LaunchFault.REJECTED, reason=obstacle))
-                self._done([entry])
             else:
                 ready.append(entry)
         await self._logs.attach([attempt_log(entry) for entry in ready])
         crash_point("lane.before-launch")
-        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in ready])
+        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in ready]) if ready else ()
         crash_point("lane.after-launch")
-        for entry, outcome in zip(ready, outcomes, strict=True):
+        for outcome in outcomes:
             if isinstance(outcome, Handle):
+                self._note_launched(outcome.attempt_id)
                 if outcome.state:
                     state = TaskState.STARTING
                     confirmed.append(Observation(attempt_id=outcome.attempt_id, state=state, handle=outcome))
             elif outcome.fault is LaunchFault.UNAVAILABLE:
                 postponed = outcome.reason
-                continue  # it stays among the acts
             elif outcome.fault is LaunchFault.UNCERTAIN:
-                uncertain.append(entry.handle)
+                self._uncertain.add(outcome.attempt_id)
             else:
                 rejected.append(outcome)
-            self._done([entry])
-        await self._logs.seal([failed.attempt_id for failed in rejected])
-        self._inbox.put([*confirmed, *rejected])
-        if uncertain:
-            await self._report(await self._driver.observe(uncertain))
-        return postponed
+        self._inbox.put(confirmed)
+        if rejected:
+            await self._logs.seal([failed.attempt_id for failed in rejected])
+            self._inbox.put(rejected)
+            for failed in rejected:
+                self._acts.pop((failed.attempt_id, Intent.LAUNCH), None)
+        return await self._ask_after_uncertain() or postponed
+
+    def _note_launched(self, attempt_id: AttemptId) -> None:
+        self._acts.pop((attempt_id, Intent.LAUNCH), None)
+        self._launched.add(attempt_id)
+
+    async def _ask_after_uncertain(self) -> str:
+        """Learn what became of launches without an answer; returns why some are still to be done, or nothing."""
+        uncertain = [self._acts[key].handle for key in self._acts if key[1] is Intent.LAUNCH and key[0] in self._uncertain]
+        self._uncertain = {handle.attempt_id for handle in uncertain}
+        if not uncertain:
+            return ""
+        observations = await self._driver.observe(uncertain)
+        known = [o for o in observations if o.state not in (TaskState.GONE, TaskState.UNKNOWN)]
+        await self._report(known)
+        for observation in known:
+            self._note_launched(observation.attempt_id)
+        self._uncertain = {o.attempt_id for o in observations if o.state is TaskState.UNKNOWN}
+        return "" if len(known) == len(observations) else "launches were not answered"
 
     async def _follow(self) -> None:
         """Bring news as it happens; after each interruption ask for everything that may have been missed."""
@@ -220,8 +246,9 @@ class Lane:
         live = [entry for entry in entries if not entry.attempt.has_ended]
         if not live:
             return
-        # What is still to be launched, or being launched, is unknown to the engine and not gone.
+        # What was not launched yet is unknown to the engine, and not gone.
         awaited = {entry.attempt.attempt_id for entry in live if entry.attempt.intent is Intent.LAUNCH}
+        awaited -= self._launched
         awaited |= self._launching | {attempt_id for attempt_id, _ in self._acts}
         observations = await self._driver.observe([entry.handle for entry in live])
         await self._report([o for o in observations if o.state is not TaskState.GONE or o.attempt_id not in awaited])
@@ -247,7 +274,8 @@ class Lane:
         crash_point("lane.after-report")
 
     async def _read_log(self, attempt_id: AttemptId) -> None:
-        async with self._reading:
+        lock = self._log_locks.setdefault(attempt_id, asyncio.Lock())
+        async with lock, self._reading:  # two readers at one cursor would both append what is behind it
             cursor = await self._logs.cursor(attempt_id)
             handle = Handle(attempt_id=attempt_id)
             async for chunk in self._driver.read_logs(handle, container="default", cursor=cursor):

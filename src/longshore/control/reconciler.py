@@ -53,7 +53,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
                 TaskExited(
                     attempt_id=attempt_id,
                     exit_code=observation.exit_code,
-                    reason=reasons.OUT_OF_MEMORY if observation.oom_killed else observation.reason[:255],
+                    reason=_reason_of_exit(observation),
                     started_at=observation.started_at,
                     stopped_at=observation.stopped_at,
                     cpu_seconds=observation.usage.cpu_seconds,
@@ -72,3 +72,10 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
             else:
                 events.append(HostLost(attempt_id=attempt_id, free_losses=free_losses))
     return Finding(events=events)
+
+
+def _reason_of_exit(observation: Observation) -> str:
+    # a kill that the container got over (its main process ended well) is no reason of its end
+    if observation.oom_killed and observation.exit_code != 0:
+        return reasons.OUT_OF_MEMORY
+    return observation.reason[:255]

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from longshore.domain.ids import AttemptId, Scope
+from longshore.ports.logs import AttemptLog
 
 NO_GROUP = "The specified log group does not exist."
 OF_ATTEMPT = "The specified log stream is that of a job's attempt, which alone writes to it."
@@ -180,6 +181,9 @@ class Index:
     def add_finished(self, logs: Sequence[FinishedLog]) -> None:
         """Finished logs, each in the place of whatever had its name."""
         self._connection.executemany(_INSERT, map(_finished_row, logs))
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO unswept VALUES (?, ?)", ((bytes.fromhex(x.attempt_id), int(x.place)) for x in logs)
+        )
         sizes: dict[int, int] = {}
         for log in logs:
             sizes[log.group_id] = sizes.get(log.group_id, 0) + log.size
@@ -187,17 +191,22 @@ class Index:
             if size:
                 self._count_bytes(group_id, size)
 
-    def sealed_among(self, attempt_ids: Sequence[AttemptId]) -> dict[AttemptId, Place]:
-        """Those of `attempt_ids` that are sealed."""
-        found: dict[AttemptId, Place] = {}
-        for start in range(0, len(attempt_ids), 500):
-            keys = [bytes.fromhex(attempt_id) for attempt_id in attempt_ids[start : start + 500]]
-            marks = ",".join("?" * len(keys))
-            rows = self._connection.execute(
-                f"SELECT attempt_id, place FROM streams WHERE attempt_id IN ({marks})", keys
-            )
-            found.update((AttemptId(key.hex()), Place(place)) for key, place in rows)
-        return found
+    def is_sealed(self, log: AttemptLog) -> bool:
+        group_id = self.group_id(log.scope, log.group)
+        row = self._connection.execute(
+            "SELECT attempt_id FROM streams WHERE group_id = ? AND name = ?", (group_id, log.stream)
+        ).fetchone()
+        return row is not None and row[0] == bytes.fromhex(log.attempt_id)
+
+    def unswept(self) -> dict[AttemptId, Place]:
+        """Sealed attempts whose sources were perhaps not cleaned up, and where their bytes are."""
+        rows = self._connection.execute("SELECT attempt_id, place FROM unswept")
+        return {AttemptId(key.hex()): Place(place) for key, place in rows}
+
+    def forget_swept(self, attempt_ids: Sequence[AttemptId]) -> None:
+        """Nothing of these is left but what the index names."""
+        rows = ((bytes.fromhex(attempt_id),) for attempt_id in attempt_ids)
+        self._connection.executemany("DELETE FROM unswept WHERE attempt_id = ?", rows)
 
     def doomed(self) -> set[AttemptId]:
         return {AttemptId(key.hex()) for (key,) in self._connection.execute("SELECT attempt_id FROM doomed")}

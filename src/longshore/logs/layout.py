@@ -5,7 +5,7 @@ Names of files come from attempt ids and numbers of our own, never from the name
     index.sqlite3            groups, streams, events put by callers
     live/<attempt>.log       output of a running attempt; its size only grows
     live/<attempt>.idx       when which byte was there (`sidecar`)
-    sealed/<ab>/<attempt>.*  the same pair, for finished logs that are too large to pack
+    sealed/<yz>/<attempt>.*  the same pair, for finished logs that are too large to pack
     packs/<number>.pack      finished small logs, one behind another
 """
 
@@ -47,10 +47,10 @@ class Layout:
         return f"{self.root}/live/{attempt_id}.idx"
 
     def sealed_log(self, attempt_id: AttemptId) -> str:
-        return f"{self.root}/sealed/{attempt_id[:2]}/{attempt_id}.log"
+        return f"{self.root}/sealed/{attempt_id[-2:]}/{attempt_id}.log"
 
     def sealed_index(self, attempt_id: AttemptId) -> str:
-        return f"{self.root}/sealed/{attempt_id[:2]}/{attempt_id}.idx"
+        return f"{self.root}/sealed/{attempt_id[-2:]}/{attempt_id}.idx"
 
     def pack(self, segment: int) -> str:
         return f"{self.root}/packs/{segment:08d}.pack"

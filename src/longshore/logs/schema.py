@@ -31,7 +31,7 @@ CREATE TABLE streams (
     id INTEGER PRIMARY KEY,
     group_id INTEGER NOT NULL,
     name TEXT NOT NULL,
-    attempt_id BLOB UNIQUE,                -- NULL: made by a caller
+    attempt_id BLOB,                       -- NULL: made by a caller
     created_at INTEGER NOT NULL,
     first_event_at INTEGER,
     last_event_at INTEGER,
@@ -57,6 +57,8 @@ CREATE TABLE events (
 ) WITHOUT ROWID;
 -- Groups that are gone for callers and whose streams are being removed.
 CREATE TABLE graves (group_id INTEGER PRIMARY KEY);
+-- Sealed attempts whose sources may still be under `live/`. It is small, where an index of all attempts would not be.
+CREATE TABLE unswept (attempt_id BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
 -- Running attempts whose streams were deleted: their logs go when they end.
 CREATE TABLE doomed (attempt_id BLOB PRIMARY KEY) WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION};

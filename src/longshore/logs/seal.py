@@ -47,6 +47,7 @@ class Spent:
     """Sources that are no longer needed once what replaces them is on the disk."""
 
     paths: Sequence[str]
+    attempt_ids: Sequence[AttemptId]
     #: of the newest pack file, -1 when nothing needs a sync; closed by `sweep`
     descriptor: int
     index_path: str
@@ -62,6 +63,7 @@ class Sealer:
         self._follower = follower
         self._pack = PackWriter(layout, settings.pack_segment_bytes)
         self._spent: list[str] = []
+        self._done: list[AttemptId] = []
         self._unsynced = False
         self._folders: set[str] = set()
 
@@ -74,31 +76,27 @@ class Sealer:
             self._seal_batch(batch, now_ms)
 
     def tidy(self) -> set[AttemptId]:
-        """Finish what a kill cut short; gives the attempts that are not sealed."""
-        left = self._layout.live_attempts()
-        sealed = self._index.sealed_among(list(left))
+        """Finish what a kill cut short; gives the attempts that have files and are not sealed."""
+        sealed = self._index.unswept()
         for attempt_id, place in sealed.items():
-            if place is Place.FILE:
-                self._move(attempt_id)
-            else:
-                self._spend(attempt_id, with_index=True)
-                self._unsynced = True
-        return left - sealed.keys()
+            self._put_away(attempt_id, place, has_index=True)
+        return self._layout.live_attempts() - sealed.keys()
 
     @property
     def has_spent(self) -> bool:
-        return bool(self._spent)
+        return bool(self._done)
 
     def take_spent(self) -> Spent:
         """Hand over what `sweep` may delete. Raises OSError."""
         descriptor = self._pack.duplicate() if self._unsynced else -1
-        spent = Spent(self._spent, descriptor, self._layout.index)
-        self._spent, self._unsynced = [], False
+        spent = Spent(self._spent, self._done, descriptor, self._layout.index)
+        self._spent, self._done, self._unsynced = [], [], False
         return spent
 
     def take_back(self, spent: Spent) -> None:
         """The sweep did not happen: it must be tried again."""
         self._spent.extend(spent.paths)
+        self._done.extend(spent.attempt_ids)
         self._unsynced = True
 
     def _batches(self, logs: Sequence[LiveLog], now_ms: int) -> Iterator[_Batch]:
@@ -138,11 +136,7 @@ class Sealer:
                 self._pack.take_back(begin)
             raise
         for row, live in zip(rows, batch.logs, strict=True):
-            if row.place is Place.FILE:
-                self._move(row.attempt_id)
-            else:
-                self._spend(row.attempt_id, with_index=live.has_sidecar)
-        self._unsynced = self._unsynced or bool(batch.packed_bytes)
+            self._put_away(row.attempt_id, row.place, has_index=live.has_sidecar)
         self._follower.drop(batch.logs)
 
     def _row(self, live: LiveLog, segment: int, offset: int, length: int, now_ms: int) -> FinishedLog:
@@ -165,28 +159,34 @@ class Sealer:
             times_bytes=length - live.size if length else None,
         )
 
-    def _spend(self, attempt_id: AttemptId, *, with_index: bool) -> None:
-        self._spent.append(self._layout.live_log(attempt_id))
-        if with_index:
-            self._spent.append(self._layout.live_index(attempt_id))
+    def _put_away(self, attempt_id: AttemptId, place: Place, *, has_index: bool) -> None:
+        """What a sealed log leaves under `live/`. One that cannot be moved is read where it is until the next start."""
+        if place is Place.FILE:
+            try:
+                self._move(attempt_id)
+            except OSError as error:
+                _log.warning("log_not_moved", attempt_id=attempt_id, error=str(error))
+                return
+        else:
+            self._unsynced = self._unsynced or place is Place.PACK
+            self._spent.append(self._layout.live_log(attempt_id))
+            if has_index:
+                self._spent.append(self._layout.live_index(attempt_id))
+        self._done.append(attempt_id)
 
     def _move(self, attempt_id: AttemptId) -> None:
-        """Readers look in both places, so one that cannot be moved now is moved at the next start."""
         layout = self._layout
         target = layout.sealed_log(attempt_id)
-        try:
-            folder = os.path.dirname(target)
-            if folder not in self._folders:
-                os.makedirs(folder, mode=0o700, exist_ok=True)
-                self._folders.add(folder)
-            for source, place in (
-                (layout.live_log(attempt_id), target),
-                (layout.live_index(attempt_id), layout.sealed_index(attempt_id)),
-            ):
-                if os.path.exists(source):
-                    os.rename(source, place)
-        except OSError as error:
-            _log.warning("log_not_moved", attempt_id=attempt_id, error=str(error))
+        folder = os.path.dirname(target)
+        if folder not in self._folders:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._folders.add(folder)
+        for source, place in (
+            (layout.live_log(attempt_id), target),
+            (layout.live_index(attempt_id), layout.sealed_index(attempt_id)),
+        ):
+            if os.path.exists(source):
+                os.rename(source, place)
 
 
 def sweep(spent: Spent) -> None:

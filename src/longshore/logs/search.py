@@ -18,7 +18,7 @@ from longshore.logs.tokens import parse_key, render_key
 _SCAN_BYTES = 16 * 1024 * 1024
 _SCAN_EVENTS = 50_000
 #: Streams that are asked for at a time.
-_STREAMS = 1_000
+_STREAMS = 2_000
 
 #: (time, stream, place): everything before it was looked at
 Key = tuple[int, str, int]

@@ -278,6 +278,8 @@ class LogStore:
         except (OSError, sqlite3.Error) as error:
             _log.warning("logs_not_swept", error=str(error))
             await self._write(lambda: self._writer.take_back(spent))
+            return
+        await self._write(lambda: self._writer.note_swept(spent))
 
     async def _settle(self) -> None:
         """Afterwards readers see what was written until now, and logs that were just attached."""

@@ -15,7 +15,8 @@ from longshore.logs.seal import Sealer, Spent
 from longshore.logs.settings import LogSettings
 
 #: Streams of a deleted group that are removed between two looks at growing logs.
-_BURIED_AT_ONCE = 500
+_BURIED_AT_ONCE = 1_000
+_REMEMBERED = 10_000
 _TOO_NEW_MS = 2 * 3_600_000
 _DAY_MS = 86_400_000
 _TOO_OLD_MS = 14 * _DAY_MS
@@ -35,6 +36,8 @@ class LogWriter:
         #: running attempts whose streams were deleted
         self._doomed = self._index.doomed()
         self._graves = self._index.has_graves()
+        #: the attempts that were sealed last: who still appends to them is late, not wrong
+        self._ended: dict[AttemptId, None] = {}
         follower.expect(self._sealer.tidy())
 
     def close(self) -> None:
@@ -79,10 +82,16 @@ class LogWriter:
             self._forget([live for live in found if live.identity.attempt_id in self._doomed])
             found = [live for live in found if self._follower.get(live.identity.attempt_id) is live]
         self._sealer.seal(found, now_ms)
+        self._note_ended(attempt_ids)
 
     def take_spent(self) -> Spent | None:
         """Files for `sweep`, or None."""
         return self._sealer.take_spent() if self._sealer.has_spent else None
+
+    def note_swept(self, spent: Spent) -> None:
+        """These files are deleted."""
+        with self._index.transaction(durable=False):
+            self._index.forget_swept(spent.attempt_ids)
 
     def take_back(self, spent: Spent) -> None:
         self._sealer.take_back(spent)
@@ -157,8 +166,10 @@ class LogWriter:
         if not fresh:
             return
         try:
-            sealed = self._index.sealed_among([log.attempt_id for log in fresh])
-            fresh = [log for log in fresh if log.attempt_id not in sealed]
+            sealed = [log for log in fresh if self._index.is_sealed(log)]
+            if sealed:
+                self._note_ended([log.attempt_id for log in sealed])
+                fresh = [log for log in fresh if log.attempt_id not in self._ended]
             wanted = {(log.scope, log.group) for log in fresh if log.attempt_id not in self._doomed}
             missing = [key for key in wanted if self._index.group_id(*key) is None]
             if missing:
@@ -176,7 +187,7 @@ class LogWriter:
         """The growing log of an attempt; None when it is sealed. Raises LookupError when there is none."""
         self._take_fresh(self._now_ms())
         live = self._follower.get(attempt_id)
-        if live is None and not self._index.sealed_among([attempt_id]):
+        if live is None and attempt_id not in self._ended:
             raise LookupError(f"no log is attached for attempt {attempt_id}")
         return live
 
@@ -190,6 +201,11 @@ class LogWriter:
             self._index.undoom(attempt_ids)
         self._doomed.difference_update(attempt_ids)
         self._follower.drop(logs)
+
+    def _note_ended(self, attempt_ids: Sequence[AttemptId]) -> None:
+        self._ended.update(dict.fromkeys(attempt_ids))
+        while len(self._ended) > _REMEMBERED:
+            del self._ended[next(iter(self._ended))]
 
     def _hide_doomed(self, logs: Sequence[LiveLog]) -> None:
         self._doomed.update(live.identity.attempt_id for live in logs)

@@ -21,6 +21,8 @@ class Step(Document, frozen=True):
     """One step of a job's life."""
 
     at: datetime
+    #: it happened to all children of the array job that were in `status_from`
+    of_children: bool
     status_from: JobStatus | None
     status_to: JobStatus
     #: name of the event
@@ -97,15 +99,22 @@ def explain_job(reader: Reader, text: str, engines: Sequence[EngineHealth], now:
 
 def _step(entry: TimelineEntry) -> Step:
     return Step(
-        at=entry.at, status_from=entry.status_from, status_to=entry.status_to, cause=entry.cause, detail=entry.detail
+        at=entry.at,
+        of_children=entry.of_children,
+        status_from=entry.status_from,
+        status_to=entry.status_to,
+        cause=entry.cause,
+        detail=entry.detail,
     )
 
 
 def _since(view: JobView, timeline: Sequence[TimelineEntry]) -> datetime:
     """When the job came into its status; its submission when nothing has happened to it."""
-    since = view.job.created_at
+    job, since = view.job, view.job.created_at
     for entry in timeline:
-        if entry.status_to is view.job.status and entry.status_from is not entry.status_to:
+        if job.is_array_parent and entry.of_children:
+            continue
+        if entry.status_to is job.status and entry.status_from is not entry.status_to:
             since = entry.at
     return since
 

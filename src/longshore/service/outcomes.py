@@ -10,6 +10,9 @@ from longshore.ports.store import JobView
 from longshore.service.documents import Amounts, Document, Used, amounts_of, use_of
 from longshore.service.wording import counted, duration, mebibytes
 
+#: Below this a share of CPU time says nothing.
+_MEASURABLE_SECONDS = 0.1
+
 
 class AttemptAccount(Document, frozen=True):
     """One attempt."""
@@ -70,7 +73,11 @@ def _render_use(spec: JobSpec, used: Used) -> str:
         parts.append(f"ran {duration(used.run_seconds)}")
     vcpus = spec.resources.vcpu_milli / 1000
     if used.cpu_seconds is not None:
-        share = f" ({used.cpu_seconds / (used.run_seconds * vcpus):.0%})" if used.run_seconds and vcpus else ""
+        share = (
+            f" ({used.cpu_seconds / (used.run_seconds * vcpus):.0%})"
+            if used.run_seconds and used.run_seconds > _MEASURABLE_SECONDS
+            else ""
+        )
         parts.append(f"used {used.cpu_seconds:.2f} CPU s of {vcpus:g} vCPU{share}")
     if used.peak_memory_bytes is not None:
         memory_mib = spec.resources.memory_mib

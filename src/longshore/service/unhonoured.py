@@ -34,24 +34,26 @@ def unhonoured(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth
         Unhonoured(engine=name, setting=setting, text=text)
         for name in used
         if name in engines
-        for setting, text in _gaps(spec, engines[name].capabilities)
+        for setting, text in _gaps(spec, engines[name].capabilities).items()
     ]
 
 
-def _gaps(spec: JobSpec, engine: Capabilities) -> Iterable[tuple[str, str]]:
+def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
+    """What holds of every job first; an engine's own words on the same setting are left out."""
+    gaps: dict[str, str] = {}
     if not engine.uses_images:
         image = f"the image {spec.container.image} is not used; " if spec.container.image else ""
-        yield "image", f"{image}the command runs as a plain process of the machine"
-        yield "isolation", "processes of one user can reach each other and each other's files: no security boundary"
+        gaps["image"] = f"{image}the command runs as a plain process of the machine"
+        gaps["isolation"] = "processes of one user can reach each other and each other's files: no security boundary"
     if not engine.enforces_memory:
-        text = (
+        gaps["resourceRequirements.MEMORY"] = (
             f"{spec.resources.memory_mib} MiB count when jobs are placed, but nothing holds the job to them, and an "
             "end for lack of memory is not told apart from others"
         )
-        yield "resourceRequirements.MEMORY", text
     for path, reason in engine.ignored_settings.items():
         if _is_asked_for(spec.container, path):
-            yield _api_name(path), reason
+            gaps.setdefault(_api_name(path), reason)
+    return gaps
 
 
 def _is_asked_for(container: ContainerProperties, path: str) -> bool:

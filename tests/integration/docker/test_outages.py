@@ -10,6 +10,7 @@ import pytest
 
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
+from longshore.engines.docker.leftovers import processes_of
 from longshore.ports.engine import EngineUnavailable, Handle, StopRequest, TaskState
 from tests.integration.docker.workbench import OwnEngine, Workbench, a_job
 
@@ -24,11 +25,6 @@ async def first_failure(bench: Workbench) -> str:
     except EngineUnavailable as outage:
         return str(outage)
     raise AssertionError("watch ended without a word")
-
-
-def left_of(container_id: str) -> str:
-    """Process ids in the container's control groups."""
-    return "".join(each.read_text() for each in Path("/sys/fs/cgroup").glob(f"**/{container_id}/cgroup.procs"))
 
 
 async def test_no_engine(tmp_path: Path) -> None:
@@ -165,7 +161,7 @@ async def test_accepted_launches_outlast_an_outage(own_engine: OwnEngine, own_be
         # The engine itself stops what runs when it comes back without live-restore.
         assert seen.exit_code in ({None} if seen.state is TaskState.LOST else {0, 143, 137})
         give_up_at = time.monotonic() + 5
-        while left := left_of(bench.container(spec.attempt_id)["Id"]):
+        while left := processes_of(bench.container(spec.attempt_id)["Id"]):
             assert time.monotonic() < give_up_at, (seen, left)
             await asyncio.sleep(0.05)
     assert outputs <= {b"once\n", b""}

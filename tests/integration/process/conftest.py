@@ -124,7 +124,7 @@ class Site:
 
     def folders(self) -> list[str]:
         """Working folders that are there."""
-        return [entry.name for entry in (self.data / "scratch").iterdir() if entry.name != ".trash"]
+        return [entry.name for entry in (self.data / "scratch").iterdir() if not entry.name.startswith(".")]
 
     async def clean_up(self) -> None:
         """Leave nothing behind: no process, folder or cgroup."""

@@ -119,7 +119,9 @@ def an_explanation(**values: Any) -> Explanation:
         waits_for=(Cause(kind="dependency", text="depends on another", job_id=JOB),),
         not_honoured=(Unhonoured(engine="process", setting="image", text="the image x is not used"),),
         attempts=(attempt,),
-        timeline=(Step(at=AT, status_from=None, status_to=JobStatus.RUNNABLE, cause="TakenIn", detail=""),),
+        timeline=(
+            Step(at=AT, of_children=False, status_from=None, status_to=JobStatus.RUNNABLE, cause="TakenIn", detail=""),
+        ),
     )
     return msgspec.structs.replace(explanation, **values)
 

@@ -32,6 +32,7 @@ def decide(
         (EvaluateOnExit(action="EXIT", on_status_reason="Essential*"), True),
         (EvaluateOnExit(action="EXIT", on_status_reason="Essential"), False),
         (EvaluateOnExit(action="EXIT", on_status_reason="essential*"), False),
+        (EvaluateOnExit(action="EXIT", on_status_reason="container*"), False),
         (EvaluateOnExit(action="EXIT", on_status_reason=EXITED), True),
         (EvaluateOnExit(action="EXIT", on_exit_code="1", on_reason="Out*"), False),
         (EvaluateOnExit(action="EXIT", on_exit_code="1", on_reason="*", on_status_reason="Ess*"), True),

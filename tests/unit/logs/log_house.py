@@ -76,6 +76,7 @@ class LogHouse:
         spent = self.writer.take_spent()
         if spent is not None:
             sweep(spent)
+            self.writer.note_swept(spent)
 
     def page(self, number: int, **options: Any) -> EventPage:
         given: dict[str, Any] = {"token": None, "from_head": True, "since": 0, "until": FOREVER, "limit": 10_000}

@@ -66,7 +66,7 @@ def test_large_logs_keep_their_files(house: LogHouse) -> None:
     house.write(1, b"line\n" * 1_000)
     house.seal(1)
     assert house.live_files() == []
-    assert len(list((house.folder / "sealed" / "00").iterdir())) == 2
+    assert len(list((house.folder / "sealed" / "01").iterdir())) == 2
     check(house, 1, b"line\n" * 1_000, final=True, limit=333)
 
 

@@ -162,6 +162,19 @@ def test_oversize_waits_for_the_host_to_drain() -> None:
     )
 
 
+def test_oversize_is_alone_even_where_only_gpus_are_held() -> None:
+    """Free vCPU and memory do not make a host idle."""
+    host = a_host("local", some(4, 4096, 2), used=some(0, 0, 1))
+    assert started(plan_cycle(a_snapshot(waiting(some(5), 1), hosts=[host]))) == []
+
+
+def test_oversize_counts_against_the_cap_as_it_asked() -> None:
+    """Not with what it holds of the host: the second has no room in the environment, though a host is free."""
+    hosts = [a_host("a"), a_host("b")]
+    snapshot = a_snapshot(waiting(some(5), 1, 2), hosts=hosts, environments=[a_view(hosts=["a", "b"], cap=9)])
+    assert started(plan_cycle(snapshot)) == [1]
+
+
 def test_nothing_is_stretched_while_a_larger_host_is_there() -> None:
     """A job that is too large for one host of its queue waits for the other, also where that can't be used now."""
     hosts = [a_host("small", some(1, 100)), a_host("large", used=some(3))]

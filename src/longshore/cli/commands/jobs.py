@@ -5,7 +5,6 @@ import click
 from longshore.cli.asking import watch, with_url, with_watch
 from longshore.cli.output import Form, choose_output, with_output
 from longshore.cli.server import PATIENCE_SECONDS, Server
-from longshore.domain.lifecycle.status import JobStatus
 
 
 @click.command()
@@ -14,7 +13,8 @@ from longshore.domain.lifecycle.status import JobStatus
     "--status",
     "statuses",
     multiple=True,
-    type=click.Choice([*JobStatus], case_sensitive=False),
+    type=str.upper,
+    metavar="STATUS",
     help="Only jobs in this status; may be repeated. An array job is PENDING while its children are at work.",
 )
 @click.option("--name", help="Only jobs of this name, in any case; a * at its end stands for any rest.")
@@ -28,7 +28,7 @@ def jobs(
     form: Form,
     keep_watching: bool,
     queue: str | None,
-    statuses: tuple[JobStatus, ...],
+    statuses: tuple[str, ...],
     name: str | None,
     limit: int,
     cursor: int | None,

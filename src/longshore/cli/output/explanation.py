@@ -62,7 +62,8 @@ def _timeline(steps: Iterable[Step]) -> RenderableType:
     table = plain_table("", "", "", "")
     table.show_header = False
     for step in steps:
-        table.add_row(Text(instant(step.at)), status_cell(step.status_to), cell(_words(step.cause)), cell(step.detail))
+        words = _words(step.cause) + (", all children" if step.of_children else "")
+        table.add_row(Text(instant(step.at)), status_cell(step.status_to), cell(words), cell(step.detail))
     return table
 
 

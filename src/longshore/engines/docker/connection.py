@@ -8,18 +8,21 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import aiodocker
 import aiohttp
 import msgspec
 
-from longshore.engines.docker.parse import EngineInfo, EngineVersion, Event, Inspected, Listed
+from longshore.engines.docker.parse import EngineInfo, EngineVersion, Event, Inspected, Listed, parse_time
 from longshore.ports.engine import EngineUnavailable
 
 T = TypeVar("T")
 Params = Mapping[str, str]
 
+#: how far the time of an event may be before that of the thing itself
+_EVENT_LEEWAY_SECONDS = 1.0
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
@@ -132,23 +135,32 @@ class Connection:
         async for data in stream:
             yield data
 
-    async def events(
-        self, *, label: str, since: str, until: str | None = None, container: str | None = None
-    ) -> AsyncGenerator[Event | None]:
-        """Starts and ends of containers with `label`; first None, once the engine listens. Endless without `until`."""
+    async def events(self, *, label: str, since: float) -> AsyncGenerator[Event | None]:
+        """Starts and ends of containers with `label`, from `since` (seconds since the epoch) on, without end.
+
+        The first is None, once the engine listens.
+        """
         filters = {"type": ["container"], "event": ["start", "die"], "label": [label]}
-        if container:
-            filters["container"] = [container]
-        params = {"since": since, "filters": json.dumps(filters)} | ({"until": until} if until else {})
+        params = {"since": f"{since:.6f}", "filters": json.dumps(filters)}
         rest = b""
-        stall_seconds = self._call_seconds if until else None
-        async for data in self._stream("GET", "events", params, stall_seconds=stall_seconds):
+        async for data in self._stream("GET", "events", params, stall_seconds=None):
             if not data:
                 yield None
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 if line.strip():
                     yield _decode(line, Event)
+
+    async def remembers(self, container: str, event: str, *, since: datetime) -> bool:
+        """Whether the engine remembers such an event of the container.
+
+        It keeps the last few hundred in memory, so it remembers only what it saw itself since it was started.
+        """
+        filters = {"type": ["container"], "event": [event], "container": [container]}
+        until = parse_time((await self.info()).system_time) or datetime.now(UTC)
+        params = {"filters": json.dumps(filters), "until": f"{until.timestamp():.6f}"}
+        params["since"] = f"{since.timestamp() - _EVENT_LEEWAY_SECONDS:.6f}"
+        return bool((await self._call("GET", "events", params)).strip())
 
     async def _url(self, path: str, *, versioned: bool) -> str:
         assert self._docker is not None, "open() comes first"

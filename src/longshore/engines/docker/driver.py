@@ -261,20 +261,9 @@ class DockerDriver:
         return seen
 
     async def _end_witnessed(self, found: Inspected) -> bool:
-        """Whether the engine remembers that it saw the container end, and did not merely find it dead.
-
-        Its memory of events is short and ends with it, so a container that was found dead has none.
-        """
+        """Whether the engine saw the container end, and did not merely find it dead."""
         ended_at = parse_time(found.state.finished_at)
-        if ended_at is None:
-            return False
-        since, until = f"{ended_at.timestamp() - 1:.6f}", f"{ended_at.timestamp() + _OVERLAP_SECONDS:.6f}"
-        events = self._connection.events(label=self._label, since=since, until=until, container=found.id)
-        async with aclosing(events):
-            async for event in events:
-                if event is not None and event.action == "die":
-                    return True
-        return False
+        return ended_at is not None and await self._connection.remembers(found.id, "die", since=ended_at)
 
     # --- watching --------------------------------------------------------------------------------------------------
 
@@ -304,7 +293,7 @@ class DockerDriver:
 
     async def _read_events(self, queue: "asyncio.Queue[_News]") -> None:
         """Puts events until the stream breaks; then says so, and is done."""
-        since = f"{self._heard_until or time.time() - _OVERLAP_SECONDS:.6f}"
+        since = self._heard_until or time.time() - _OVERLAP_SECONDS
         try:
             async with aclosing(self._connection.events(label=self._label, since=since)) as events:
                 async for event in events:

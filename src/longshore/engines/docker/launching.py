@@ -13,7 +13,15 @@ import structlog
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.connection import CallRefused, Connection
-from longshore.engines.docker.parse import REASON_LENGTH, Inspected, attempt_of, parse_container, reason_text
+from longshore.engines.docker.leftovers import kill_leftovers
+from longshore.engines.docker.parse import (
+    REASON_LENGTH,
+    Inspected,
+    attempt_of,
+    parse_container,
+    parse_time,
+    reason_text,
+)
 from longshore.engines.docker.render import container_name
 from longshore.ports.engine import EngineUnavailable, Observation, TaskState
 
@@ -37,7 +45,7 @@ class Launch:
     #: what to create; None when the container is there already
     body: Mapping[str, object] | None = None
     container_id: str = ""
-    #: False while a start that was sent before, by us or by a server before this one, may still be on its way
+    #: False when a start may have been sent before, by us or by a server before this one
     start_is_first: bool = False
     image_pulled: bool = False
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,15 +65,19 @@ class _StartFailed(Exception):
     """The container never ran; the text is the reason."""
 
 
+class _StartUnknown(Exception):
+    """The container may have run, and nobody knows."""
+
+
 class _ImageMissing(Exception):
     """The engine does not have the image."""
 
 
 class Launches:
-    """The launches that are under way, and those that failed without leaving word of it at the engine."""
+    """The launches that are under way."""
 
     def __init__(self, connection: Connection, config: DockerConfig, failed: Callable[[Observation], None]) -> None:
-        """`failed` is called with the FAILED_TO_START observation of each launch that comes to nothing."""
+        """`failed` is called with the observation of each launch that comes to nothing: FAILED_TO_START or LOST."""
         self._connection = connection
         self._config = config
         self._failed = failed
@@ -106,6 +118,9 @@ class Launches:
             await self._bring_up(launch)
         except _StartFailed as failure:
             self._failed(launch.observation(TaskState.FAILED_TO_START, str(failure)))
+        except _StartUnknown:
+            kill_leftovers(launch.container_id)
+            self._failed(launch.observation(TaskState.LOST))
         except Exception:
             # Its fate is with the engine: observe will find it there, or find it gone.
             logger.exception("docker_launch_broke_off", attempt_id=launch.attempt_id)
@@ -113,7 +128,7 @@ class Launches:
             del self._launches[launch.attempt_id]
 
     async def _bring_up(self, launch: Launch) -> None:
-        """The container has started. Raises _StartFailed. Outlasts any outage of the engine."""
+        """The container has started. Raises _StartFailed or _StartUnknown. Outlasts any outage of the engine."""
         delay = 0.1
         while True:
             try:
@@ -146,8 +161,9 @@ class Launches:
     async def _has_started(self, launch: Launch) -> bool:
         """Whether the container runs or ran. Raises _StartFailed when it was tried and could not be started.
 
-        The engine starts what has ended a second time when asked, so nothing may be on its way when the answer is no.
-        It answers while a container is just being started only afterwards.
+        The engine runs a container again when it is told to start one that has ended, so a no must be certain. While it
+        starts one it does not answer questions about it; but a start that was sent may still be unread. And when the
+        engine itself died in the middle of a start, it has no note of it afterwards: then _StartUnknown is raised.
         """
         for settle_seconds in (_SETTLE_SECONDS, 0):
             found = await self._connection.inspect(launch.container_id)
@@ -155,6 +171,9 @@ class Launches:
                 raise _StartFailed("CannotStartContainerError: the container was removed")
             if _has_run(launch.attempt_id, found):
                 return True
+            created_at = parse_time(found.created)
+            if created_at is None or not await self._connection.remembers(found.id, "create", since=created_at):
+                raise _StartUnknown
             await asyncio.sleep(settle_seconds)
         return False
 
@@ -189,6 +208,7 @@ class Launches:
             if _has_run(launch.attempt_id, found):
                 return
             await self._connection.remove(found.id)
+            kill_leftovers(found.id)
         raise _StartFailed(_STOPPED_EARLY)
 
     async def _fetch_image(self, launch: Launch) -> None:

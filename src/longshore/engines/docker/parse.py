@@ -49,6 +49,7 @@ class Inspected(msgspec.Struct, rename="pascal", frozen=True):
     id: str
     state: ContainerState
     config: ContainerConfig
+    created: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -92,6 +93,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     swap_limit: bool = msgspec.field(name="SwapLimit", default=True)
     memory_limit: bool = msgspec.field(name="MemoryLimit", default=True)
     cgroup_version: str = msgspec.field(name="CgroupVersion", default="")
+    system_time: str = msgspec.field(name="SystemTime", default="")
     plugins: Plugins = msgspec.field(name="Plugins", default_factory=Plugins)
 
 

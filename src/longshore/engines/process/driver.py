@@ -244,6 +244,9 @@ class ProcessDriver:
             if link.runner.longshore != __version__:
                 link = await self._renew(link)
             self._link = link
+            if link.lost.done():
+                self._lost(link)
+                raise EngineUnavailable("the runner of plain processes left at once")
             return link
 
     async def _connect_or_start(self) -> Link:

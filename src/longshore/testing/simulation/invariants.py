@@ -103,7 +103,7 @@ class StoreChecks:
         if before.request_kind == "terminate":
             done = job.wish_kind == "terminate" or any(attempt.stop_cause for attempt in held)
         else:
-            done = job.wish_kind is not None or bool(held)
+            done = job.wish_kind is not None or bool(held) or before.status in _LIVE
         if not done:
             broken("requests are carried out", f"{self.name(job.key)}: {before.request_kind} was dropped: {job}")
 

@@ -315,9 +315,8 @@ class World:
             ):
                 raise cause
         server.die()
-        is_present = server is self._servers[-1]
         self._servers.remove(server)
-        if not is_present:
+        if server.gate.is_replaced:
             return
         self._is_up.clear()
         if not self._servers:
@@ -408,9 +407,9 @@ class World:
         self.clock.jump_wall(seconds)
 
     def _take_over(self) -> None:
-        if self._servers:
+        if self._servers and not self._servers[-1].is_dead:
             self._servers[-1].be_replaced()
-        self._start_server()
+            self._start_server()
 
     def _set_state(self, name: str, state: State) -> None:
         environment = next(each for each in self.scenario.environments if each.name == name)

@@ -1,7 +1,7 @@
 """Parts of the runner that need no running runner."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,33 @@ def test_folders_that_nobody_knows_are_removed(tmp_path: Path) -> None:
     folders.remove(lost)
 
 
+def test_only_an_untouched_folder_is_used_again(tmp_path: Path) -> None:
+    """One that has another mode, or something in it, or had much, is not; each attempt finds its folder empty."""
+    folders = Folders(str(tmp_path))
+    folders.open()
+    path = folders.path(ID, foreign=False)
+    inodes: set[int] = set()
+
+    def used_again(spoil: Callable[[Path], None]) -> bool:
+        """Make it, spoil it, remove it, make another; whether that is the same."""
+        folders.make(path, None)
+        first = Path(path)
+        before = first.stat().st_ino
+        inodes.add(before)
+        spoil(first)
+        folders.remove(path)
+        assert not first.exists()
+        kept = first.with_name(".spare") / first.name
+        return kept.exists() and kept.stat().st_ino == before
+
+    assert used_again(lambda folder: None)
+    assert used_again(lambda folder: None)
+    assert len(inodes) == 1
+    assert not used_again(lambda folder: folder.chmod(0o755))
+    assert not used_again(lambda folder: (folder / "file").touch())
+    assert not used_again(lambda folder: (folder / "link").symlink_to("/"))
+
+
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     folders = Folders(str(tmp_path))
@@ -114,7 +141,7 @@ def test_log_that_cannot_be_made_leaves_nothing(supervisor: Supervisor, tmp_path
     assert refusal.final
     assert not (tmp_path / "elsewhere").exists()
     assert supervisor.attempts == {}
-    assert [entry.name for entry in (tmp_path / "scratch").iterdir()] == [".trash"]
+    assert {entry.name for entry in (tmp_path / "scratch").iterdir()} == {".trash", ".spare"}
 
 
 @pytest.mark.parametrize("attempt_id", ["", "../x", "A" * 32, "0" * 31])

@@ -1,18 +1,25 @@
 """Working folders of attempts: made fresh, and removed with all that the attempt left in them.
 
-Most are empty when their attempt is released and go at once. Others are moved aside and swept by a child process, so
-that a million files hold nobody up. Sweeping follows no link and enters no mount: each folder is first moved into the
-trash by name, which the kernel refuses for mount points, and what is in the trash is never deeper than one folder.
+Most are as they were made when their attempt is released: they are kept for the next one, since file systems are slow
+to give out what was just deleted (ext4 searches past such inodes for seconds). Others are moved aside and swept by a
+child process, so that a million files hold nobody up. Sweeping follows no link and enters no mount: each folder is
+first moved into the trash by name, which the kernel refuses for mount points, and what is in the trash is never deeper
+than one folder.
 """
 
 import os
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import count
 
 _TRASH = ".trash"
+_SPARE = ".spare"
+_MAX_SPARE = 64
+#: of a folder that never held much
+_SMALL_BYTES = 4096
 
 
 class Folders:
@@ -25,11 +32,13 @@ class Folders:
         name = blake2b(os.fsencode(os.path.realpath(data)), digest_size=8).hexdigest()
         self._foreign_root = f"{tempfile.gettempdir()}/longshore-{os.geteuid()}-{name}"
         self._sweeper: int | None = None
+        self._spare: list[str] = []
 
     def open(self) -> None:
         """Make what must be there."""
-        for folder in (self._root, f"{self._root}/{_TRASH}"):
+        for folder in (self._root, f"{self._root}/{_TRASH}", f"{self._root}/{_SPARE}"):
             os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._spare = [f"{self._root}/{_SPARE}/{name}" for name in os.listdir(f"{self._root}/{_SPARE}")]
 
     def path(self, attempt_id: str, *, foreign: bool) -> str:
         """Where the folder of an attempt is, or will be; `foreign`: of one that runs as another user."""
@@ -37,6 +46,9 @@ class Folders:
 
     def make(self, path: str, owner: tuple[int, int] | None) -> None:
         """Make an attempt's folder, empty, for this user and group. Raises OSError."""
+        if self._spare and owner is None:
+            os.rename(self._spare.pop(), path)
+            return
         if path.startswith(self._foreign_root):
             self._open_foreign_root()
         os.mkdir(path, 0o700)
@@ -53,15 +65,20 @@ class Folders:
 
     def remove(self, path: str) -> None:
         """Afterwards there is no such folder; what was in it may take a while to go. Repeatable. Raises OSError."""
+        root, name = os.path.split(path)
         try:
-            os.rmdir(path)
+            if len(self._spare) < _MAX_SPARE and root == self._root and _is_as_made(path):
+                spare = f"{root}/{_SPARE}/{name}"
+                os.rename(path, spare)
+                self._spare.append(spare)
+            else:
+                os.rmdir(path)
         except FileNotFoundError:
             return
         except OSError:
-            root, name = os.path.split(path)
             with suppress(PermissionError):
                 _open_up(path)  # a folder that its owner may not write cannot be moved
-            os.rename(path, f"{root}/{_TRASH}/{name}")
+            os.rename(path, f"{root}/{_TRASH}/{name}-{time.monotonic_ns()}")
 
     def sweep(self) -> None:
         """Start the sweeper if there is trash and none runs."""
@@ -89,7 +106,7 @@ class Folders:
         for root in self._roots():
             for name in os.listdir(root):
                 path = f"{root}/{name}"
-                if name != _TRASH and path not in known:
+                if name not in (_TRASH, _SPARE) and path not in known:
                     self.remove(path)
 
     def close(self) -> None:
@@ -100,6 +117,18 @@ class Folders:
 
     def _roots(self) -> list[str]:
         return [root for root in (self._root, self._foreign_root) if os.path.isdir(f"{root}/{_TRASH}")]
+
+
+def _is_as_made(path: str) -> bool:
+    """Whether an attempt's folder is as if no attempt had ever been in it."""
+    found = os.lstat(path)
+    return (
+        found.st_mode == stat.S_IFDIR | 0o700
+        and (found.st_uid, found.st_gid) == (os.geteuid(), os.getegid())
+        and found.st_size <= _SMALL_BYTES
+        and not os.listxattr(path, follow_symlinks=False)
+        and not _has_entries(path)
+    )
 
 
 def _leave_runner() -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 _POOL = 64
 #: a group with less than this could kill us while we are in it
-_ROOM_FOR_US_BYTES = 128 * 1024 * 1024
+_ROOM_FOR_US_BYTES = 64 * 1024 * 1024
 #: page cache of earlier attempts that may count towards the peak of the next
 _MAX_REMAINDER_BYTES = 1024 * 1024
 
