@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import structlog
 import uvloop
-from starlette.applications import Starlette
 
 from longshore.api.aws.batch.handlers import build_handlers as build_batch_handlers
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.handlers import logs_handlers
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
+from longshore.api.native.app import native_app
 from longshore.api.server import build_server
 from longshore.config import Settings
 from longshore.control.inbox import Inbox
@@ -39,6 +39,7 @@ from longshore.service.services import build_services
 from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
 from longshore.telemetry.logging import configure_logging
+from longshore.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -140,6 +141,7 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
         ),
         new_attempt_id=lambda: AttemptId(uuid4().hex),
     )
+    leader.telemetry = metrics = Metrics(store, leader, clock)
     services = build_services(
         store,
         clock,
@@ -152,7 +154,7 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
     door = FrontDoor(
         DoorSettings(account_id=settings.server.account_id, region=settings.server.region, limits=limits),
         fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
-        native=Starlette(),
+        native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
     )
     server = build_server(door, limits)
 

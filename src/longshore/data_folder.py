@@ -69,5 +69,6 @@ def _read_or_write_marker(marker: Path) -> str:
     except (ValueError, KeyError, TypeError) as problem:
         raise DataFolderError(f"{marker}: is damaged: it should hold JSON with format and installation_id") from problem
     if not isinstance(found, int) or found > FORMAT:
-        raise DataFolderError(f"{marker.parent}: belongs to a newer Longshore (format {found}, this one knows {FORMAT})")
+        known = f"format {found}, this one knows {FORMAT}"
+        raise DataFolderError(f"{marker.parent}: belongs to a newer Longshore ({known})")
     return str(installation_id)

@@ -11,6 +11,7 @@ from datetime import datetime
 from longshore.control.ledger import OpenAttempt
 from longshore.control.present import Present, waits_in_backlog
 from longshore.domain.dependency import DependencyType
+from longshore.domain.errors import InvalidTransition
 from longshore.domain.ids import JobId, JobKey
 from longshore.domain.job import Attempt, Intent, Job, TimelineEntry
 from longshore.domain.lifecycle.events import (
@@ -25,7 +26,9 @@ from longshore.domain.lifecycle.events import (
 )
 from longshore.domain.lifecycle.machine import advance
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.story import render_timeline
 from longshore.ports.store import KeyRange, Transaction
+from longshore.ports.telemetry import AttemptEnded, JobsMoved, JobStarted, TelemetryEvent
 from longshore.scheduling.classes import class_of
 
 
@@ -42,6 +45,8 @@ class Changes:
         self._opened: set[tuple[JobKey, int]] = set()
         self._entries: list[TimelineEntry] = []
         self._moved: dict[JobKey, Counter[JobStatus]] = defaultdict(Counter)
+        #: what happened, for metrics
+        self.telemetry: list[TelemetryEvent] = []
         #: attempts with something to do for them, as they are at the end of the turn
         self.to_act_on: dict[tuple[JobKey, int], OpenAttempt] = {}
 
@@ -58,7 +63,11 @@ class Changes:
     def apply(self, key: JobKey, event: Event) -> None:
         """Let `event` happen to a loaded job."""
         before = self._jobs[key]
-        step = advance(before, event, now=self.now)
+        try:
+            step = advance(before, event, now=self.now)
+        except InvalidTransition as bug:
+            story = [*self._tx.timeline(key), *(entry for entry in self._entries if entry.job_key == key)]
+            raise InvalidTransition(f"{bug.message}\n{render_timeline(story)}", job_id=bug.job_id) from bug
         if step is None:
             return
         after = step.job
@@ -79,6 +88,7 @@ class Changes:
             )
         if after.status is before.status:
             return
+        self._count(before, after, step.attempt)
         self._move_in_backlog(before, after)
         if after.id.index is not None:
             counts = self._moved[after.spec.key]
@@ -103,6 +113,22 @@ class Changes:
         attempt = replace(entry.attempt, intent=Intent.NONE)
         self._attempts[attempt.job_key, attempt.number] = attempt
         self._present.note_attempt(self._tx, attempt, entry.job)
+
+    def _count(self, before: Job, after: Job, attempt: Attempt | None, count: int = 1) -> None:
+        """Report a change of status; parents only follow, and are not counted."""
+        if after.is_array_parent:
+            return
+        scope, queue = after.spec.scope, after.spec.queue_name
+        self.telemetry.append(
+            JobsMoved(scope=scope, queue_name=queue, status_from=before.status, status_to=after.status, count=count)
+        )
+        if after.status is JobStatus.RUNNING and after.attempts_made == 1 and after.started_at is not None:
+            waited = (after.started_at - after.created_at).total_seconds()
+            self.telemetry.append(JobStarted(scope=scope, queue_name=queue, wait_seconds=waited))
+        if attempt is not None and attempt.stopped_at is not None:
+            outcome = "lost" if attempt.exit_code is None else "failed" if attempt.exit_code else "succeeded"
+            ran = (attempt.stopped_at - attempt.started_at).total_seconds() if attempt.started_at else None
+            self.telemetry.append(AttemptEnded(scope=scope, queue_name=queue, outcome=outcome, run_seconds=ran))
 
     def _move_in_backlog(self, before: Job, after: Job) -> None:
         backlog = self._present.backlog
@@ -177,6 +203,7 @@ class Changes:
         )
         if child.status is status_from:
             return
+        self._count(replace(child, status=status_from), child, None, count)
         self._moved[parent.key].update({status_from: -count, child.status: count})
         for keys, intake in left:
             backlog.remove(class_of(spec), intake=intake, count=keys.last - keys.first + 1)

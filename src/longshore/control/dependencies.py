@@ -5,7 +5,7 @@ none can be lost (all open questions are asked again when a leader starts).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
@@ -44,10 +44,12 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
         elif isinstance(event, DependencyFailed):
             changes.apply(job.key, event)
             changes.apply_to_children(job, event, [JobStatus.PENDING])
+            present.checks.extend(_left_pending(job, tx))
         elif any(edge.type is not None for edge in edges[job.spec.key]):
             present.check_children(tx, job.key)
         else:
             changes.apply_to_children(job, event, [JobStatus.PENDING])
+            present.checks.extend(_left_pending(job, tx))
     changes.flush()
 
 
@@ -60,6 +62,12 @@ def _awaited(job: Job, edges: Sequence[Edge]) -> Collection[JobKey]:
         if index > 0 and any(edge.type is DependencyType.SEQUENTIAL for edge in edges):
             keys.append(JobKey(job.key - 1))
     return keys
+
+
+def _left_pending(job: Job, tx: Transaction) -> Iterator[JobKey]:
+    """Children with a wish of their own, which an event for all leaves where they are: each is looked at for itself."""
+    for keys, _ in tx.ranges(job.spec, JobStatus.PENDING):
+        yield from map(JobKey, range(keys.first, keys.last + 1))
 
 
 def _name_of(key: JobKey, tx: Transaction) -> str:

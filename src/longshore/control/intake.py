@@ -2,7 +2,6 @@
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
-from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
@@ -22,8 +21,6 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
     waiting = {edge.job_key for edge in edges}
     for edge in edges:
         present.watch_edge(edge)
-        if edge.type is DependencyType.N_TO_N:  # its twin may have failed already
-            present.check_children(tx, edge.job_key)
     present.checks.extend(job.key for job in jobs if job.key in waiting)
     changes.load(job.key for job in jobs)
     for job in jobs:
@@ -79,7 +76,8 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
         if not views:
             tx.delete_queue(queue.scope, queue.name)
             present.forget_resources()
-    busy = {entry.environment_name for entry in present.ledger.open_attempts() if not entry.attempt.has_ended}
+    # attempts that have ended count too: to release one, its engine is read from its environment
+    busy = {entry.environment_name for entry in present.ledger.open_attempts()}
     for name, environment in present.environments(tx).items():
         if environment.status == "DELETING" and name not in busy:
             tx.delete_environment(*name)

@@ -19,6 +19,7 @@ from longshore.domain.job import Intent
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import (
+    Capabilities,
     EngineDriver,
     EngineUnavailable,
     Handle,
@@ -84,6 +85,11 @@ class Lane:
         self._reading = asyncio.Semaphore(CONCURRENT_LOGS)
         self._log_locks: WeakValueDictionary[AttemptId, asyncio.Lock] = WeakValueDictionary()
         self._writes_log_files = driver.capabilities().writes_log_files
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do, as far as it is known now."""
+        return self._driver.capabilities()
 
     def act(self, entries: Sequence[OpenAttempt]) -> None:
         """Do what the intents of these attempts ask for, soon and in order."""
@@ -194,7 +200,9 @@ class Lane:
 
     async def _ask_after_uncertain(self) -> str:
         """Learn what became of launches without an answer; returns why some are still to be done, or nothing."""
-        uncertain = [self._acts[key].handle for key in self._acts if key[1] is Intent.LAUNCH and key[0] in self._uncertain]
+        uncertain = [
+            self._acts[key].handle for key in self._acts if key[1] is Intent.LAUNCH and key[0] in self._uncertain
+        ]
         self._uncertain = {handle.attempt_id for handle in uncertain}
         if not uncertain:
             return ""
@@ -221,6 +229,7 @@ class Lane:
                 await self._report(observations)
         finally:
             first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
 
     async def _sweep(self) -> None:
         """Ask after everything now and then: `watch` may miss something, and strays may turn up late."""
@@ -267,17 +276,21 @@ class Lane:
             over += [attempt.attempt_id for attempt in entries if attempt.intent is not Intent.LAUNCH]
         if over:
             if not self._writes_log_files:
-                await asyncio.gather(*(self._read_log(attempt_id) for attempt_id in over))
+                await self._read_logs([entry for entry in self._entries() if entry.attempt.attempt_id in over])
             await self._logs.seal(over)
             crash_point("lane.after-seal")
         self._inbox.put(observations)
         crash_point("lane.after-report")
 
-    async def _read_log(self, attempt_id: AttemptId) -> None:
+    async def _read_logs(self, entries: Sequence[OpenAttempt]) -> None:
+        await self._logs.attach([attempt_log(entry) for entry in entries])
+        await asyncio.gather(*(self._read_log(entry.handle) for entry in entries))
+
+    async def _read_log(self, handle: Handle) -> None:
+        attempt_id = handle.attempt_id
         lock = self._log_locks.setdefault(attempt_id, asyncio.Lock())
         async with lock, self._reading:  # two readers at one cursor would both append what is behind it
             cursor = await self._logs.cursor(attempt_id)
-            handle = Handle(attempt_id=attempt_id)
             async for chunk in self._driver.read_logs(handle, container="default", cursor=cursor):
                 await self._logs.append(attempt_id, [(chunk.at, chunk.data)], chunk.cursor)
 
@@ -288,8 +301,7 @@ class Lane:
             await self._retrying(self._read_running)
 
     async def _read_running(self) -> None:
-        running = [e.attempt for e in self._entries() if e.attempt.started_at and not e.attempt.has_ended]
-        await asyncio.gather(*(self._read_log(attempt.attempt_id) for attempt in running))
+        await self._read_logs([e for e in self._entries() if e.attempt.started_at and not e.attempt.has_ended])
 
     async def _check_health(self) -> None:
         while True:

@@ -25,7 +25,9 @@ from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import EngineDriver, LaunchFailed
 from longshore.ports.logs import AttemptLogs
+from longshore.ports.overview import EngineHealth, HostUse
 from longshore.ports.store import Store, Transaction
+from longshore.ports.telemetry import Telemetry, TelemetryEvent
 from longshore.scheduling.snapshot import Oversize
 
 _log = structlog.get_logger(__name__)
@@ -53,12 +55,16 @@ class _Outcome:
     """What a turn leaves to be done after its commit."""
 
     acts: Sequence[OpenAttempt]
+    telemetry: Sequence[TelemetryEvent]
     #: there is more to do at once
     more: bool
 
 
 class Leader:
-    """Moves jobs. Owns the present; everything it knows is rebuilt from the store when a turn fails."""
+    """Moves jobs. Owns the present; everything it knows is rebuilt from the store when a turn fails.
+
+    Implements `ports.overview.Overview`.
+    """
 
     def __init__(
         self,
@@ -72,6 +78,8 @@ class Leader:
         settings: ControlSettings,
         new_attempt_id: Callable[[], AttemptId],
     ) -> None:
+        #: told of what every turn changed, after its commit
+        self.telemetry: Telemetry | None = None
         self._store = store
         self._clock = clock
         self._inbox = inbox
@@ -101,6 +109,20 @@ class Leader:
     def open_attempts(self) -> Sequence[OpenAttempt] | None:
         """Attempts that are not released yet; None while that is not known."""
         return None if self._present is None else self._present.ledger.open_attempts()
+
+    def engines(self) -> Sequence[EngineHealth]:
+        """Every engine as it was when last asked."""
+        return [
+            EngineHealth(name=lane.name, problem=lane.problem, capabilities=lane.capabilities)
+            for lane in self.lanes.values()
+        ]
+
+    def hosts(self) -> Sequence[HostUse]:
+        """Every host and what is left of it; as offered while that is not known."""
+        if self._present is None:
+            return [HostUse(id=host.id, total=host.total, free=host.total) for host in self._hosts]
+        views = self._present.ledger.hosts().values()
+        return [HostUse(id=view.id, total=view.total, free=view.free) for view in views]
 
     async def lead(self) -> None:
         """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""
@@ -166,6 +188,8 @@ class Leader:
         self._is_settled = True
         crash_point("turn.after-commit")
         self._act(outcome.acts)
+        if self.telemetry is not None:
+            self.telemetry.record(outcome.telemetry)
         return outcome.more or bool(self._inbox)
 
     def _act(self, entries: Sequence[OpenAttempt]) -> None:
@@ -205,7 +229,8 @@ class Leader:
         if more:
             self._inbox.has_writes = True
         crash_point("turn.before-commit")
-        return _Outcome(acts=[*changes.to_act_on.values(), *launches], more=more)
+        acts = [*changes.to_act_on.values(), *launches]
+        return _Outcome(acts=acts, telemetry=changes.telemetry, more=more)
 
     def _apply_news(self, present: Present, changes: Changes, news: Sequence[News]) -> Sequence[OpenAttempt]:
         """Apply what engines said; returns attempts that must be launched (again)."""

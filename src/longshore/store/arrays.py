@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Integer, bindparam, select, union_all, update
+from sqlalchemy import Integer, bindparam, or_, select, union_all, update
 
 from longshore.domain.array import ArraySummary
 from longshore.domain.ids import JobKey
@@ -33,9 +33,11 @@ _j = jobs.c
 _CHILDREN_IN = (_j.key > bindparam("parent"), _j.key <= bindparam("last"), _j.status == bindparam("status_from"))
 _MOVED = ("status", "status_reason", "stopped_at", "wish_kind", "wish_reason")
 _MOVE = Statement(
-    update(jobs).values(assigned(_MOVED)).where(*_CHILDREN_IN),
+    update(jobs)
+    .values(assigned(_MOVED))
+    .where(*_CHILDREN_IN, or_(_j.wish_kind.is_(None), bindparam("moves_wished", type_=Integer) == 1)),
     *(f"new_{name}" for name in _MOVED),
-    *("parent", "last", "status_from"),
+    *("parent", "last", "status_from", "moves_wished"),
 )
 _MOVE_AND_NUMBER = Statement(
     update(jobs)
@@ -103,7 +105,7 @@ class ArrayRows(CounterRows, SpecRows):
         wish = (None, None) if like.wish is None else (str(like.wish.kind), like.wish.reason)
         moved = (str(like.status), like.status_reason, to_ms_or_none(like.stopped_at), *wish)
         if intake_of_first is None:
-            return self.run(_MOVE, *moved, parent, last, str(status_from))
+            return self.run(_MOVE, *moved, parent, last, str(status_from), int(like.wish is not None))
         self.note_intake(intake_of_first + last - parent - 1)
         return self.run(_MOVE_AND_NUMBER, *moved, intake_of_first, parent, last, str(status_from))
 

@@ -130,8 +130,8 @@ async def test_stop_reaches_daemons(site: Site) -> None:
     """SIGTERM goes to everything at once; what ignores it is killed after the grace time."""
     driver = await site.driver()
     spec = site.shell(
-        "trap 'echo main; exit 3' TERM;"
-        "setsid sh -c 'trap \"echo daemon\" TERM; echo up; while :; do sleep 0.05; done' &"
+        "trap 'until test -e told; do sleep 0.02; done; echo main; exit 3' TERM;"
+        "setsid sh -c 'trap \"echo daemon; touch told\" TERM; echo up; while :; do sleep 0.05; done' &"
         "echo up; while :; do sleep 0.05; done"
     )
     await driver.launch([spec])
