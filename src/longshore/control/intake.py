@@ -2,6 +2,7 @@
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
+from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
@@ -21,6 +22,8 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
     waiting = {edge.job_key for edge in edges}
     for edge in edges:
         present.watch_edge(edge)
+        if edge.type is DependencyType.N_TO_N:  # its twin may have failed already
+            present.check_children(tx, edge.job_key)
     present.checks.extend(job.key for job in jobs if job.key in waiting)
     changes.load(job.key for job in jobs)
     for job in jobs:

@@ -8,6 +8,9 @@ from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
 
 
+_WISHES = ("CancelRequested", "TerminateRequested")
+
+
 class Broken(Exception):
     """An invariant does not hold."""
 
@@ -94,6 +97,8 @@ class History:
         self._census = census
         self.statuses: dict[int, str] = {}
         self.last_event = 0
+        #: jobs on which a wish was noted while they wait
+        self._wishing: set[int] = set()
 
     def retell(self, rows: Rows, jobs: Mapping[int, JobRow]) -> list[str]:
         """Go on with the events behind the last; returns lines for the trace."""
@@ -103,12 +108,11 @@ class History:
         lines: list[str] = []
         for event in rows.events:
             self.last_event = event.seq
-            if event.of_children:
-                moved = [k for k in self._census.children(event.job_key) if self.statuses[k] == event.status_from]
-            else:
-                moved = [event.job_key]
+            moved = self._befallen(event)
             for key in moved:
                 self._move(key, event, jobs)
+                if event.cause in _WISHES and event.status_from == event.status_to:
+                    self._wishing.add(key)
             name = self._census.name(event.job_key)
             count = f"*{len(moved)}" if event.of_children else ""
             lines.append(f"{name}{count} {event.status_from} -> {event.status_to} {event.cause}")
@@ -119,6 +123,14 @@ class History:
                     f"{self._census.name(row.key)} is {row.status}; its events say {self.statuses[row.key]}",
                 )
         return lines
+
+    def _befallen(self, event: EventRow) -> Sequence[int]:
+        """Whom it happened to. What happens to all children leaves out those with a wish, but for another wish."""
+        if not event.of_children:
+            return [event.job_key]
+        spared = frozenset[int]() if event.cause in _WISHES else self._wishing
+        children = self._census.children(event.job_key)
+        return [key for key in children if self.statuses[key] == event.status_from and key not in spared]
 
     def _move(self, key: int, event: EventRow, jobs: Mapping[int, JobRow]) -> None:
         name, status = self._census.name(key), self.statuses[key]
