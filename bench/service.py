@@ -79,7 +79,7 @@ class Service:
             raise RuntimeError(f"the server ended at once; see {self.folder}/server.log")
 
     def stop(self) -> None:
-        """The server and its runner are gone."""
+        """The server, its runner and the jobs that still run are gone."""
         if self.process.poll() is None:
             self.client.close()
             self.process.send_signal(signal.SIGTERM)
@@ -89,6 +89,8 @@ class Service:
                 self.process.kill()
                 self.process.wait()
         for pid in self.runner_pids():
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
             os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not self.runner_pids(), seconds=20, what="the runner has ended")
 

@@ -1,5 +1,6 @@
 """A real server in a process of its own, to be killed and started again, and what tests ask of it."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +102,17 @@ class LiveServer:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
+
+    @property
+    def installation_id(self) -> str:
+        """What marks everything of this installation."""
+        return str(json.loads((self.data / "longshore.json").read_text())["installation_id"])
+
+    def native(self, path: str) -> Any:
+        """What our own API answers at `path`."""
+        request = urllib.request.Request(self.url + path, headers={"x-longshore-client": "tests"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
 
     def runner_pids(self) -> list[int]:
         """Processes of the runner of this data folder."""

@@ -216,7 +216,7 @@ class Leader:
             more = take_in_jobs(tx, present, changes)
             more = look_at_requests(tx, present, changes) or more
         launches = self._apply_news(present, changes, news)
-        for entry in present.overdue(self._clock.boot_seconds()):
+        for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
             changes.load([entry.job.key])
             changes.apply(entry.job.key, TimeoutPassed(attempt_id=entry.attempt.attempt_id))
         changes.flush()

@@ -97,12 +97,12 @@ class Present:
         """All environments."""
         return self._load_resources(reader)[1]
 
-    def overdue(self, boot_seconds: float) -> Sequence[OpenAttempt]:
-        """Running attempts whose time-out has passed; each is named once."""
+    def overdue(self, boot_id: str, boot_seconds: float) -> Sequence[OpenAttempt]:
+        """Running attempts whose time-out has passed; each is named once. What ran in another boot is over anyway."""
         found: list[OpenAttempt] = []
         while self._deadlines and self._deadlines[0][0] <= boot_seconds:
             entry = self.ledger.find(heappop(self._deadlines)[1])
-            if entry is not None and not entry.attempt.has_ended:
+            if entry is not None and not entry.attempt.has_ended and entry.attempt.started_boot_id == boot_id:
                 found.append(entry)
         return found
 

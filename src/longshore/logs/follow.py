@@ -45,11 +45,16 @@ class Follower:
         """Whether there is anything to look at."""
         return bool(self._logs or self._fresh)
 
-    def take_fresh(self) -> list[AttemptLog]:
-        """Logs that were attached since the last time: `settle` or forget them."""
+    def fresh(self) -> list[AttemptLog]:
+        """Logs that were attached and are not shown yet: `settle` or `dismiss` them."""
         with self._lock:
-            fresh, self._fresh = list(self._fresh.values()), {}
-        return fresh
+            return list(self._fresh.values())
+
+    def dismiss(self, identities: Sequence[AttemptLog]) -> None:
+        """These are taken care of."""
+        with self._lock:
+            for identity in identities:
+                self._fresh.pop(identity.attempt_id, None)
 
     def settle(self, identities: Sequence[AttemptLog], now_ms: int) -> None:
         """Begin to index and show these logs."""

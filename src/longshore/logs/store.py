@@ -63,7 +63,6 @@ class LogStore:
         self._follower = Follower(self._layout, self._settings)
         self._write_thread = ThreadPoolExecutor(1, "logs-writer")
         self._read_threads = ThreadPoolExecutor(2, "logs-reader")
-        self._sweep_thread = ThreadPoolExecutor(1, "logs-sweeper")
         self._of_thread = threading.local()
         self._lookups: list[Lookup] = []
         #: groups that exist: control asks for each launch
@@ -80,15 +79,14 @@ class LogStore:
         self._loop = asyncio.create_task(self._follow(), name="follow logs")
 
     async def close(self) -> None:
-        """Let go of files and threads. Attempts go on writing."""
+        """Let go of files and threads. Attempts go on writing; what is left to clean up, the next start finds."""
         if self._loop is not None:
             self._loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop
             self._loop = None
-            await self._sweep()
             await self._write(self._writer.close)
-        for pool in (self._read_threads, self._sweep_thread, self._write_thread):
+        for pool in (self._read_threads, self._write_thread):
             pool.shutdown()
         for lookup in self._lookups:
             lookup.close()
@@ -274,12 +272,12 @@ class LogStore:
         if spent is None:
             return
         try:
-            await asyncio.get_running_loop().run_in_executor(self._sweep_thread, sweep, spent)
+            await _in_daemon_thread(lambda: sweep(spent))
         except (OSError, sqlite3.Error) as error:
             _log.warning("logs_not_swept", error=str(error))
             await self._write(lambda: self._writer.take_back(spent))
-            return
-        await self._write(lambda: self._writer.note_swept(spent))
+        else:
+            await self._write(lambda: self._writer.note_swept(spent))
 
     async def _settle(self) -> None:
         """Afterwards readers see what was written until now, and logs that were just attached."""
@@ -313,3 +311,29 @@ class LogStore:
             return work(reader)
 
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, read)
+
+
+async def _in_daemon_thread(work: Callable[[], None]) -> None:
+    """Do what may take long and may be cut short: the end of the process does not wait for it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        outcome: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:
+            outcome = error
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, name="logs-sweeper", daemon=True).start()
+    await done

@@ -1,6 +1,6 @@
 """Everything that changes log files or the index. One object, used on one thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from longshore.domain.ids import AttemptId, Scope
@@ -162,26 +162,22 @@ class LogWriter:
 
     def _take_fresh(self, now_ms: int) -> None:
         """Begin to show logs that were attached, but for those that an earlier process has sealed."""
-        fresh = self._follower.take_fresh()
+        fresh = self._follower.fresh()
         if not fresh:
             return
-        try:
-            sealed = [log for log in fresh if self._index.is_sealed(log)]
-            if sealed:
-                self._note_ended([log.attempt_id for log in sealed])
-                fresh = [log for log in fresh if log.attempt_id not in self._ended]
-            wanted = {(log.scope, log.group) for log in fresh if log.attempt_id not in self._doomed}
-            missing = [key for key in wanted if self._index.group_id(*key) is None]
-            if missing:
-                with self._index.transaction(durable=True):
-                    for scope, group in missing:
-                        self._index.create_group(scope, group, now_ms)
-            self._follower.settle(fresh, now_ms)
-        except BaseException:
-            self._follower.attach(fresh)
-            raise
+        sealed = {log.attempt_id for log in fresh if self._index.is_sealed(log)}
+        self._note_ended(sealed)
+        growing = [log for log in fresh if log.attempt_id not in sealed]
+        wanted = {(log.scope, log.group) for log in growing if log.attempt_id not in self._doomed}
+        missing = [key for key in wanted if self._index.group_id(*key) is None]
+        if missing:
+            with self._index.transaction(durable=True):
+                for scope, group in missing:
+                    self._index.create_group(scope, group, now_ms)
+        self._follower.settle(growing, now_ms)
         if self._doomed:
             self._follower.hide([live for live in map(self._follower.get, self._doomed) if live is not None])
+        self._follower.dismiss(fresh)
 
     def _find(self, attempt_id: AttemptId) -> LiveLog | None:
         """The growing log of an attempt; None when it is sealed. Raises LookupError when there is none."""
@@ -202,7 +198,7 @@ class LogWriter:
         self._doomed.difference_update(attempt_ids)
         self._follower.drop(logs)
 
-    def _note_ended(self, attempt_ids: Sequence[AttemptId]) -> None:
+    def _note_ended(self, attempt_ids: Iterable[AttemptId]) -> None:
         self._ended.update(dict.fromkeys(attempt_ids))
         while len(self._ended) > _REMEMBERED:
             del self._ended[next(iter(self._ended))]

@@ -1,8 +1,8 @@
 """Many jobs at once: children of arrays, their summaries, and runs of jobs that wait."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Integer, bindparam, or_, select, union_all, update
+from sqlalchemy import Integer, bindparam, or_, select, update
 
 from longshore.domain.array import ArraySummary
 from longshore.domain.ids import JobKey
@@ -11,9 +11,9 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import KeyRange
 from longshore.store.codec import encode_list, from_ms, to_ms, to_ms_or_none
 from longshore.store.counters import CounterRows
-from longshore.store.specs import SpecRows, decode_spec
+from longshore.store.specs import SpecRows
 from longshore.store.statements import InList, Row, Statement, assigned, insert_into
-from longshore.store.tables import IS_LIVE, array_summaries, job_specs, jobs
+from longshore.store.tables import IS_LIVE, array_summaries, jobs
 
 _COUNTS = tuple(status.lower() for status in JobStatus)
 _INSERT_SUMMARY = insert_into(array_summaries, "parent_key", *_COUNTS, "updated_at")
@@ -58,28 +58,8 @@ _RANGE = Statement(
     .order_by(_j.key),
     *("first", "last", "in_status"),
 )
-_LIVE_SPECS = Statement(
-    select(job_specs.c.version, job_specs.c.body)
-    .join(jobs, _j.key == job_specs.c.key)
-    .where(IS_LIVE)
-    .order_by(job_specs.c.key)
-)
-_child = jobs.alias("child").c
-_LIVE_JOBS = Statement(
-    union_all(
-        select(_j.key.label("spec_key"), _j.key.label("key"), _j.intake).where(
-            IS_LIVE, _j.array_size.is_(None), _j.status == bindparam("in_status"), _j.intake.is_not(None)
-        ),
-        select(_j.key, _child.key, _child.intake).where(
-            IS_LIVE,
-            _child.key > _j.key,
-            _child.key <= _j.key + _j.array_size,
-            _child.status == bindparam("in_status"),
-            _child.intake.is_not(None),
-        ),
-    ).order_by("key"),
-    "in_status",
-)
+# Not in order, which would make SQLite go through all jobs instead of the index of live ones.
+_LIVE = Statement(select(_j.key, _j.array_size, _j.status, _j.intake).where(IS_LIVE))
 
 
 class ArrayRows(CounterRows, SpecRows):
@@ -110,30 +90,37 @@ class ArrayRows(CounterRows, SpecRows):
         return self.run(_MOVE_AND_NUMBER, *moved, intake_of_first, parent, last, str(status_from))
 
     def live_specs(self) -> Sequence[JobSpec]:
-        return [decode_spec(version, body) for version, body in self.rows(_LIVE_SPECS)]
+        return self.read_specs(sorted(key for key, *_ in self.rows(_LIVE)))
 
     def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
         first = spec.key if spec.array_size is None else spec.child_key(0)
-        rows = self.rows(_RANGE, first, spec.last_key, str(status))
-        return [(keys, intake) for _, keys, intake in _runs((spec.key, key, intake) for key, intake in rows)]
+        return self._runs(first, spec.last_key, status)
 
     def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
-        """`ranges` of all submissions that are not final in one reading, each with the key of its spec."""
-        return list(_runs(self.rows(_LIVE_JOBS, str(status))))
+        runs: list[tuple[JobKey, KeyRange, int]] = []
+        for key, array_size, job_status, intake in sorted(self.rows(_LIVE)):
+            if array_size is not None:
+                runs += ((JobKey(key), *run) for run in self._runs(key + 1, key + array_size, status))
+            elif job_status == status and intake is not None:
+                runs.append((JobKey(key), KeyRange(first=JobKey(key), last=JobKey(key)), intake))
+        return runs
 
+    def _runs(self, first_key: int, last_key: int, status: JobStatus) -> list[tuple[KeyRange, int]]:
+        """Neighbours with consecutive keys and intake numbers, joined."""
+        runs: list[tuple[KeyRange, int]] = []
+        first = last = first_intake = 0  # no job has key 0
 
-def _runs(rows: Iterable[Row]) -> Iterator[tuple[JobKey, KeyRange, int]]:
-    """Neighbours of one submission with consecutive keys and intake numbers, joined; rows come by ascending key."""
-    spec_key = first = last = intake = 0  # no job has key 0
-    for row_spec, key, row_intake in rows:
-        if key == last + 1 and spec_key == row_spec and row_intake - key == intake - first:
+        def end_run() -> None:
+            if first:
+                runs.append((KeyRange(first=JobKey(first), last=JobKey(last)), first_intake))
+
+        for key, intake in self.rows(_RANGE, first_key, last_key, str(status)):
+            if key != last + 1 or intake - key != first_intake - first:
+                end_run()
+                first, first_intake = key, intake
             last = key
-            continue
-        if spec_key:
-            yield JobKey(spec_key), KeyRange(first=JobKey(first), last=JobKey(last)), intake
-        spec_key, first, last, intake = row_spec, key, key, row_intake
-    if spec_key:
-        yield JobKey(spec_key), KeyRange(first=JobKey(first), last=JobKey(last)), intake
+        end_run()
+        return runs
 
 
 def _summary(row: Row) -> ArraySummary:

@@ -20,7 +20,7 @@ from longshore.ports.store import JobFilter, QueueDepth
 from longshore.store.codec import encode_list, from_ms, to_ms
 from longshore.store.queue_names import QueueNameRows, fold_name
 from longshore.store.statements import InList, Search, Statement
-from longshore.store.tables import IS_LIVE, IS_SUBMITTED_JOB, array_summaries, jobs
+from longshore.store.tables import IS_LIVE, array_summaries, jobs
 
 #: Up to this many matches of a range are looked at and sorted: about where both ways cost the same in a million jobs.
 FEW_MATCHES = 20_000
@@ -70,12 +70,20 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     },
     "statuses_by_table": InList(_by_table(_j.status), "statuses_by_table"),
 }
-_OF_QUEUE = (IS_SUBMITTED_JOB, _j.queue_id == bindparam("queue"))
-_KEYS = select(_j.key).where(*_OF_QUEUE, _j.key < bindparam("before", type_=BigInteger)).limit(bindparam("at_most"))
-_IN_ORDER = Search(_KEYS.order_by(_j.key.desc()), "queue", "before", "at_most", conditions=_CONDITIONS)
-_SORTED = Search(_KEYS.order_by(_by_table(_j.key).desc()), "queue", "before", "at_most", conditions=_CONDITIONS)
+_OF_QUEUE = _j.queue_id == bindparam("queue")
+
+
+def _page_by(key: ColumnElement[int]) -> Search:
+    page = select(_j.key).where(_OF_QUEUE, key < bindparam("before", type_=BigInteger))
+    return Search(
+        page.order_by(key.desc()).limit(bindparam("at_most")), "queue", "before", "at_most", conditions=_CONDITIONS
+    )
+
+
+_IN_ORDER = _page_by(_j.key)
+_SORTED = _page_by(_by_table(_j.key))
 _ONE_MORE_MATCH = Search(
-    select(literal_column("1", BigInteger)).where(*_OF_QUEUE).limit(1).offset(bindparam("few")),
+    select(literal_column("1", BigInteger)).where(_OF_QUEUE).limit(1).offset(bindparam("few")),
     *("queue", "few"),
     conditions=_CONDITIONS,
 )

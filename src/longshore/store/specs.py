@@ -1,6 +1,6 @@
 """Rows of `job_specs`: what was submitted. Written once, never changed (but for tags), and so kept decoded."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 
 from msgspec.json import Decoder
@@ -15,6 +15,9 @@ from longshore.store.tables import job_specs
 
 #: Form of the documents that we write. A version that changes the form adds a step to `decode_spec`.
 SPEC_VERSION = 1
+
+#: So many specs are read by one statement.
+_CHUNK = 1000
 
 _s = job_specs.c
 _INSERT = insert_into(job_specs, "key", "version", "body", "tags")
@@ -80,6 +83,14 @@ class SpecRows(Session):
             self.seen_specs |= read
             found |= read
         return found
+
+    def read_specs(self, keys: Sequence[JobKey]) -> list[JobSpec]:
+        """Specs of many submitted jobs, in this order; past the cache, which they would flood."""
+        specs: list[JobSpec] = []
+        for start in range(0, len(keys), _CHUNK):
+            rows = self.rows(_LOAD, encode_list(keys[start : start + _CHUNK]))
+            specs += (decode_spec(version, body) for _, version, body in sorted(rows))
+        return specs
 
     def load_spec(self, key: JobKey) -> JobSpec:
         """The spec of this submitted job, which exists."""

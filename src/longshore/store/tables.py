@@ -139,6 +139,7 @@ jobs = Table(
     CheckConstraint("(parent_key IS NULL) = (uuid IS NOT NULL)", "submitted_uuid"),
     CheckConstraint("(parent_key IS NULL) = (queue_id IS NOT NULL)", "submitted_queue"),
     CheckConstraint("array_size IS NULL OR (array_size > 0 AND parent_key IS NULL)", "array_size"),
+    CheckConstraint("share_identifier IS NULL OR parent_key IS NULL", "submitted_share"),
     CheckConstraint(_among("status", JobStatus), "status"),
     CheckConstraint(f"({_among('status', FINAL_STATUSES)}) = (stopped_at IS NOT NULL)", "final_stopped_at"),
     CheckConstraint("lost_hosts >= 0 AND attempts_made >= lost_hosts", "attempts_made"),
@@ -156,26 +157,26 @@ IS_SUBMITTED_JOB = _j.parent_key.is_(None)
 IS_LIVE = and_(IS_SUBMITTED_JOB, _j.stopped_at.is_(None))
 WAITS_FOR_INTAKE = and_(IS_LIVE, _j.intake.is_(None))
 HAS_ENDED = and_(IS_SUBMITTED_JOB, _j.stopped_at.is_not(None))
-HAS_SHARE = and_(IS_SUBMITTED_JOB, _j.share_identifier.is_not(None))
+#: What `queue_id = ...` and `share_identifier = ...` imply, so that these indexes can answer alone.
+HAS_QUEUE = _j.queue_id.is_not(None)
+HAS_SHARE = _j.share_identifier.is_not(None)
 HAS_REQUEST = _j.request_kind.is_not(None)
 
 _index("ix_jobs_uuid", _j.uuid, where=IS_SUBMITTED_JOB, unique=True)
 _index("ix_jobs_intake", _j.key, where=WAITS_FOR_INTAKE)
 _index("ix_jobs_request", _j.key, where=HAS_REQUEST)
-# The two conditions are columns as well, so that counting reads the index alone.
+# The columns of its condition are part of it, so that it answers alone.
 _index(
-    "ix_jobs_live", _j.queue_id, _j.status, _j.created_at, _j.array_size, _j.parent_key, _j.stopped_at, where=IS_LIVE
+    "ix_jobs_live",
+    *(_j.queue_id, _j.status, _j.created_at, _j.array_size, _j.intake, _j.parent_key, _j.stopped_at),
+    where=IS_LIVE,
 )
 _index("ix_jobs_ended", _j.stopped_at, where=HAS_ENDED)
-_index("ix_jobs_queue", _j.queue_id, _j.key, where=IS_SUBMITTED_JOB)
-_index("ix_jobs_queue_status", _j.queue_id, _j.status, _j.key, where=IS_SUBMITTED_JOB)
-_index("ix_jobs_queue_name", _j.queue_id, _j.name_folded, _j.key, where=IS_SUBMITTED_JOB)
-_index(
-    "ix_jobs_queue_definition",
-    *(_j.queue_id, _j.definition_name, _j.definition_revision, _j.key),
-    where=IS_SUBMITTED_JOB,
-)
-_index("ix_jobs_queue_created", _j.queue_id, _j.created_at, _j.key, where=IS_SUBMITTED_JOB)
+_index("ix_jobs_queue", _j.queue_id, _j.key, _j.created_at, where=HAS_QUEUE)
+_index("ix_jobs_queue_status", _j.queue_id, _j.status, _j.key, where=HAS_QUEUE)
+_index("ix_jobs_queue_name", _j.queue_id, _j.name_folded, _j.key, where=HAS_QUEUE)
+_index("ix_jobs_queue_definition", _j.queue_id, _j.definition_name, _j.definition_revision, _j.key, where=HAS_QUEUE)
+_index("ix_jobs_queue_created", _j.queue_id, _j.created_at, _j.key, where=HAS_QUEUE)
 _index("ix_jobs_queue_share", _j.queue_id, _j.share_identifier, _j.key, where=HAS_SHARE)
 
 array_summaries = Table(

@@ -79,7 +79,7 @@ CREATE TABLE compute_environments (
  WITHOUT ROWID
 
 ;
-INSERT INTO "compute_environments" VALUES('000000000000','us-east-1','environment',1,'{"scope":{"account_id":"000000000000","region":"us-east-1"},"name":"environment","uuid":"be937e19-7dd6-4383-8610-aa5f55780cc8","type":"MANAGED","state":"ENABLED","status":"VALID","status_reason":"","engine":"process","resource_type":"EC2","max_vcpus":4,"tags":{"longshore:engine":"process"},"created_at":"2026-01-01T12:00:00Z"}');
+INSERT INTO "compute_environments" VALUES('000000000000','us-east-1','environment',1,'{"scope":{"account_id":"000000000000","region":"us-east-1"},"name":"environment","uuid":"8376bb68-fbd3-44e6-a252-48331d3c4585","type":"MANAGED","state":"ENABLED","status":"VALID","status_reason":"","engine":"process","resource_type":"EC2","max_vcpus":4,"tags":{"longshore:engine":"process"},"created_at":"2026-01-01T12:00:00Z"}');
 CREATE TABLE counters (
 	name TEXT NOT NULL, 
 	value INTEGER NOT NULL, 
@@ -185,6 +185,7 @@ CREATE TABLE jobs (
 	CONSTRAINT ck_jobs_submitted_queue CHECK ((parent_key IS NULL) = (queue_id IS NOT NULL)), 
 	CONSTRAINT ck_jobs_submitted_uuid CHECK ((parent_key IS NULL) = (uuid IS NOT NULL)), 
 	CONSTRAINT ck_jobs_array_size CHECK (array_size IS NULL OR (array_size > 0 AND parent_key IS NULL)), 
+	CONSTRAINT ck_jobs_submitted_share CHECK (share_identifier IS NULL OR parent_key IS NULL), 
 	CONSTRAINT ck_jobs_attempts_made CHECK (lost_hosts >= 0 AND attempts_made >= lost_hosts), 
 	CONSTRAINT ck_jobs_child_key CHECK (parent_key IS NULL OR (array_index >= 0 AND key = parent_key + 1 + array_index))
 );
@@ -205,7 +206,7 @@ CREATE TABLE meta (
 	value TEXT NOT NULL, 
 	CONSTRAINT pk_meta PRIMARY KEY (name)
 );
-INSERT INTO "meta" VALUES('installation_id','b45ad76226934574a1c699a60d3ee413');
+INSERT INTO "meta" VALUES('installation_id','b6f10c527ea741e4986c72cadc043d40');
 INSERT INTO "meta" VALUES('written_by','0.1.0');
 CREATE TABLE queue_names (
 	id INTEGER NOT NULL, 
@@ -220,13 +221,13 @@ CREATE INDEX ix_events_job ON events (job_key);
 CREATE INDEX ix_job_dependencies_on ON job_dependencies (on_key);
 CREATE INDEX ix_jobs_ended ON jobs (stopped_at) WHERE parent_key IS NULL AND stopped_at IS NOT NULL;
 CREATE INDEX ix_jobs_intake ON jobs ("key") WHERE parent_key IS NULL AND stopped_at IS NULL AND intake IS NULL;
-CREATE INDEX ix_jobs_live ON jobs (queue_id, status, created_at, array_size, parent_key, stopped_at) WHERE parent_key IS NULL AND stopped_at IS NULL;
-CREATE INDEX ix_jobs_queue ON jobs (queue_id, "key") WHERE parent_key IS NULL;
-CREATE INDEX ix_jobs_queue_created ON jobs (queue_id, created_at, "key") WHERE parent_key IS NULL;
-CREATE INDEX ix_jobs_queue_definition ON jobs (queue_id, definition_name, definition_revision, "key") WHERE parent_key IS NULL;
-CREATE INDEX ix_jobs_queue_name ON jobs (queue_id, name_folded, "key") WHERE parent_key IS NULL;
-CREATE INDEX ix_jobs_queue_share ON jobs (queue_id, share_identifier, "key") WHERE parent_key IS NULL AND share_identifier IS NOT NULL;
-CREATE INDEX ix_jobs_queue_status ON jobs (queue_id, status, "key") WHERE parent_key IS NULL;
+CREATE INDEX ix_jobs_live ON jobs (queue_id, status, created_at, array_size, intake, parent_key, stopped_at) WHERE parent_key IS NULL AND stopped_at IS NULL;
+CREATE INDEX ix_jobs_queue ON jobs (queue_id, "key", created_at) WHERE queue_id IS NOT NULL;
+CREATE INDEX ix_jobs_queue_created ON jobs (queue_id, created_at, "key") WHERE queue_id IS NOT NULL;
+CREATE INDEX ix_jobs_queue_definition ON jobs (queue_id, definition_name, definition_revision, "key") WHERE queue_id IS NOT NULL;
+CREATE INDEX ix_jobs_queue_name ON jobs (queue_id, name_folded, "key") WHERE queue_id IS NOT NULL;
+CREATE INDEX ix_jobs_queue_share ON jobs (queue_id, share_identifier, "key") WHERE share_identifier IS NOT NULL;
+CREATE INDEX ix_jobs_queue_status ON jobs (queue_id, status, "key") WHERE queue_id IS NOT NULL;
 CREATE INDEX ix_jobs_request ON jobs ("key") WHERE request_kind IS NOT NULL;
 CREATE UNIQUE INDEX ix_jobs_uuid ON jobs (uuid) WHERE parent_key IS NULL;
 CREATE UNIQUE INDEX ix_queue_names ON queue_names (account_id, region, name);

@@ -38,6 +38,13 @@ def test_a_waiting_job_shows_its_whole_id_and_why_it_waits() -> None:
     assert "asks 2 vCPU" in drawn(a_page(a_row()))
 
 
+def test_on_a_narrow_terminal_each_job_is_one_line_with_its_whole_id() -> None:
+    shown = drawn(a_page(a_row(name="n" * 128), an_array_row(RUNNING=5)), width=80)
+    lines = [line for line in shown.splitlines() if line.strip()]
+    assert len(lines) == 3
+    assert all(JOB in line and "…" in line for line in lines[1:])
+
+
 def test_a_finished_job_shows_what_it_used_of_what_it_asked_for() -> None:
     used = Used(run_seconds=3.0, cpu_seconds=1.5, peak_memory_bytes=64 * 2**20)
     row = a_row(status=JobStatus.SUCCEEDED, status_reason="", exit_code=0, attempts_made=1, used=used)

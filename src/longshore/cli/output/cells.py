@@ -26,6 +26,13 @@ def cell(text: object, style: str = "") -> Text:
     return Text(plain(str(text)), style=style)
 
 
+def line_cell(text: object) -> Text:
+    """As `cell`, on one line, cut where the terminal ends."""
+    line = cell(text)
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
 def status_cell(status: JobStatus) -> Text:
     """A status in its colour."""
     return Text(status, style=_STYLES[status])

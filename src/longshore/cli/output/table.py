@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from longshore.cli.output import changed
-from longshore.cli.output.cells import age_cell, amounts_text, cell, instant, plain_table, status_cell
+from longshore.cli.output.cells import age_cell, amounts_text, cell, instant, line_cell, plain_table, status_cell
 from longshore.cli.output.explanation import render_explanation
 from longshore.cli.output.lines import echo_lines
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
@@ -108,15 +108,16 @@ def _render_jobs(page: JobPage, now: datetime) -> RenderableType:
     if not page.jobs:
         return Text("No jobs.")
     table = plain_table("JOB", "NAME", "QUEUE", "STATUS", "AGE", "")
-    table.columns[0].no_wrap = True
+    for column in (0, 3, 4):
+        table.columns[column].no_wrap = True
     for row in page.jobs:
         table.add_row(
             cell(row.job_id),
-            cell(row.name),
-            cell(row.place.queue),
+            line_cell(row.name),
+            line_cell(row.place.queue),
             status_cell(row.status),
             age_cell(row.created_at, now),
-            _progress(row.children) if row.children else cell(_account(row)),
+            _progress(row.children) if row.children else line_cell(_account(row)),
         )
     if page.next_cursor is None:
         return table
@@ -137,7 +138,7 @@ def _progress(children: Children) -> RenderableType:
     bar = ProgressBar(
         total=children.size, completed=ended, width=_BAR_WIDTH, complete_style=style, finished_style=style
     )
-    line.add_row(bar, Text(words))
+    line.add_row(bar, line_cell(words))
     return line
 
 

@@ -96,6 +96,7 @@ class DockerDriver:
         self._calls = asyncio.Semaphore(config.concurrency)
         self._info: EngineInfo | None = None
         self._known: dict[AttemptId, _Known] = {}
+        #: launches that came to nothing
         self._failed: dict[AttemptId, Observation] = {}
         self._released: OrderedDict[AttemptId, None] = OrderedDict()
         self._stops: dict[AttemptId, tuple[float, asyncio.Task[None]]] = {}
@@ -180,6 +181,8 @@ class DockerDriver:
         return _handle(attempt_id)
 
     def _launch_failed(self, failure: Observation) -> None:
+        if failure.attempt_id in self._released:
+            return
         self._failed[failure.attempt_id] = failure
         self._tell(failure)
 
@@ -252,7 +255,11 @@ class DockerDriver:
                 kill_leftovers(found.id)
             usage = self._sampler.forget(attempt_id)
             seen = known.seen = parse_container(attempt_id, found, usage=usage, end_witnessed=end_witnessed)
-        elif seen.state is TaskState.STARTING and self._launches.pending(attempt_id) is None:
+        elif (
+            seen.state is TaskState.STARTING
+            and self._launches.pending(attempt_id) is None
+            and attempt_id not in self._failed
+        ):
             # A server that is gone created it; this one goes on from there.
             launch = Launch(attempt_id=attempt_id, node=seen.node, container=seen.container, container_id=found.id)
             if attempt_id in self._stops:
@@ -382,6 +389,8 @@ class DockerDriver:
                 if refusal.status in {404, 409}:  # not there, not running
                     return False
                 logger.warning("docker_signal_refused", attempt_id=attempt_id, problem=refusal.message)
+                if not signal:  # an image may ask for a signal that there is not: SIGKILL comes in its time
+                    return True
             except EngineUnavailable as outage:
                 logger.warning("docker_stop_waits", attempt_id=attempt_id, problem=str(outage))
             await asyncio.sleep(delay)
@@ -403,17 +412,29 @@ class DockerDriver:
         asked = self._stops.pop(attempt_id, None)
         if asked is not None:
             asked[1].cancel()
-        await self._launches.abandon(attempt_id)
-        known = await self._find(attempt_id)
         # From here on nothing that was asked before is remembered when its answer comes.
         self._released[attempt_id] = None
         if len(self._released) > _REMEMBERED_RELEASES:
             self._released.popitem(last=False)
-        if known is not None:
-            await self._remove(known.container_id)
+        await self._launches.abandon(attempt_id)
+        container_id = await self._container_id(attempt_id)
+        if container_id is not None:
+            await self._remove(container_id)
         self._known.pop(attempt_id, None)
         self._failed.pop(attempt_id, None)
         self._sampler.forget(attempt_id)
+
+    async def _container_id(self, attempt_id: AttemptId) -> str | None:
+        known = self._known.get(attempt_id)
+        if known is not None:
+            return known.container_id
+        try:
+            async with self._calls:
+                found = await self._connection.inspect(container_name(self._config.installation_id, attempt_id))
+        except CallRefused as refusal:
+            raise EngineUnavailable(f"the engine cannot tell of a container: {refusal.message}") from refusal
+        ours = found is not None and attempt_of(found.labels, self._config.installation_id) == attempt_id
+        return found.id if found is not None and ours else None
 
     async def _remove(self, container_id: str) -> None:
         try:

@@ -101,6 +101,8 @@ class Scenario:
     oversize: Oversize
     free_losses: int
     grace_seconds: int
+    #: share of tasks that do not end well
+    failure_rate: float
     #: after this nothing goes wrong any more
     calm_at: float
     fault_rate: float
@@ -124,7 +126,7 @@ class Scenario:
         attempt = container.environment["AWS_BATCH_JOB_ATTEMPT"]
         number = container.command[1]
         job = self.jobs[int(number)]
-        return _behaviour(random.Random(f"{self.seed} {number} {index} {attempt}"), job)
+        return _behaviour(random.Random(f"{self.seed} {number} {index} {attempt}"), job, self.failure_rate)
 
     def can_ever_run(self, job: PlannedJob) -> bool:
         """Whether the job's queue and hosts allow it at all."""
@@ -146,13 +148,13 @@ class Scenario:
         return next(each for each in self.queues if each.name == name)
 
 
-def _behaviour(rng: random.Random, job: PlannedJob) -> Behaviour:
+def _behaviour(rng: random.Random, job: PlannedJob, failure_rate: float) -> Behaviour:
     pace = 1.0 if job.array_size is None or job.array_size < 10 else 0.2
-    kind = rng.random()
-    if kind < 0.03:
+    kind = rng.random() / failure_rate
+    if kind < 0.1:
         return Behaviour(rejection="CannotPullContainerError: refused")
     delay = 0.0 if rng.random() < 0.6 else round(rng.uniform(0.01, 6.0), 3)
-    if kind < 0.07:
+    if kind < 0.2:
         return Behaviour(start_delay_seconds=delay, start_failure="CannotStartContainerError: no such program")
     length = rng.random()
     if length < 0.25:
@@ -168,7 +170,7 @@ def _behaviour(rng: random.Random, job: PlannedJob) -> Behaviour:
     return Behaviour(
         start_delay_seconds=delay,
         duration_seconds=duration,
-        exit_code=rng.choice((0, 0, 0, 0, 0, 1, 2, 3)),
+        exit_code=rng.choice((1, 2, 3)) if kind < 1.0 else 0,
         oom_killed=rng.random() < 0.03,
         output=b"x" * rng.choice((0, 1, 10, 100)),
         ignores_term=rng.random() < 0.25,
@@ -234,6 +236,7 @@ def draw_scenario(seed: int) -> Scenario:
         oversize=rng.choice(("run-alone", "wait")),
         free_losses=rng.choice((0, 1, 5)),
         grace_seconds=rng.choice((1, 5, 30)),
+        failure_rate=rng.choice((0.03, 0.1, 0.4)),
         calm_at=calm_at,
         fault_rate=rng.choice((0.0, 0.02, 0.1, 0.3)) * trouble,
         outages=tuple(

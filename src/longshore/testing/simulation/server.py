@@ -120,6 +120,8 @@ class Server:
 
     def die(self) -> None:
         """Die as by SIGKILL: nothing of it acts any more, and no call is answered."""
+        if self.is_dead:
+            return
         self.gate.is_dead = True
         for task in (self._run, *self._calls):
             task.cancel()

@@ -23,10 +23,10 @@ from longshore.engines.process.runner.journal import (
 from longshore.engines.process.wire import Report
 
 
-def history(attempt_id: str) -> list[Record]:
+def history(attempt_id: str, *, group: str = "") -> list[Record]:
     return [
         Launching(attempt_id, 0, "default", "/log", "/folder"),
-        Started(attempt_id, "boot", 5, 1, 2, 3, "/group"),
+        Started(attempt_id, "boot", 5, 1, 2, 3, group),
         Ended(Report(attempt_id, 0, "default", "exited", 3, 4, 0)),
     ]
 
@@ -86,6 +86,12 @@ def test_changed_bytes_are_not_believed(path: Path) -> None:
     assert records == history("a")[:2]
     assert "torn" in again.damage
     assert path.with_name("journal.damaged").read_bytes() == data
+
+
+def test_memory_cgroup_belongs_to_the_last_that_got_it(path: Path) -> None:
+    """An ended attempt gave its group back: whoever runs in it now is not of that attempt."""
+    known = attempts_of([*history("a", group="/group"), *history("b", group="/group")[:2]])
+    assert (known["a"].group, known["b"].group) == ("", "/group")
 
 
 @pytest.mark.parametrize("content", [b"LONGSHORE RUNNER JOURNAL 2\nxxx", b"something else, long enough to be read"])

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from longshore.engines.process.runner.journal import Ended, Launching, Record, Released, Started
 from longshore.engines.process.runner.orphans import Orphan
 from longshore.engines.process.wire import Report, State
@@ -65,6 +67,11 @@ class Attempt:
         """Its memory cgroup, or empty."""
         return self.started.group if self.started else ""
 
+    def lose_group(self) -> None:
+        """Its memory cgroup is another's now, or nobody's."""
+        if self.started is not None and self.started.group:
+            self.started = structs.replace(self.started, group="")
+
     @property
     def is_over(self) -> bool:
         """Whether its end may be told, and it may be released."""
@@ -117,6 +124,7 @@ class Attempt:
 def attempts_of(records: Iterable[Record]) -> dict[str, Attempt]:
     """The attempts that the journal says are not released, by id."""
     attempts: dict[str, Attempt] = {}
+    by_group: dict[str, Attempt] = {}
     for record in records:
         match record:
             case Launching():
@@ -124,6 +132,10 @@ def attempts_of(records: Iterable[Record]) -> dict[str, Attempt]:
                 attempt.is_inherited = True
             case Started():
                 attempts[record.id].started = record
+                if record.group:  # who had it before has ended and given it back
+                    if (earlier := by_group.get(record.group)) is not None:
+                        earlier.lose_group()
+                    by_group[record.group] = attempts[record.id]
             case Ended():
                 attempts[record.report.id].final = record.report
             case Released():

@@ -238,6 +238,10 @@ class Supervisor:
         started_ns = time.time_ns() - int((boot_seconds() - process.start_tick / TICKS_PER_SECOND) * 1e9)
         tick = process.start_tick
         group = next((group for group in self._memory.groups() if process.pid in self._memory.processes(group)), "")
+        if group:
+            for other in self.attempts.values():
+                if other.group == group:
+                    other.lose_group()
         attempt.started = Started(attempt.id, self.boot, process.pid, tick, tick, started_ns, group)
         self._journal.append(attempt.started)
 
@@ -289,6 +293,7 @@ class Supervisor:
                 self._note(f"attempt {attempt.id}: killed processes do not go: {alive[attempt.id]}")
             attempt.is_clean = True
             self._give_back(attempt.group)
+            attempt.lose_group()
             self.news.append(attempt.report())
         self._ending = still
         if still:

@@ -218,6 +218,7 @@ def _create_tables() -> None:
         sa.CheckConstraint(
             "array_size IS NULL OR (array_size > 0 AND parent_key IS NULL)", name=op.f("ck_jobs_array_size")
         ),
+        sa.CheckConstraint("share_identifier IS NULL OR parent_key IS NULL", name=op.f("ck_jobs_submitted_share")),
         sa.CheckConstraint("lost_hosts >= 0 AND attempts_made >= lost_hosts", name=op.f("ck_jobs_attempts_made")),
         sa.CheckConstraint(
             "parent_key IS NULL OR (array_index >= 0 AND key = parent_key + 1 + array_index)",
@@ -234,27 +235,29 @@ def _create_tables() -> None:
     _create_partial_index(
         "ix_jobs_live",
         "jobs",
-        ["queue_id", "status", "created_at", "array_size", "parent_key", "stopped_at"],
+        ["queue_id", "status", "created_at", "array_size", "intake", "parent_key", "stopped_at"],
         where="parent_key IS NULL AND stopped_at IS NULL",
     )
-    _create_partial_index("ix_jobs_queue", "jobs", ["queue_id", "key"], where="parent_key IS NULL")
+    _create_partial_index("ix_jobs_queue", "jobs", ["queue_id", "key", "created_at"], where="queue_id IS NOT NULL")
     _create_partial_index(
-        "ix_jobs_queue_created", "jobs", ["queue_id", "created_at", "key"], where="parent_key IS NULL"
+        "ix_jobs_queue_created", "jobs", ["queue_id", "created_at", "key"], where="queue_id IS NOT NULL"
     )
     _create_partial_index(
         "ix_jobs_queue_definition",
         "jobs",
         ["queue_id", "definition_name", "definition_revision", "key"],
-        where="parent_key IS NULL",
+        where="queue_id IS NOT NULL",
     )
-    _create_partial_index("ix_jobs_queue_name", "jobs", ["queue_id", "name_folded", "key"], where="parent_key IS NULL")
+    _create_partial_index(
+        "ix_jobs_queue_name", "jobs", ["queue_id", "name_folded", "key"], where="queue_id IS NOT NULL"
+    )
     _create_partial_index(
         "ix_jobs_queue_share",
         "jobs",
         ["queue_id", "share_identifier", "key"],
-        where="parent_key IS NULL AND share_identifier IS NOT NULL",
+        where="share_identifier IS NOT NULL",
     )
-    _create_partial_index("ix_jobs_queue_status", "jobs", ["queue_id", "status", "key"], where="parent_key IS NULL")
+    _create_partial_index("ix_jobs_queue_status", "jobs", ["queue_id", "status", "key"], where="queue_id IS NOT NULL")
     _create_partial_index("ix_jobs_request", "jobs", ["key"], where="request_kind IS NOT NULL")
     _create_partial_index("ix_jobs_uuid", "jobs", ["uuid"], where="parent_key IS NULL", unique=True)
     op.create_table("leadership", sa.Column("epoch", KEY, nullable=False))

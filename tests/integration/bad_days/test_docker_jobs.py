@@ -1,0 +1,189 @@
+"""Jobs on a Docker engine go on while the server, or dockerd, dies; codes, times and logs are exact afterwards."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from longshore.ports.crash_points import SERVER_CRASH_POINTS, VARIABLE
+from tests.integration.docker.conftest import IMAGE_SCRIPT
+from tests.integration.docker.workbench import IMAGE, Engine, OwnEngine
+from tests.integration.live import LiveServer, eventually, live_server
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
+
+#: Prints the wall clock in seconds and microseconds; busybox's date knows no fractions.
+CLOCK = """echo $(adjtimex | sed -n 's/.*time.tv_.*: *//p'); """
+STOPS_WHEN_ASKED = "trap 'echo asked; exit 9' TERM; echo runs; sleep 120 & wait"
+
+
+@contextmanager
+def docker_server(folder: Path, on: Engine, **settings: str) -> Iterator[LiveServer]:
+    """A server whose jobs are containers of this engine; what it left there goes in the end."""
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{on.socket}"}
+    subprocess.run(["sh", str(IMAGE_SCRIPT)], env=environment, check=True, capture_output=True, timeout=60)
+    settings = {"LONGSHORE_DOCKER_SOCKET": on.socket, "LONGSHORE_PROCESS_GRACE_SECONDS": "2", **settings}
+    with live_server(folder, engine="docker", settings=settings) as server:
+        try:
+            yield server
+        finally:
+            if (server.data / "longshore.json").exists():
+                on.remove_all(server.installation_id)
+
+
+def containers_left(on: Engine, server: LiveServer) -> list[str]:
+    """Containers of this installation."""
+    return on.docker("ps", "--all", "--quiet", "--filter", f"label=longshore.installation={server.installation_id}").split()
+
+
+def microseconds(line: str) -> int:
+    seconds, rest = line.split()
+    return int(seconds) * 1_000_000 + int(rest)
+
+
+@pytest.fixture
+def server(tmp_path: Path, engine: Engine) -> Iterator[LiveServer]:
+    with docker_server(tmp_path, engine) as server:
+        yield server
+
+
+def test_jobs_run_through_kills_of_the_server(server: LiveServer, engine: Engine) -> None:
+    """Some end while no server is there; all have their exit code, their times and every byte of their output."""
+    server.start()
+    server.set_up(engine="docker")
+    expected: dict[str, tuple[int, int]] = {}
+    for code, seconds in ((0, 1), (3, 2), (0, 4), (7, 6)):
+        script = f"{CLOCK}i=0; while [ $i -lt {seconds * 10} ]; do echo line $i; i=$((i+1)); sleep 0.1; done; {CLOCK}exit {code}"
+        definition = server.register(f"exits-{code}-{seconds}", script, image=IMAGE)
+        expected[server.submit("job", definition)] = (code, seconds * 10)
+    eventually(
+        lambda: all(job["status"] == "RUNNING" for job in server.describe(expected).values()), what="all of them run"
+    )
+    for pause in (1.0, 0.2):
+        server.kill()
+        with pytest.raises(subprocess.TimeoutExpired):  # jobs end in this time, and nobody is there to see it
+            subprocess.run(["sleep", "60"], timeout=pause, check=False)
+        server.start()
+    jobs = server.wait(expected)
+    for job_id, (code, lines) in expected.items():
+        (attempt,) = jobs[job_id]["attempts"]
+        assert attempt["container"].get("exitCode") == code, jobs[job_id]
+        began, *told, ended = server.log_of(attempt).splitlines()
+        assert told == [f"line {number}" for number in range(lines)]
+        assert abs(microseconds(began) / 1000 - attempt["startedAt"]) <= 100, (began, attempt)
+        assert abs(attempt["stoppedAt"] - microseconds(ended) / 1000) <= 100, (ended, attempt)
+    eventually(lambda: not containers_left(engine, server), what="no container is left")
+
+
+def _run_until_dead(server: LiveServer, long_id: str) -> None:
+    try:
+        server.batch.update_compute_environment(computeEnvironment="environment", state="ENABLED")
+        eventually(
+            lambda: server.has_ended or "startedAt" in server.describe([long_id])[long_id], what="the long job runs"
+        )
+        server.batch.terminate_job(jobId=long_id, reason="enough")
+    except (BotoCoreError, ClientError, KeyError):
+        pass  # it died; the next line makes sure of it
+    eventually(lambda: server.has_ended, what="the crash point was passed")
+
+
+@pytest.mark.parametrize("point", SERVER_CRASH_POINTS)
+def test_killed_at_a_named_point(server: LiveServer, engine: Engine, point: str) -> None:
+    """Whatever was acknowledged comes to its right end, in one container for each attempt."""
+    server.start()
+    server.set_up(engine="docker")
+    server.batch.update_compute_environment(computeEnvironment="environment", state="DISABLED")
+    hello = "echo $AWS_BATCH_JOB_ID $AWS_BATCH_JOB_ATTEMPT; "
+    expected = {
+        server.submit(name, server.register(name, hello + script, image=IMAGE, retryStrategy={"attempts": 2})): codes
+        for name, script, codes in (
+            ("good", "exit 0", [0]),
+            ("bad", "exit 3", [3, 3]),
+            ("retried", "test $AWS_BATCH_JOB_ATTEMPT = 2", [1, 0]),
+        )
+    }
+    long_id = server.submit("long", server.register("long", STOPS_WHEN_ASKED, image=IMAGE))
+    assert server.stop() == 0
+    server.start(**{VARIABLE: f"{point}:2" if point.startswith("turn.") else point})
+    _run_until_dead(server, long_id)
+    assert server.process is not None
+    assert server.process.returncode == -signal.SIGKILL
+    server.start()
+    server.batch.update_compute_environment(computeEnvironment="environment", state="ENABLED")
+    server.batch.terminate_job(jobId=long_id, reason="enough")
+    jobs = server.wait([*expected, long_id])
+    _check(server, jobs, expected)
+    assert (jobs[long_id]["status"], jobs[long_id]["statusReason"]) == ("FAILED", "enough")
+    assert len(jobs[long_id]["attempts"]) <= 1
+    eventually(lambda: not containers_left(engine, server), what="no container is left")
+
+
+def _check(server: LiveServer, jobs: Mapping[str, Any], expected: Mapping[str, list[int]]) -> None:
+    for job_id, codes in expected.items():
+        attempts = jobs[job_id]["attempts"]
+        assert [attempt["container"].get("exitCode") for attempt in attempts] == codes, jobs[job_id]
+        logs = [server.log_of(attempt) for attempt in attempts]
+        assert logs == [f"{job_id} {number}\n" for number in range(1, len(codes) + 1)]
+
+
+def test_dockerd_stops_and_comes_back(tmp_path: Path, own_engine: OwnEngine) -> None:
+    """What ran ends honestly, what waits says why and runs when it is back; the server needs no restart."""
+    with docker_server(tmp_path, own_engine, LONGSHORE_DOCKER_NETWORK="host") as server:
+        server.start()
+        server.set_up(engine="docker")
+        asked = server.submit("asked", server.register("asked", STOPS_WHEN_ASKED, image=IMAGE))
+        eventually(lambda: server.describe([asked])[asked]["status"] == "RUNNING", what="it runs")
+        own_engine.stop()  # SIGTERM: dockerd asks its containers to stop
+        later = server.submit("later", server.register("later", "echo later; exit 4", image=IMAGE))
+        reason = eventually(
+            lambda: "docker" in (told := server.describe([later])[later].get("statusReason", "")) and told,
+            what="the job that waits says why",
+        )
+        assert "not available" in reason
+        assert server.describe([asked])[asked]["status"] == "RUNNING"
+        own_engine.start()
+        jobs = server.wait([asked, later])
+        assert jobs[later]["container"]["exitCode"] == 4
+        assert server.log_of(jobs[later]["attempts"][0]) == "later\n"
+        (attempt,) = jobs[asked]["attempts"]
+        assert attempt["container"]["exitCode"] == 9
+        assert server.log_of(attempt) == "runs\nasked\n"
+        assert not server.has_ended
+
+
+def test_dockerd_dies_under_running_jobs(tmp_path: Path, own_engine: OwnEngine) -> None:
+    """A job that ends while dockerd is dead has its exit code; one that nobody saw end is lost, and is tried again."""
+    with docker_server(tmp_path, own_engine, LONGSHORE_DOCKER_NETWORK="host") as server:
+        server.start()
+        server.set_up(engine="docker")
+        short = server.submit("short", server.register("short", f"{CLOCK}sleep 2; {CLOCK}exit 7", image=IMAGE))
+        eventually(lambda: server.describe([short])[short]["status"] == "RUNNING", what="it runs")
+        own_engine.stop(signal.SIGKILL)
+        eventually(lambda: "docker" in _problems(server), what="the outage is noticed")
+        own_engine.start()
+        (attempt,) = server.wait([short])[short]["attempts"]
+        assert attempt["container"]["exitCode"] == 7
+        began, ended = (microseconds(line) / 1000 for line in server.log_of(attempt).splitlines())
+        assert abs(began - attempt["startedAt"]) <= 100
+        assert abs(ended - attempt["stoppedAt"]) <= 100, (ended, attempt)
+        lost = server.submit("lost", server.register("lost", "test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 100", image=IMAGE))
+        eventually(lambda: server.describe([lost])[lost]["status"] == "RUNNING", what="it runs")
+        own_engine.kill_everything()
+        own_engine.start()
+        job = server.wait([lost])[lost]
+        assert job["status"] == "SUCCEEDED"
+        first, second = job["attempts"]
+        assert "exitCode" not in first["container"]
+        assert "terminated" in first["statusReason"]
+        assert second["container"]["exitCode"] == 0
+
+
+def _problems(server: LiveServer) -> dict[str, str]:
+    engines = server.native("/longshore/status")["engines"]
+    return {engine["name"]: engine["problem"] for engine in engines if engine["problem"]}
