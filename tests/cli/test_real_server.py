@@ -36,7 +36,8 @@ def ask(server: LiveServer, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_job_is_followed_through_its_attempts_to_its_end(server: LiveServer) -> None:
-    script = "for i in 1 2 3; do printf 'line %s of attempt %s\\033[2J\\n' $i $AWS_BATCH_JOB_ATTEMPT; sleep 0.2; done; exit 3"
+    line = r"printf 'line %s of attempt %s\033[2J\n' $i $AWS_BATCH_JOB_ATTEMPT"
+    script = f"for i in 1 2 3; do {line}; sleep 0.2; done; exit 3"
     job = server.submit("failing", server.register("failing", script, retryStrategy={"attempts": 2}))
     told = ask(server, "logs", "-f", job)
     lines = told.stdout.splitlines()
@@ -68,8 +69,8 @@ def test_what_waits_is_seen_by_every_command(server: LiveServer) -> None:
             samples = answer.read().decode()
         assert 'longshore_jobs{queue="queue",region="us-east-1",status="RUNNABLE"} 1.0' in samples
         assert 'longshore_engine_up{engine="process"} 1.0' in samples
-        moved = 'longshore_job_transitions_total{queue="queue",region="us-east-1",status_from="STARTING",status_to="RUNNING"}'
-        assert moved in samples
+        moves = 'longshore_job_transitions_total{queue="queue",region="us-east-1",status_from="STARTING"'
+        assert f'{moves},status_to="RUNNING"}}' in samples
     finally:
         for job in (waiting, running):
             server.batch.terminate_job(jobId=job, reason="test is over")

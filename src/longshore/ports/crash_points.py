@@ -9,7 +9,7 @@ import signal
 
 VARIABLE = "LONGSHORE_CRASH_POINT"
 
-#: Of the server; a runner of processes has its own.
+#: Of the server; the runner of processes has its own (`engines.process.crash`).
 SERVER_CRASH_POINTS = (
     "turn.before-commit",
     "turn.after-commit",  # the intents are stored, nothing was done for them

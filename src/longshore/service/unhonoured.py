@@ -10,6 +10,9 @@ from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
 from longshore.service.documents import Document
 
+#: Members that every job states, in one of two ways.
+_REQUIREMENTS = {"vcpus": "resourceRequirements.VCPU", "memory": "resourceRequirements.MEMORY"}
+
 
 class Unhonoured(Document, frozen=True):
     """One part of a job that does not hold on one engine."""
@@ -39,25 +42,27 @@ def unhonoured(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth
 
 
 def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
-    """What holds of every job first; an engine's own words on the same setting are left out."""
+    """What holds of every job first; an engine's own words on a setting come in place of ours."""
     gaps: dict[str, str] = {}
     if not engine.uses_images:
         image = f"the image {spec.container.image} is not used; " if spec.container.image else ""
         gaps["image"] = f"{image}the command runs as a plain process of the machine"
         gaps["isolation"] = "processes of one user can reach each other and each other's files: no security boundary"
     if not engine.enforces_memory:
-        gaps["resourceRequirements.MEMORY"] = (
+        gaps[_REQUIREMENTS["memory"]] = (
             f"{spec.resources.memory_mib} MiB count when jobs are placed, but nothing holds the job to them, and an "
             "end for lack of memory is not told apart from others"
         )
     for path, reason in engine.ignored_settings.items():
         if _is_asked_for(spec.container, path):
-            gaps.setdefault(_api_name(path), reason)
+            gaps[_api_name(path)] = reason
     return gaps
 
 
 def _is_asked_for(container: ContainerProperties, path: str) -> bool:
     """Whether a job sets `path`, attribute names joined by dots, to something that would have an effect."""
+    if path in _REQUIREMENTS:
+        return True
     if path == "log_configuration":
         # The options of awslogs that name group and stream are honoured by our own logs.
         return container.log_configuration is not None and container.log_configuration.log_driver != "awslogs"
@@ -75,5 +80,7 @@ def _items(value: object) -> Iterable[object]:
 
 
 def _api_name(path: str) -> str:
+    if path in _REQUIREMENTS:
+        return _REQUIREMENTS[path]
     head, *rest = path.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)

@@ -59,9 +59,8 @@ def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     for key in awaited:
         other = awaited_jobs.get(key)
         if other is None:
-            yield Cause(
-                kind="dependency", text="a job that it depends on is no longer in history, which counts as failed"
-            )
+            text = "depends on a job that is no longer in history, which counts as failed"
+            yield Cause(kind="dependency", text=text)
         elif other.status is JobStatus.SUCCEEDED:
             done += 1
         else:

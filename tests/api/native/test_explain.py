@@ -1,12 +1,19 @@
 """`explain` names what a job waits for, with numbers, and how it ended."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from longshore.domain.definition import LinuxParameters, LogConfiguration, Ulimit
+import pytest
+
+from longshore.domain.definition import LinuxParameters, LogConfiguration, Secret, Ulimit
 from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.retry import EvaluateOnExit
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.parse import EngineInfo
+from longshore.engines.docker.render import ignored_settings
+from longshore.engines.process.render import IGNORED
 from longshore.testing.job_builders import JobBuilder, a_job, a_queue, an_environment
 from tests.api.native.native_desk import Desk
 
@@ -189,6 +196,20 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
     other = with_settings(a_job(), log_configuration=LogConfiguration(log_driver="json-file"))
     told = await desk.explain((await desk.submit(other)).uuid)
     assert [gap["setting"] for gap in told["notHonoured"]][-1] == "logConfiguration"
+
+
+DOCKER_IGNORES = ignored_settings(DockerConfig(installation_id="0" * 32), EngineInfo())
+
+
+@pytest.mark.parametrize("ignored", [IGNORED, DOCKER_IGNORES], ids=["process", "docker"])
+async def test_what_real_engines_name_is_part_of_a_job(desk: Desk, ignored: Mapping[str, str]) -> None:
+    desk.be_able(ignored_settings={**ignored, "memory": "not held to it"})
+    secret = Secret(name="s", value_from="x")
+    job = with_settings(a_job(), linux_parameters=LinuxParameters(max_swap=1), secrets=(secret,))
+    told = await desk.explain((await desk.submit(job)).uuid)
+    gaps = {gap["setting"]: gap["text"] for gap in told["notHonoured"]}
+    assert gaps["resourceRequirements.MEMORY"] == "not held to it"
+    assert {"secrets", "linuxParameters.maxSwap", "linuxParameters"} & gaps.keys()
 
 
 async def test_jobs_that_are_not_there(desk: Desk) -> None:

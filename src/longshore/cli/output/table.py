@@ -31,10 +31,7 @@ class TableOutput:
     """Tables, and what is watched redrawn in its place."""
 
     def __init__(self, console: Console | None = None) -> None:
-        plain_console = Console(markup=False, highlight=False, emoji=False)
-        if not plain_console.is_terminal:
-            plain_console.width = _WIDE
-        self._console = console or plain_console
+        self._console = console or _console()
 
     def show(self, result: Document) -> None:
         self._console.print(render(result, datetime.now(UTC)))
@@ -50,6 +47,14 @@ class TableOutput:
 
     def show_log(self, pages: Iterable[LogPage], *, growing: bool) -> None:
         echo_lines(pages)
+
+
+def _console() -> Console:
+    """Standard output, where no text is markup."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
 
 
 def render(result: Document, now: datetime) -> RenderableType:

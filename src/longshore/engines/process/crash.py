@@ -1,13 +1,6 @@
-"""Named points at which the runner can be made to die, so that tests can kill it at every journal boundary.
+"""The points at which tests make the runner die: every boundary of its journal. See `longshore.ports.crash_points`."""
 
-`LONGSHORE_CRASH_POINT=NAME` kills at the first time the point is passed, `NAME:3` at the third. Without the variable a
-point costs one comparison.
-"""
-
-import os
-import signal
-
-VARIABLE = "LONGSHORE_CRASH_POINT"
+from longshore.ports.crash_points import VARIABLE, crash_point
 
 CRASH_POINTS = (
     "launch.before-launching-record",
@@ -22,16 +15,4 @@ CRASH_POINTS = (
     "compact.before-rename",
     "compact.after-rename",
 )
-
-_name, _, _nth = os.environ.get(VARIABLE, "").partition(":")
-_left = int(_nth) if _nth.isdecimal() else 1
-
-
-def crash_point(name: str) -> None:
-    """Die here by SIGKILL, if this is the point and the pass that was asked for."""
-    global _left
-    if name != _name:
-        return
-    _left -= 1
-    if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+__all__ = ["CRASH_POINTS", "VARIABLE", "crash_point"]
