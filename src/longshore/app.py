@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import structlog
 import uvloop
@@ -58,25 +59,51 @@ def serve(settings: Settings) -> int:
         LongshoreError: it can't start; one line that says why. Nothing was touched.
     """
     configure_logging(format=settings.server.log_format, level=settings.server.log_level)
-    sockets = _listen(settings)
+    sockets = [_listen(settings)]
+    path = settings.server.unix_socket
+    if path is not None:
+        _refuse_taken_path(path)
     folder = open_data_folder(settings.server.data)
+    if path is not None:
+        sockets.append(_listen_on_path(path))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, folder, sockets))
     return 0
 
 
-def _listen(settings: Settings) -> list[socket.socket]:
-    """The sockets to serve on, bound."""
+def _listen(settings: Settings) -> socket.socket:
+    """The socket of the address, bound."""
     server = settings.server
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((server.host, server.port))
+        listener.listen()  # only this makes sure of the port: another server may be starting, too
     except OSError as problem:
         listener.close()
         raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
-    return [listener] if server.unix_socket is None else [listener, _listen_on_path(server.unix_socket)]
+    return listener
+
+
+def _refuse_taken_path(path: Path) -> None:
+    """A socket that another server answers at must stay that server's; what a dead one left is taken over.
+
+    Raises:
+        CannotListen: something is there and is no such leftover.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except ConnectionRefusedError:
+            if path.is_socket():
+                return
+        except OSError as problem:
+            raise CannotListen(f"cannot listen on {path}: {problem.strerror or problem}") from problem
+    raise CannotListen(f"cannot listen on {path}: Address already in use")
 
 
 def _listen_on_path(path: Path) -> socket.socket:
@@ -114,16 +141,26 @@ def _local_host(settings: Settings) -> Host:
 
 
 async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.socket]) -> None:
-    clock, inbox = SystemClock(), Inbox()
     store = SqliteStore(folder.path / "longshore.sqlite3")
-    await store.open()
     logs = LogStore(
         folder.path / "logs",
         LogSettings(
             stream_cap_bytes=settings.logs.stream_cap_mib * 2**20, pack_limit_bytes=settings.logs.pack_below_bytes
         ),
     )
-    await logs.open()
+    try:
+        await store.open()
+        await logs.open()
+        await _serve(settings, folder, sockets, store, logs)
+    finally:
+        await logs.close()
+        await store.close()
+
+
+async def _serve(
+    settings: Settings, folder: DataFolder, sockets: list[socket.socket], store: SqliteStore, logs: LogStore
+) -> None:
+    clock, inbox = SystemClock(), Inbox()
     drivers = _build_drivers(settings, folder)
     days = settings.retention.history_days
     leader = Leader(
@@ -139,7 +176,7 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
             stop_grace_seconds=settings.process.grace_seconds,
             keep_history=None if days is None else timedelta(days=days),
         ),
-        new_attempt_id=lambda: AttemptId(uuid4().hex),
+        new_attempt_id=_new_attempt_id,
     )
     leader.telemetry = metrics = Metrics(store, leader, clock)
     services = build_services(
@@ -173,10 +210,13 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
     finally:
         leading.cancel()
         await asyncio.wait([leading])
-        await logs.close()
-        await store.close()
     if not leading.cancelled():
         leading.result()
+
+
+def _new_attempt_id() -> AttemptId:
+    """48 bits of time and 80 of chance: ids made together lie together in every index."""
+    return AttemptId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
 def _choose_engine(setting: str, leader: Leader) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -36,11 +37,11 @@ class DockerProbe:
     def __init__(self, session: aiohttp.ClientSession, installation_id: str) -> None:
         self._session = session
         self._installation_id = installation_id
-        self._decoy = ""
+        self._decoy: str = ""
 
     async def call(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
-    ) -> object:
+    ) -> Any:
         """The decoded answer; None for an empty one. Raises aiohttp.ClientResponseError."""
         async with self._session.request(method, f"http://docker/{path}", params=params, json=body) as response:
             response.raise_for_status()
@@ -50,7 +51,6 @@ class DockerProbe:
     async def containers(self, *labels: str) -> list[dict[str, str]]:
         """All containers with these labels, in any state."""
         found = await self.call("GET", "containers/json", params={"all": "1", "filters": json.dumps({"label": labels})})
-        assert isinstance(found, list)
         return found
 
     async def find(self, attempt_id: AttemptId) -> NativeTask | None:
@@ -64,7 +64,6 @@ class DockerProbe:
                 top = await self.call("GET", f"containers/{each['Id']}/top")
             except aiohttp.ClientResponseError:
                 continue  # it ended just now
-            assert isinstance(top, dict)
             processes += len(top["Processes"])
         return NativeTask(
             identity=" ".join(sorted(each["Id"] for each in found)), live_tasks=len(live), live_processes=processes
@@ -81,14 +80,12 @@ class DockerProbe:
         body = {"Image": IMAGE, "Cmd": ["sleep", "1000"], "Labels": labels, "HostConfig": {"NetworkMode": "none"}}
         name = f"longshore-{self._installation_id[:8]}-{attempt_id}"
         created = await self.call("POST", "containers/create", params={"name": name}, body=body)
-        assert isinstance(created, dict)
         self._decoy = created["Id"]
         await self.call("POST", f"containers/{self._decoy}/start")
         return attempt_id
 
     async def decoy_lives(self) -> bool:
         found = await self.call("GET", f"containers/{self._decoy}/json")
-        assert isinstance(found, dict)
         return found["State"]["Status"] == "running"
 
     async def remove_all(self) -> None:

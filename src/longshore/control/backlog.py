@@ -23,7 +23,9 @@ class Backlog:
 
     def add(self, job_class: JobClass, *, intake: int, key: JobKey, count: int = 1) -> None:
         """Add `count` jobs with consecutive intake numbers and keys, if not present; joins neighbouring runs."""
-        self.remove(job_class, intake=intake, count=count)
+        runs = self._runs.get(job_class)
+        if runs and intake < runs[-1].intake + runs[-1].count:  # mostly they come behind all others
+            self.remove(job_class, intake=intake, count=count)
         runs = self._runs.setdefault(job_class, [])
         at = bisect_right(runs, intake, key=_intake)
         if at > 0 and (before := runs[at - 1]).intake + before.count == intake and before.key + before.count == key:

@@ -56,6 +56,11 @@ class Changes:
         if missing:
             self._jobs.update(self._tx.load_jobs(missing))
 
+    def adopt(self, jobs: Iterable[Job]) -> None:
+        """Take jobs that were read in this transaction as loaded."""
+        for job in jobs:
+            self._jobs.setdefault(job.key, job)
+
     def job(self, key: JobKey) -> Job | None:
         """A loaded job as it is now."""
         return self._jobs.get(key)

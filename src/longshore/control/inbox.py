@@ -25,6 +25,7 @@ class Inbox:
     def __init__(self) -> None:
         self._news: deque[News] = deque()
         self._bell = asyncio.Event()
+        self._has_news = asyncio.Event()
         #: whether the API wrote something, and whether an engine came or went, since the leader last looked
         self.has_writes = True
         self.has_changed_health = True
@@ -39,6 +40,7 @@ class Inbox:
         if news:
             self._news.extend(news)
             self._bell.set()
+            self._has_news.set()
 
     def ring(self) -> None:
         """Wake the leader without news."""
@@ -63,3 +65,14 @@ class Inbox:
         except TimeoutError:
             pass
         self._bell.clear()
+
+    async def wait_for_news(self, timeout_seconds: float) -> None:
+        """Return when there is news or the time is over; the bell stays as it is."""
+        self._has_news.clear()
+        if self._news:
+            return
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._has_news.wait()
+        except TimeoutError:
+            pass

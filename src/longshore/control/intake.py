@@ -25,7 +25,7 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
         if edge.type is DependencyType.N_TO_N:  # its twin may have failed already
             present.check_children(tx, edge.job_key)
     present.checks.extend(job.key for job in jobs if job.key in waiting)
-    changes.load(job.key for job in jobs)
+    changes.adopt(jobs)
     for job in jobs:
         event = TakenIn(intake=present.next_intake, must_wait=job.key in waiting)
         present.next_intake += job.spec.array_size or 1

@@ -36,6 +36,7 @@ NEWS_PER_TURN = 1000
 LOOKS_PER_TURN = 20
 REASONS_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+GATHER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,8 @@ class Leader:
         self._is_settled = True
         self._epoch = 0
         self._must_plan = True
+        #: boot clock reading at which what callers wrote was last looked at
+        self._looked_at = float("-inf")
         self._reasons: dict[str, str] = {}
         self._reasons_at = 0.0
         self._reasons_due = False
@@ -155,6 +158,16 @@ class Leader:
                 continue
             if not more:
                 await self._inbox.wait(self.idle_seconds())
+                await self._gather()
+
+    async def _gather(self) -> None:
+        """In a stream of submissions let some come together: they wait behind the commit of each turn.
+
+        The first after a pause is not held up, nor is news of engines.
+        """
+        pause = self._looked_at + GATHER_SECONDS - self._clock.boot_seconds()
+        if pause > 0:
+            await self._inbox.wait_for_news(pause)
 
     def idle_seconds(self) -> float | None:
         """Seconds until something is due by time alone; None: nothing is."""
@@ -177,6 +190,8 @@ class Leader:
         has_writes, self._inbox.has_writes = self._inbox.has_writes, False
         has_changed_health, self._inbox.has_changed_health = self._inbox.has_changed_health, False
         self._must_plan = self._must_plan or has_writes or has_changed_health
+        if has_writes:
+            self._looked_at = self._clock.boot_seconds()
         try:
             outcome = await self._store.write(lambda tx: self._work(tx, news, has_writes))
         except BaseException:

@@ -97,6 +97,18 @@ def append_whole(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
+def cut_file(path: str, size: int) -> None:
+    """Give up what a file holds behind `size`; quiet when there is no file. A link is refused."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def replace_file(path: str, data: bytes) -> None:
     """Put `data` in the place of what a file held: a crash leaves the one or the other."""
     fresh = f"{path}.new"

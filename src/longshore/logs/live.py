@@ -10,7 +10,7 @@ import structlog
 
 from longshore.logs import sidecar
 from longshore.logs.content import Content, InFile
-from longshore.logs.layout import Layout, append_whole, read_file, replace_file
+from longshore.logs.layout import Layout, append_whole, cut_file, read_file, replace_file
 from longshore.logs.punch import punch
 from longshore.logs.settings import LogSettings
 from longshore.logs.times import ChunkTimes
@@ -78,7 +78,7 @@ class LiveLog:
             self._unwritten = True  # whatever was damaged in it is not built upon
             if state.committed is not None:
                 self.handed = True
-                os.truncate(self.path, state.committed)
+                cut_file(self.path, state.committed)
             if self.hole is not None:
                 self._punch(*self.hole)
         self.poll(now_ms)
@@ -124,8 +124,7 @@ class LiveLog:
             append_whole(self.path, data)
             self._write_sidecar(b"".join(frames), sure=True)
         except OSError:
-            if os.path.exists(self.path):
-                os.truncate(self.path, self.size)
+            cut_file(self.path, self.size)
             raise
         self.times, self.size, self.cursor = times, size, cursor
         if self._sidecar_size > _SIDECAR_LIMIT:
@@ -161,8 +160,7 @@ class LiveLog:
             return 0
 
     def _begin_handed(self) -> None:
-        if self._file_size():
-            os.truncate(self.path, 0)
+        cut_file(self.path, 0)
         self.size, self.hole, self.times = 0, None, ChunkTimes()
         self.handed = True
         try:

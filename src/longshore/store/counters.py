@@ -13,7 +13,10 @@ CounterName = Literal["job_key", "intake"]
 _c = counters.c
 _READ = Statement(select(_c.value).where(_c.name == bindparam("of_name")), "of_name")
 _ADD = Statement(
-    update(counters).values(value=_c.value + bindparam("more")).where(_c.name == bindparam("of_name")),
+    update(counters)
+    .values(value=_c.value + bindparam("more"))
+    .where(_c.name == bindparam("of_name"))
+    .returning(_c.value),
     *("more", "of_name"),
 )
 _RAISE = Statement(
@@ -26,8 +29,7 @@ class CounterRows(Session):
     """Highest numbers given so far; 0 before the first."""
 
     def allocate_keys(self, count: int) -> JobKey:
-        self.run(_ADD, count, "job_key")
-        return JobKey(self._highest("job_key") - count + 1)
+        return JobKey(self.row(_ADD, count, "job_key")[0] - count + 1)
 
     def next_intake(self) -> int:
         return self._highest("intake") + 1

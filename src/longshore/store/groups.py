@@ -71,6 +71,11 @@ def run_group(connection: sqlite3.Connection, works: Sequence[Work], cache: Spec
 def _run(work: Work, transaction: Transaction) -> Outcome:
     try:
         return Outcome(value=work(transaction))
+    except StopIteration as problem:
+        # The one exception that a future does not take.
+        error = RuntimeError("a work raised StopIteration")
+        error.__cause__ = problem
+        return Outcome(error=error)
     except BaseException as problem:
         if isinstance(problem, sqlite3.Error) and is_outage(problem):
             raise

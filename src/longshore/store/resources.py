@@ -1,7 +1,8 @@
 """Rows of compute environments, job queues and job definitions: a document each, under its name."""
 
 from collections.abc import Collection, Sequence
-from typing import Generic, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec.json import Decoder
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, or_, select
@@ -34,6 +35,12 @@ def _decoded(decoder: Decoder[R], row: Row) -> R:
     version, body = row
     if version != DOCUMENT_VERSION:
         raise StoreUnavailable(f"a resource is stored in form {version}; this version reads form {DOCUMENT_VERSION}")
+    return _decode(decoder, body)
+
+
+@lru_cache(maxsize=256)
+def _decode(decoder: Decoder[Any], body: str) -> Any:
+    """Records don't change, and each submission reads the same few."""
     return decoder.decode(body)
 
 

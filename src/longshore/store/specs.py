@@ -28,6 +28,7 @@ _SAVE_TAGS = Statement(
 )
 
 _decoder = Decoder(JobSpec)
+_NO_TAGS = encode_texts({})
 
 
 def decode_spec(version: int, body: str) -> JobSpec:
@@ -98,7 +99,8 @@ class SpecRows(Session):
 
     def insert_spec(self, spec: JobSpec, tags: Mapping[str, str]) -> None:
         """Keep it, for the job of its key."""
-        self.run(_INSERT, spec.key, SPEC_VERSION, encode_document(spec), encode_texts(tags))
+        self.run(_INSERT, spec.key, SPEC_VERSION, encode_document(spec), encode_texts(tags) if tags else _NO_TAGS)
+        self.seen_specs[spec.key] = spec  # the leader asks for it next
 
     def tags_of(self, keys: Collection[JobKey]) -> Mapping[JobKey, Mapping[str, str]]:
         """Tags of these submitted jobs."""

@@ -29,6 +29,8 @@ READERS = 3
 CHECKPOINT_PAGES = 4096
 #: To this size the log shrinks again after a burst.
 LOG_BYTES = 64 * 1024 * 1024
+#: Pages that each connection keeps at most: enough for the upper levels of all trees in a store of millions.
+CACHE_KIB = 16 * 1024
 #: For how long another process's lock is waited for.
 LOCK_SECONDS = 5
 
@@ -46,10 +48,10 @@ class SqliteStore:
 
     async def open(self) -> None:
         self._connection = await asyncio.to_thread(open_file, self._path)
-        self._writer = Writer(self._connection, self._cache)
-        self._threads = ThreadPoolExecutor(READERS, "longshore-store-reader")
         for _ in range(READERS):
             self._readers.put(_connect_reader(self._path))
+        self._threads = ThreadPoolExecutor(READERS, "longshore-store-reader")
+        self._writer = Writer(self._connection, self._cache)
 
     async def close(self) -> None:
         writer, threads, connection = self._writer, self._threads, self._connection
@@ -164,9 +166,13 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
     )
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    # What savepoints keep to undo a work, and what is sorted, needs no file of its own.
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from longshore.domain.definition import (
     Volume,
 )
 from longshore.domain.resources import Resources
+from longshore.engines.docker.usage import CgroupFiles
 from longshore.ports.engine import Handle, LaunchFailed, LaunchFault, StopRequest, TaskState
 from tests.integration.docker.conftest import MakeBench
 from tests.integration.docker.workbench import IMAGE, a_job
@@ -62,6 +63,17 @@ async def test_cap_holds_a_job_to_its_share(make_bench: MakeBench) -> None:
     assert 0.3 < seen.usage.cpu_seconds < 1.5
     assert seen.usage.peak_memory_bytes is not None
     assert 100_000 < seen.usage.peak_memory_bytes < 64 * 2**20
+
+
+async def test_usage_is_asked_of_the_engine(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the containers are on another machine."""
+    monkeypatch.setattr(CgroupFiles, "of_process", lambda *_, **__: None)  # pyright: ignore[reportUnknownLambdaType]
+    bench = await make_bench(sample_seconds=0.1)
+    seen = await bench.run(a_job("end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done"))
+    assert seen.usage.cpu_seconds is not None
+    assert seen.usage.cpu_seconds > 0.3
+    assert seen.usage.peak_memory_bytes is not None
+    assert seen.usage.peak_memory_bytes > 100_000
 
 
 async def test_out_of_memory_is_told_apart(make_bench: MakeBench) -> None:

@@ -36,6 +36,10 @@ class CallRefused(Exception):
         self.message = message
 
 
+class EngineUnreachable(EngineUnavailable):
+    """Nobody took the call: it was not sent."""
+
+
 class _ErrorBody(msgspec.Struct):
     message: str = ""
 
@@ -221,7 +225,8 @@ class Connection:
         except (aiohttp.ClientError, OSError) as error:
             self._version = None
             words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise EngineUnavailable(f"the engine at {self.socket} cannot be reached: {words} ({what})") from error
+            unavailable = EngineUnreachable if isinstance(error, aiohttp.ClientConnectorError) else EngineUnavailable
+            raise unavailable(f"the engine at {self.socket} cannot be reached: {words} ({what})") from error
 
 
 def _refusal(status: int, body: bytes) -> CallRefused:

@@ -392,7 +392,7 @@ class DockerDriver:
                 if not signal:  # an image may ask for a signal that there is not: SIGKILL comes in its time
                     return True
             except EngineUnavailable as outage:
-                logger.warning("docker_stop_waits", attempt_id=attempt_id, problem=str(outage))
+                logger.debug("docker_stop_waits", attempt_id=attempt_id, problem=str(outage))
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
@@ -403,10 +403,7 @@ class DockerDriver:
         return self._known.get(attempt_id)
 
     async def release(self, handles: Sequence[Handle]) -> None:
-        attempt_ids = {handle.attempt_id for handle in handles}
-        if any(self._launches.pending(attempt_id) for attempt_id in attempt_ids):
-            await self._engine()
-        await asyncio.gather(*map(self._release, attempt_ids))
+        await asyncio.gather(*map(self._release, {handle.attempt_id for handle in handles}))
 
     async def _release(self, attempt_id: AttemptId) -> None:
         asked = self._stops.pop(attempt_id, None)
@@ -416,7 +413,7 @@ class DockerDriver:
         self._released[attempt_id] = None
         if len(self._released) > _REMEMBERED_RELEASES:
             self._released.popitem(last=False)
-        await self._launches.abandon(attempt_id)
+        await self._launches.abandon(attempt_id, seconds=self._config.call_seconds)
         container_id = await self._container_id(attempt_id)
         if container_id is not None:
             await self._remove(container_id)

@@ -12,7 +12,7 @@ import structlog
 
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
-from longshore.engines.docker.connection import CallRefused, Connection
+from longshore.engines.docker.connection import CallRefused, Connection, EngineUnreachable
 from longshore.engines.docker.leftovers import kill_leftovers
 from longshore.engines.docker.parse import (
     REASON_LENGTH,
@@ -47,6 +47,7 @@ class Launch:
     container_id: str = ""
     #: False when a start may have been sent before, by us or by a server before this one
     start_is_first: bool = False
+    image_missing: bool = False
     image_pulled: bool = False
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -99,12 +100,18 @@ class Launches:
             task = asyncio.create_task(self._run(launch), name=f"launch {launch.attempt_id}")
             self._launches[launch.attempt_id] = launch, task
 
-    async def abandon(self, attempt_id: AttemptId) -> None:
-        """Returns when the attempt is not being launched any more: its container has started, or it never will."""
+    async def abandon(self, attempt_id: AttemptId, *, seconds: float | None = None) -> None:
+        """The attempt is not being launched any more: its container has started, or it never will.
+
+        Raises EngineUnavailable when that takes longer than `seconds`.
+        """
         found = self._launches.get(attempt_id)
-        if found is not None:
-            found[0].stop_asked.set()
-            await asyncio.wait([found[1]])
+        if found is None:
+            return
+        found[0].stop_asked.set()
+        _, waiting = await asyncio.wait([found[1]], timeout=seconds)
+        if waiting:
+            raise EngineUnavailable(f"the launch of {attempt_id} cannot be broken off now")
 
     async def close(self) -> None:
         """Leave everything as it stands."""
@@ -132,12 +139,14 @@ class Launches:
         delay = 0.1
         while True:
             try:
+                if launch.image_missing:
+                    await self._fetch_image(launch)
                 async with self._slots:
                     return await self._create_and_start(launch)
             except _ImageMissing:
-                await self._fetch_image(launch)
+                launch.image_missing = True
             except EngineUnavailable as outage:
-                logger.warning("docker_launch_waits", attempt_id=launch.attempt_id, problem=str(outage))
+                logger.debug("docker_launch_waits", attempt_id=launch.attempt_id, problem=str(outage))
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
@@ -147,11 +156,15 @@ class Launches:
         if launch.stop_asked.is_set():
             await self._remove_unstarted(launch)
             return
-        if not launch.start_is_first and await self._has_started(launch):
+        first = launch.start_is_first
+        if not first and await self._has_started(launch):
             return
         launch.start_is_first = False
         try:
             await self._connection.start(launch.container_id)
+        except EngineUnreachable:
+            launch.start_is_first = first
+            raise
         except CallRefused as refusal:
             # It may have run all the same: what the engine keeps of it decides.
             found = await self._connection.inspect(launch.container_id)
@@ -221,6 +234,7 @@ class Launches:
             pull = asyncio.create_task(self._connection.pull(launch.image), name=f"pull {launch.image}")
             self._pulls[launch.image] = pull
             pull.add_done_callback(lambda _: self._pulls.pop(launch.image, None))
+            pull.add_done_callback(lambda done: done.cancelled() or done.exception())  # when nobody waits any more
         stop = asyncio.create_task(launch.stop_asked.wait())
         try:
             await asyncio.wait({pull, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -232,7 +246,7 @@ class Launches:
             pull.result()
         except CallRefused as refusal:
             raise _StartFailed(reason_text("CannotPullContainerError", refusal.message)) from refusal
-        launch.image_pulled = True
+        launch.image_missing, launch.image_pulled = False, True
 
 
 def _has_run(attempt_id: AttemptId, found: Inspected) -> bool:

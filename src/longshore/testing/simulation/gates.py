@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId, Scope
@@ -111,15 +111,15 @@ class Gate:
         self.check()
         self.world.reached(point)
         if self.world.must_die(point):
-            await self.die(point)
+            self.die(point)
         await asyncio.sleep(self.world.delay())
         self.check()
 
-    async def die(self, point: str) -> None:
-        """Never return."""
+    def die(self, point: str) -> NoReturn:
+        """Make an end of the server; the call that came here ends with it."""
         self.world.died(point)
         self._die()
-        await asyncio.Event().wait()
+        raise ServerDied
 
     def check(self) -> None:
         """Raises ServerDied."""
@@ -205,9 +205,9 @@ class GatedDriver:
     async def launch(self, specs: Sequence[LaunchSpec]) -> Sequence[LaunchOutcome]:
         self._gate.world.before_launch(specs)
         await self._enter("launch")
-        if await self._dies_amid("launch", specs):
+        if self._dies_amid("launch", specs):
             await self._driver.launch(specs[: len(specs) // 2])
-            await self._gate.die("launch.middle")
+            self._gate.die("launch.middle")
         outcomes = await self._driver.launch(specs)
         await self._leave("launch")
         return outcomes
@@ -215,18 +215,18 @@ class GatedDriver:
     async def stop(self, requests: Sequence[StopRequest]) -> None:
         self._gate.world.before_stop([request.handle.attempt_id for request in requests])
         await self._enter("stop")
-        if await self._dies_amid("stop", requests):
+        if self._dies_amid("stop", requests):
             await self._driver.stop(requests[: len(requests) // 2])
-            await self._gate.die("stop.middle")
+            self._gate.die("stop.middle")
         await self._driver.stop(requests)
         await self._leave("stop")
 
     async def release(self, handles: Sequence[Handle]) -> None:
         self._gate.world.before_release([handle.attempt_id for handle in handles])
         await self._enter("release")
-        if await self._dies_amid("release", handles):
+        if self._dies_amid("release", handles):
             await self._driver.release(handles[: len(handles) // 2])
-            await self._gate.die("release.middle")
+            self._gate.die("release.middle")
         await self._driver.release(handles)
         await self._leave("release")
 
@@ -262,7 +262,7 @@ class GatedDriver:
         await self._gate.reach(f"{call}.after")
         self._check_reachable()
 
-    async def _dies_amid(self, call: str, batch: Sequence[object]) -> bool:
+    def _dies_amid(self, call: str, batch: Sequence[object]) -> bool:
         return len(batch) > 1 and self._gate.world.must_die(f"{call}.middle")
 
     def _check_reachable(self) -> None:

@@ -413,8 +413,8 @@ class World:
         self.clock.jump_wall(seconds)
 
     def _take_over(self) -> None:
-        if self._servers and not self._servers[-1].is_dead:
-            self._servers[-1].be_replaced()
+        if self._servers and not (present := self._servers[-1]).is_dead and present.gate.number == self._leading:
+            present.be_replaced()
             self._start_server()
 
     def _set_state(self, name: str, state: State) -> None:

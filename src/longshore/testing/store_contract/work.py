@@ -57,6 +57,17 @@ class WorkContract:
         assert await store.read(lambda reader: reader.submitted_jobs(10)) == []
         assert await store.write(lambda tx: tx.allocate_keys(1)) == before + 1
 
+    async def test_exhausted_iterator_is_an_error_like_others(self, store: Store) -> None:
+        """Python lets no future hold StopIteration; its caller still gets an answer, and those who come after it, too."""
+
+        def work(tx: Transaction) -> str:
+            return next(iter(tx.class_reasons(["none"]).values()))
+
+        later = store.write(lambda tx: "answer")
+        answers = await asyncio.gather(store.write(work), later, return_exceptions=True)
+        assert isinstance(answers[0], RuntimeError)
+        assert answers[1] == "answer"
+
     async def test_failed_work_takes_no_other_with_it(self, store: Store) -> None:
         """Of many that share a commit, those that fail are undone alone."""
 

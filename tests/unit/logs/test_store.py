@@ -1,0 +1,127 @@
+"""The store as control uses it: its folder, its index, and what happens when the disk refuses."""
+
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from longshore.domain.errors import StoreUnavailable
+from longshore.domain.ids import AttemptId
+from longshore.logs.schema import LogIndexRefused
+from longshore.logs.store import LogStore
+from tests.unit.logs.log_house import GROUP, SCOPE, attempt, identity
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[LogStore]:
+    opened = LogStore(tmp_path / "logs")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def messages(store: LogStore, number: int) -> list[str]:
+    page = await store.get_events(SCOPE, GROUP, identity(number).stream)
+    return [event.message for event in page.events]
+
+
+async def test_all_that_is_made_is_for_our_user_only(store: LogStore, tmp_path: Path) -> None:
+    await store.attach([identity(1)])
+    await store.append(attempt(1), [(datetime.now(UTC), b"x" * 100_000)], "c1")
+    await store.attach([identity(2)])
+    await store.append(attempt(2), [(datetime.now(UTC), b"tiny")], "c1")
+    await store.seal([attempt(1), attempt(2)])
+    for path in [tmp_path / "logs", *(tmp_path / "logs").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+async def test_only_attempt_ids_become_paths(store: LogStore) -> None:
+    with pytest.raises(ValueError, match="not an attempt id"):
+        store.path(AttemptId("../../etc/passwd"))
+
+
+async def test_links_are_not_followed(store: LogStore, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret\n")
+    store.path(attempt(1)).symlink_to(secret)
+    await store.attach([identity(1)])
+    await store.seal([attempt(1)])
+    assert await messages(store, 1) == []
+    assert secret.read_text() == "secret\n"
+
+
+async def test_groups_are_made_when_asked_for(store: LogStore) -> None:
+    assert not await store.has_group(SCOPE, "g", create=False)
+    assert await store.has_group(SCOPE, "g", create=True)
+    assert await store.has_group(SCOPE, "g", create=False)
+    await store.delete_group(SCOPE, "g")
+    assert not await store.has_group(SCOPE, "g", create=False)
+
+
+async def test_a_newer_or_foreign_index_is_refused_and_left_alone(tmp_path: Path) -> None:
+    for name, statement, reason in (
+        ("newer", "PRAGMA user_version = 99", "newer version"),
+        ("foreign", "PRAGMA application_id = 7", "not a log index"),
+    ):
+        store = LogStore(tmp_path / name)
+        await store.open()
+        await store.close()
+        index = tmp_path / name / "index.sqlite3"
+        with sqlite3.connect(index) as connection:
+            connection.execute(statement)
+        connection.close()
+        before = index.read_bytes()
+        store = LogStore(tmp_path / name)
+        with pytest.raises(LogIndexRefused, match=reason):
+            await store.open()
+        await store.close()
+        assert index.read_bytes() == before
+
+
+async def test_a_full_disk_is_told_and_recovered_from(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.attach([identity(1), identity(2)])
+    store.path(attempt(1)).write_bytes(b"direct\n")
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            await store.append(attempt(2), [(datetime.now(UTC), b"handed\n")], "c1")
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            await store.seal([attempt(1)])
+        assert await messages(store, 1) == ["direct"]
+    await store.append(attempt(2), [(datetime.now(UTC), b"handed\n")], "c1")
+    await store.seal([attempt(1), attempt(2)])
+    assert await messages(store, 1) == ["direct"]
+    assert await messages(store, 2) == ["handed"]
+
+
+async def test_spent_files_go_and_what_was_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    first = LogStore(tmp_path)
+    await first.open()
+    await first.attach([identity(1)])
+    first.path(attempt(1)).write_bytes(b"line\n")
+    await first.seal([attempt(1)])
+    await first.close()
+    second = LogStore(tmp_path)
+    await second.open()
+    try:
+        for _ in range(200):
+            if not list((tmp_path / "live").iterdir()):
+                break
+            await anyio.sleep(0.05)
+        assert list((tmp_path / "live").iterdir()) == []
+        assert await messages(second, 1) == ["line"]
+    finally:
+        await second.close()
