@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ import pytest
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
-from longshore.ports.engine import EngineDriver, LaunchSpec, TaskState
+from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec, TaskState
 from longshore.testing.engine_contract import EngineContract, Reopen, accepted, output
 from longshore.testing.engine_workload import EngineProbe, EngineWorkload, NativeTask, ShellWorkload
 
@@ -134,6 +135,9 @@ class TestDockerEngine(EngineContract):
         drivers = [DockerDriver(config)]
         await drivers[0].open()
         yield drivers
+        with suppress(EngineUnavailable):
+            # What is just being created would otherwise be there only after everything was removed.
+            await drivers[-1].release(await drivers[-1].discover())
         for driver in drivers:
             await driver.close()
 

@@ -120,21 +120,20 @@ class ListingRows(QueueNameRows):
         if queue is None:
             return ()
         exact, ranges = _exact_values(where), _ranges(where)
-        statuses = None if where.statuses is None else sorted(where.statuses)
 
         def found(search: Search, values: Values) -> list[JobKey]:
             return [key for (key,) in search.rows(self, queue, before or _ABOVE_ALL_KEYS, limit, **values)]
 
-        if statuses is not None and not exact and not ranges:
-            pages = (found(_IN_ORDER, {"status": str(status)}) for status in statuses)
+        if where.statuses is not None and not exact and not ranges:
+            pages = (found(_IN_ORDER, {"status": str(status)}) for status in where.statuses)
             return nlargest(limit, (key for page in pages for key in page))
-        if statuses is not None:
-            exact = {**exact, "statuses_by_table": encode_list(statuses)}
-        for leading in () if _exact_values(where) else ranges:
-            if not _ONE_MORE_MATCH.rows(self, queue, FEW_MATCHES, **leading):
-                others = [values for values in ranges if values is not leading]
-                return found(_SORTED, {**leading, **exact, **_by_table_values(others)})
-        return found(_IN_ORDER, {**exact, **_by_table_values(ranges)})
+        by_status = {} if where.statuses is None else {"statuses_by_table": encode_list(sorted(where.statuses))}
+        if not exact:
+            for leading in ranges:
+                if not _ONE_MORE_MATCH.rows(self, queue, FEW_MATCHES, **leading):
+                    others = [values for values in ranges if values is not leading]
+                    return found(_SORTED, {**leading, **by_status, **_by_table_values(others)})
+        return found(_IN_ORDER, {**exact, **by_status, **_by_table_values(ranges)})
 
     def child_keys(
         self, first: JobKey, last: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int

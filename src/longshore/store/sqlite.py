@@ -24,6 +24,8 @@ from longshore.store.transaction import SqlTransaction
 
 T = TypeVar("T")
 
+#: The first with RETURNING.
+OLDEST_SQLITE = (3, 35)
 READERS = 3
 #: Pages in the log after which a commit writes them to the database: 16 MiB of the usual pages.
 CHECKPOINT_PAGES = 4096
@@ -144,6 +146,8 @@ def open_file(path: Path) -> sqlite3.Connection:
     Raises:
         StoreUnavailable: it is not ours, belongs to a newer version or cannot be opened.
     """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.35 or later is needed")
     try:
         refuse_foreign_file(path)
         # SQLite gives the mode of the database to the files beside it.

@@ -198,6 +198,13 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
     assert [gap["setting"] for gap in told["notHonoured"]][-1] == "logConfiguration"
 
 
+async def test_tags_that_are_not_propagated_are_told(desk: Desk) -> None:
+    job = a_job()
+    asking = replace(job, spec=replace(job.spec, propagate_tags=True))
+    told = await desk.explain((await desk.submit(asking)).uuid)
+    assert "propagateTags" in [gap["setting"] for gap in told["notHonoured"]]
+
+
 DOCKER_IGNORES = ignored_settings(DockerConfig(installation_id="0" * 32), EngineInfo())
 
 

@@ -73,35 +73,36 @@ def test_full_machine(server: LiveServer) -> None:
     """A resource, how much of it is asked for, and how much is there."""
     run_one(server, needing(server, "three", VCPU=3, MEMORY=1000))
     vcpu = server.submit("vcpu", needing(server, "two-vcpus", VCPU=2, MEMORY=100))
-    text = explained(server, vcpu, "vCPU", "2", "1", "4")
-    print(text)
+    explained(server, vcpu, "compute environment environment: host local: asks 2 vCPU, free 1 of 4 vCPU")
     behind = server.submit("behind", needing(server, "small", VCPU=1, MEMORY=100))
-    text = explained(server, behind, vcpu, "ahead")
-    print(text)
+    explained(server, behind, f"ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is {vcpu}")
+    explained(server, behind, f"job {vcpu}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU")
 
 
 @pytest.mark.usefixtures("clean")
 def test_full_memory(server: LiveServer) -> None:
     run_one(server, needing(server, "much-memory", VCPU=1, MEMORY=1500))
     waits = server.submit("waits", needing(server, "more-memory", VCPU=1, MEMORY=1000))
-    print(explained(server, waits, "memory", "1,000", "548"))
+    explained(server, waits, "host local: asks 1000 MiB, free 548 of 2048 MiB")
 
 
 @pytest.mark.usefixtures("clean")
 def test_gpu_that_is_not_there(server: LiveServer) -> None:
-    print(explained(server, server.submit("gpu", needing(server, "gpu", VCPU=1, MEMORY=100, GPU=1)), "GPU", "1", "0"))
+    waits = server.submit("gpu", needing(server, "gpu", VCPU=1, MEMORY=100, GPU=1))
+    explained(server, waits, "asks 1 vCPU, 100 MiB, 1 GPU; its largest host offers 4 vCPU, 2048 MiB, 0 GPU")
 
 
 @pytest.mark.usefixtures("clean")
 def test_more_than_the_machine(server: LiveServer) -> None:
-    print(explained(server, server.submit("large", needing(server, "large", VCPU=40, MEMORY=100)), "40", "4 "))
+    waits = server.submit("large", needing(server, "large", VCPU=40, MEMORY=100))
+    explained(server, waits, "asks 40 vCPU, 100 MiB; its largest host offers 4 vCPU, 2048 MiB")
 
 
 @pytest.mark.usefixtures("clean")
 def test_dependency(server: LiveServer) -> None:
     first = run_one(server, needing(server, "first", VCPU=1, MEMORY=100))
     waits = server.submit("waits", needing(server, "second", VCPU=1, MEMORY=100), dependsOn=[{"jobId": first}])
-    print(explained(server, waits, first, "depends on", "RUNNING"))
+    explained(server, waits, f"depends on job {first} (runs), which is RUNNING")
 
 
 def _queue(server: LiveServer, name: str, **environment: object) -> None:
@@ -123,17 +124,17 @@ def test_limit_of_an_environment(server: LiveServer) -> None:
         server.batch.submit_job(jobName="limited", jobQueue="limited", jobDefinition=one)["jobId"] for _ in range(2)
     ]
     eventually(lambda: server.describe(ids)[ids[0]]["status"] == "RUNNING", what="the first runs")
-    print(explained(server, ids[1], "maxvCpus", "2", "0"))
+    explained(server, ids[1], "compute environment limited: asks 2 vCPU, free 0 vCPU of its maxvCpus 2 vCPU")
     for job_id in ids:
         server.batch.terminate_job(jobId=job_id, reason="seen")
     server.wait(ids)
     three = needing(server, "three-of-two", VCPU=3, MEMORY=100)
     never = server.batch.submit_job(jobName="never", jobQueue="limited", jobDefinition=three)["jobId"]
-    print(explained(server, never, "maxvCpus", "3", "2"))
+    explained(server, never, "compute environment limited: asks 3 vCPU, its maxvCpus is 2 vCPU")
 
 
 def test_disabled_environment(server: LiveServer) -> None:
     _queue(server, "closed", type="UNMANAGED", state="DISABLED")
     definition = needing(server, "any", VCPU=1, MEMORY=100)
     job_id = server.batch.submit_job(jobName="any", jobQueue="closed", jobDefinition=definition)["jobId"]
-    print(explained(server, job_id, "compute environment closed", "DISABLED"))
+    explained(server, job_id, "compute environment closed is DISABLED")

@@ -37,6 +37,8 @@ async def make_bench(engine: Engine) -> AsyncIterator[MakeBench]:
 
     yield make
     for each in benches:
+        # What is just being created would otherwise be there only after everything was removed.
+        await each.driver.release(await each.driver.discover())
         await each.driver.close()
         engine.remove_all(each.config.installation_id)
 

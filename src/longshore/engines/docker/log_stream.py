@@ -30,7 +30,7 @@ _PIECE_BYTES = 16_384
 _REREAD_BYTES = 2**20
 _CHUNK_BYTES = 2**16
 #: How far, in seconds, the times of neighbouring entries may be out of order.
-_DISORDER_SECONDS = 0
+_DISORDER_SECONDS = 2
 
 
 @dataclass(slots=True)

@@ -113,6 +113,8 @@ class Scenario:
     #: when another server takes over while the one before still runs
     takeovers: tuple[float, ...]
     host_losses: tuple[tuple[float, HostId], ...]
+    #: when a task turns up that carries our mark and that nobody knows, and at which engine
+    strays: tuple[tuple[float, str], ...]
     wall_jumps: tuple[tuple[float, float], ...]
     #: (when disabled, when deleted) by queue
     deleted_queues: Mapping[str, tuple[float, float]]
@@ -122,6 +124,8 @@ class Scenario:
     def behaviour(self, spec: LaunchSpec) -> Behaviour:
         """The script of the site."""
         container = spec.nodes[0].containers[0]
+        if container.command[0] != "job":
+            return Behaviour(duration_seconds=ENDLESS_SECONDS, ignores_term=True)
         index = container.environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "")
         attempt = container.environment["AWS_BATCH_JOB_ATTEMPT"]
         number = container.command[1]
@@ -250,6 +254,7 @@ def draw_scenario(seed: int) -> Scenario:
         ),
         takeovers=tuple(times(1)),
         host_losses=tuple((at, rng.choice(hosts).id) for at in times(3)),
+        strays=tuple((at, rng.choice(list(engines))) for at in times(1)),
         wall_jumps=tuple((at, rng.choice((3600.0, -3600.0, 90.0))) for at in times(2)),
         deleted_queues={
             queue.name: (at, at + rng.uniform(0.0, 30.0)) for queue, at in zip(queues[1:], times(1), strict=False)

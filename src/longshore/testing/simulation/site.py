@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
 from longshore.engines.fake import FakeSite, FakeTask
 from longshore.ports.clock import Clock
 from longshore.ports.engine import LaunchSpec
+from longshore.testing.builders import a_launch
 from longshore.testing.simulation.scenario import Scenario
 
 
@@ -28,6 +30,15 @@ class RecordingSite(FakeSite):
             self.history[spec.attempt_id] = task
         return task
 
+    def turn_up(self, number: int, installation: str) -> None:
+        """A task is there that no server of this run has started."""
+        attempt_id = AttemptId(f"{0xFFFF - number:032x}")
+        host_id = HostId("elsewhere")
+        launch = a_launch(
+            "nobody's", log_path=Path("/nowhere"), attempt_id=attempt_id, resources=Resources(), host_id=host_id
+        )
+        super().accept(launch, installation)
+
     def live_tasks(self) -> list[FakeTask]:
         """Tasks that may still start, or run."""
         self.catch_up()
@@ -44,8 +55,9 @@ class RecordingSite(FakeSite):
         if ledger.released_alive:
             return "release after the end", f"attempts {ledger.released_alive} were released while they were live"
         for change in ledger.usage[self._usage_seen :]:
-            if not change.in_use.fits(self._totals[change.host_id]):
-                return "no over-commitment of hosts", f"{change}, total {self._totals[change.host_id]}"
+            total = self._totals.get(change.host_id, Resources())
+            if not change.in_use.fits(total):
+                return "no over-commitment of hosts", f"{change}, total {total}"
         self._usage_seen = len(ledger.usage)
         return self._problem_of_shares()
 
@@ -56,6 +68,8 @@ class RecordingSite(FakeSite):
         for task in self.live_tasks():
             node = task.spec.nodes[0]
             container = node.containers[0]
+            if container.command[0] != "job":
+                continue
             job = self._scenario.jobs[int(container.command[1])]
             milli[container.environment["AWS_BATCH_CE_NAME"]] += job.resources.vcpu_milli
             gpus[node.host_id] += container.gpu_names

@@ -34,6 +34,8 @@ from longshore.testing.simulation.trace import SimulationFailed, Trace
 
 T = TypeVar("T")
 
+#: Who else uses the machines.
+FOREIGN = "somebody-else"
 #: After the faults are over something must happen at least so often while work is left.
 QUIET_SECONDS = 400.0
 #: Long enough for two looks at everything that an engine has.
@@ -213,6 +215,7 @@ class World:
         """
         await self._store.open()
         await self._store.write(self._set_up)
+        self.site.turn_up(-1, FOREIGN)
         self._start_server()
         for work in (self._play(), self._have_mishaps(), self._watch_time_outs()):
             self._spawn(work)
@@ -280,6 +283,8 @@ class World:
         for row in self.checks.attempts.values():
             if row.stopped_at is None or row.intent is not None:
                 broken("every attempt is released", f"{self.checks.name(row.job_key)}: {row}")
+        if not all(task.live for task in self.site.tasks(FOREIGN)):
+            broken("tasks of others are not touched", "the one that was there from the beginning is over")
         left = [task.spec.attempt_id for engine in self.scenario.engines for task in self.site.tasks(engine)]
         if left:
             broken("nothing native is left", f"attempts {left}")
@@ -394,6 +399,7 @@ class World:
         mishaps: list[tuple[float, Callable[[], None]]] = [
             *((at, partial(self._lose_host, host_id)) for at, host_id in scenario.host_losses),
             *((at, partial(self._jump_wall, seconds)) for at, seconds in scenario.wall_jumps),
+            *((at, partial(self._turn_up, number, engine)) for number, (at, engine) in enumerate(scenario.strays)),
             *((at, self._take_over) for at in scenario.takeovers),
         ]
         for name, (disabled_at, enabled_at) in scenario.disabled_environments.items():
@@ -406,6 +412,10 @@ class World:
     def _lose_host(self, host_id: HostId) -> None:
         self.note(f"host {host_id} is lost")
         self.site.lose_host(host_id)
+
+    def _turn_up(self, number: int, engine: str) -> None:
+        self.note(f"a stray turns up at {engine}")
+        self.site.turn_up(number, engine)
 
     def _jump_wall(self, seconds: float) -> None:
         self.note(f"the wall clock jumps by {seconds}")

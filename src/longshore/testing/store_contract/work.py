@@ -58,7 +58,7 @@ class WorkContract:
         assert await store.write(lambda tx: tx.allocate_keys(1)) == before + 1
 
     async def test_exhausted_iterator_is_an_error_like_others(self, store: Store) -> None:
-        """Python lets no future hold StopIteration; its caller still gets an answer, and those who come after it, too."""
+        """No future can hold StopIteration; its caller gets an answer even so, and so do those who come after it."""
 
         def work(tx: Transaction) -> str:
             return next(iter(tx.class_reasons(["none"]).values()))
