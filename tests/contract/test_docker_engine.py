@@ -1,6 +1,5 @@
 """The Docker engine keeps the engine contract, on a real engine."""
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -15,8 +14,8 @@ import pytest
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
-from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec, TaskState
-from longshore.testing.engine_contract import EngineContract, Reopen, accepted, output
+from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec
+from longshore.testing.engine_contract import EngineContract, Reopen
 from longshore.testing.engine_workload import EngineProbe, EngineWorkload, NativeTask, ShellWorkload
 
 pytestmark = pytest.mark.docker
@@ -100,24 +99,6 @@ class DockerProbe:
 class TestDockerEngine(EngineContract):
     poll_seconds = 0.05
     patience_seconds = 60.0
-
-    async def test_two_launches_make_one_task(
-        self, driver: EngineDriver, workload: EngineWorkload, probe: EngineProbe
-    ) -> None:
-        """As in the contract, with a whole line: Docker keeps back the last line until its end has come."""
-        spec = workload.prints_and_sleeps("once\n", 1000)
-        both = await asyncio.gather(driver.launch([spec]), driver.launch([spec]))
-        handle = accepted(both[0][0])
-        accepted(both[1][0])
-        await self.until_in(driver, handle, {TaskState.RUNNING})
-        await self.until_printed(driver, spec, handle, b"once\n")
-        before = await probe.find(spec.attempt_id)
-        accepted((await driver.launch([spec]))[0])
-        await self.wait(0.2)
-        assert before is not None
-        assert before.live_tasks == 1
-        assert await probe.find(spec.attempt_id) == before
-        assert await output(driver, spec, handle) == b"once\n"
 
     @pytest.fixture
     def config(self) -> DockerConfig:

@@ -47,7 +47,8 @@ class Inbox:
         self._bell.set()
 
     def take(self, limit: int) -> list[News]:
-        """Up to `limit` news, oldest first."""
+        """Up to `limit` news, oldest first; silences the bell, which has said no more than that."""
+        self._bell.clear()
         return [self._news.popleft() for _ in range(min(limit, len(self._news)))]
 
     def put_back(self, news: Sequence[News]) -> None:

@@ -116,19 +116,21 @@ class EngineContract:
         self, driver: EngineDriver, workload: EngineWorkload, probe: EngineProbe
     ) -> None:
         """Launching an attempt again, at once or later, starts nothing: it answers with a handle."""
-        spec = workload.prints_and_sleeps("once;", 1000)
+        spec = workload.prints_and_sleeps("once\n", 1000)
         both = await asyncio.gather(driver.launch([spec]), driver.launch([spec]))
         handle = accepted(both[0][0])
         accepted(both[1][0])
         await self.until_in(driver, handle, {TaskState.RUNNING})
-        await self.until_printed(driver, spec, handle, b"once;")
+        await self.until_printed(driver, spec, handle, b"once\n")
         before = await probe.find(spec.attempt_id)
         accepted((await driver.launch([spec]))[0])
         await self.wait(0.2)
         assert before is not None
         assert before.live_tasks == 1
-        assert await probe.find(spec.attempt_id) == before
-        assert await output(driver, spec, handle) == b"once;"
+        after = await probe.find(spec.attempt_id)
+        assert after is not None
+        assert (after.identity, after.live_tasks) == (before.identity, 1)
+        assert await output(driver, spec, handle) == b"once\n"
 
     async def test_finished_attempt_is_not_launched_again(
         self, driver: EngineDriver, reopen: Reopen, workload: EngineWorkload, probe: EngineProbe
@@ -363,7 +365,10 @@ class EngineContract:
         before = await probe.find(spec.attempt_id)
         later = await reopen()
         assert [known.attempt_id for known in await later.discover()] == [spec.attempt_id]
-        assert await probe.find(spec.attempt_id) == before
+        after = await probe.find(spec.attempt_id)
+        assert before is not None
+        assert after is not None
+        assert (after.identity, after.live_tasks) == (before.identity, before.live_tasks)
         by_id = Handle(attempt_id=spec.attempt_id)
         over = await self.finished(later, by_id)
         assert (over.exit_code, over.started_at) == (7, first.started_at)

@@ -53,6 +53,11 @@ def test_a_wrapped_text_carries_the_request_id() -> None:
     assert fault.message == "Error executing request, Exception : bad, RequestId: an-id"
 
 
+def test_only_batch_wraps() -> None:
+    fault = fault_of(InvalidRequest("bad", wrapped=True), LOGS_FAULTS, caller=CALLER, operation="PutLogEvents")
+    assert (fault.code, fault.message) == ("InvalidParameterException", "bad")
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("secret"), InvalidTransition("secret")])
 def test_a_bug_is_logged_with_its_cause_and_not_told(error: Exception) -> None:
     with capture_logs() as logged:

@@ -69,7 +69,8 @@ def fault_of(error: Exception, table: FaultTable, *, caller: Caller, operation: 
     status, code = next(table[kind] for kind in type(error).__mro__ if kind in table)
     match error:
         case RequestRefused():
-            message = wrapped(error.message, caller.request_id) if error.wrapped else error.message
+            is_wrapped = error.wrapped and table is BATCH_FAULTS  # no other service has this envelope
+            message = wrapped(error.message, caller.request_id) if is_wrapped else error.message
         case StoreUnavailable():
             _log.warning("request_not_stored", operation=operation, request_id=caller.request_id, reason=error.message)
             message = error.message
