@@ -140,7 +140,7 @@ class Service:
             "command": list(command),
             "resourceRequirements": [
                 {"type": "VCPU", "value": str(vcpus)},
-                {"type": "MEMORY", "value": "16"},
+                {"type": "MEMORY", "value": "128"},
             ],
         }
         self.client.ask(

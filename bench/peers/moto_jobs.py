@@ -24,7 +24,7 @@ def main() -> None:
     batch.create_compute_environment(computeEnvironmentName="environment", type="UNMANAGED", serviceRole=role)
     order = [{"order": 1, "computeEnvironment": "environment"}]
     batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)
-    container = {"image": image, "command": command, "vcpus": 1, "memory": 16}
+    container = {"image": image, "command": command, "vcpus": 1, "memory": 128}
     batch.register_job_definition(jobDefinitionName="true", type="container", containerProperties=container)
     began = time.perf_counter()
     ids = [

@@ -89,7 +89,7 @@ def browse(profile: Path, site: Site, url: str) -> dict[str, Any]:
     log = profile.with_suffix(".log").open("wb")
     browser = subprocess.Popen(
         [program, *QUIET, f"--user-data-dir={profile}", "--host-resolver-rules=MAP evil.example 127.0.0.1",
-         "--remote-debugging-pipe", url],
+         "--remote-debugging-port=0", url],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     try:
@@ -104,7 +104,7 @@ def state(server: LiveServer) -> Any:
     """All that a page might change."""
     jobs = server.native("/longshore/jobs")
     return (
-        [(job["job_id"], job["status"]) for job in jobs["jobs"]],
+        [(job["jobId"], job["status"]) for job in jobs["jobs"]],
         [each["computeEnvironmentName"] for each in server.batch.describe_compute_environments()["computeEnvironments"]],
         [queue["jobQueueName"] for queue in server.batch.describe_job_queues()["jobQueues"]],
     )

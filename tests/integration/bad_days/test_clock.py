@@ -60,7 +60,7 @@ def test_forth_and_back(server: LiveServer, clock: WallClock) -> None:
     gate, order = server.folder / "gate", server.folder / "order"
     running = server.submit(
         "runs",
-        server.register("runs", f"while [ ! -e {gate} ]; do sleep 0.05; done; exit 5", retryStrategy={"attempts": 3}),
+        server.register("runs", f"while [ ! -e {gate} ]; do sleep 0.05; done; exit 5"),
         timeout={"attemptDurationSeconds": 60},
     )
     eventually(lambda: server.describe([running])[running]["status"] == "RUNNING", what="it runs")

@@ -141,3 +141,36 @@ def test_jobs_that_start_while_it_fills(server: LiveServer, disk: Path) -> None:
         # its own output may have failed on the full disk; how it ended is known all the same
         assert last["container"]["exitCode"] == 3, child
     assert not server.has_ended
+
+
+def test_stop_and_start_on_a_full_disk(server: LiveServer, disk: Path, tmp_path: Path) -> None:
+    """It stops in time; it starts or says in one line why not; once there is space nothing is missing."""
+    gate = tmp_path / "gate"
+    server.start()
+    server.set_up()
+    waits = server.register("waits", f"echo begins; while [ ! -e {gate} ]; do sleep 0.05; done; exit 5")
+    running = server.submit("waits", waits)
+    eventually(lambda: server.describe([running])[running]["status"] == "RUNNING", what="it runs")
+    filler = fill(disk)
+    gate.touch()
+    time.sleep(0.5)
+    asked_at = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - asked_at < 5
+    fill(disk)
+    log = server.folder / "server.log"
+    said_before = log.stat().st_size
+    server.start()
+    if server.has_ended:
+        assert server.process is not None
+        said = log.read_text()[said_before:]
+        assert server.process.returncode == 2, said
+        assert said.startswith("Error: ")
+        assert said.count("\n") == 1, said
+        filler.unlink()
+        server.start()
+    else:
+        filler.unlink()
+    (attempt,) = server.wait([running])[running]["attempts"]
+    assert attempt["container"]["exitCode"] == 5
+    assert server.log_of(attempt) == "begins\n"
