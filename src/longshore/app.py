@@ -23,6 +23,7 @@ from longshore.api.native.app import native_app
 from longshore.api.server import build_server
 from longshore.config import Settings
 from longshore.control.inbox import Inbox
+from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
 from longshore.data_folder import DataFolder, open_data_folder
@@ -184,7 +185,7 @@ async def _serve(
         clock,
         inbox,
         engines=drivers.keys(),
-        resolve_engine=partial(_choose_engine, settings.server.engine, leader),
+        resolve_engine=partial(_choose_engine, settings.server.engine, leader.lanes["docker"]),
         array_size_max=settings.limits.array_size_max,
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
@@ -219,8 +220,9 @@ def _new_attempt_id() -> AttemptId:
     return AttemptId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
-def _choose_engine(setting: str, leader: Leader) -> str:
-    """The engine of an environment that names none: the setting's; `auto` means Docker where it answers."""
+async def _choose_engine(setting: str, docker: Lane) -> str:
+    """The engine of an environment that names none: the setting's; `auto` means Docker where it answers now."""
     if setting != "auto":
         return setting
-    return "docker" if not leader.lanes["docker"].problem else "process"
+    await docker.check_health_once()
+    return "process" if docker.problem else "docker"

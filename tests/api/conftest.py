@@ -21,7 +21,7 @@ from longshore.api.server import build_server
 from longshore.service.services import build_services
 from longshore.store.sqlite import InlineStore
 from longshore.testing.clock import VirtualClock
-from tests.api.batch_service import ACCOUNT, REGION, Batch
+from tests.api.batch_service import ACCOUNT, REGION, Batch, choose_process
 
 PATIENCE_SECONDS = 10
 
@@ -65,7 +65,7 @@ def batch(_served: tuple[dict[str, Front], Any]) -> Iterator[Batch]:
         clock,
         fresh.notifier,
         engines={"process", "fake"},
-        resolve_engine=lambda: "process",
+        resolve_engine=choose_process,
         array_size_max=10_000,
     )
     fronts.clear()

@@ -17,13 +17,18 @@ from longshore.service.caller import Caller
 from longshore.service.services import build_services
 from longshore.store.sqlite import InlineStore
 from longshore.testing.clock import VirtualClock
-from tests.api.batch_service import ACCOUNT, REGION, SMALL, CountingNotifier
+from tests.api.batch_service import ACCOUNT, REGION, SMALL, CountingNotifier, choose_process
 
 CALLER = Caller(account_id=ACCOUNT, region=REGION, request_id="an-id")
 BUILT = sorted(
     build_handlers(
         build_services(
-            InlineStore(), VirtualClock(), CountingNotifier(), engines=(), resolve_engine=str, array_size_max=2
+            InlineStore(),
+            VirtualClock(),
+            CountingNotifier(),
+            engines=(),
+            resolve_engine=choose_process,
+            array_size_max=2,
         )
     )
 )
@@ -130,7 +135,7 @@ def test_any_requests_that_fit(requests: list[tuple[str, dict[str, Any]]]) -> No
     store = InlineStore()
     asyncio.run(store.open())
     services = build_services(
-        store, VirtualClock(), CountingNotifier(), engines={"fake"}, resolve_engine=lambda: "fake", array_size_max=10
+        store, VirtualClock(), CountingNotifier(), engines={"fake"}, resolve_engine=choose_process, array_size_max=10
     )
     front = build_fronts(batch=build_handlers(services), logs={})["batch"]
     for name in ("CreateComputeEnvironment", "CreateJobQueue", "RegisterJobDefinition", "SubmitJob"):

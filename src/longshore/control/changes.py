@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from longshore.control.ledger import OpenAttempt
 from longshore.control.present import Present, waits_in_backlog
@@ -131,7 +132,7 @@ class Changes:
             waited = (after.started_at - after.created_at).total_seconds()
             self.telemetry.append(JobStarted(scope=scope, queue_name=queue, wait_seconds=waited))
         if attempt is not None and attempt.stopped_at is not None:
-            outcome = "lost" if attempt.exit_code is None else "failed" if attempt.exit_code else "succeeded"
+            outcome = _outcome(attempt)
             ran = (attempt.stopped_at - attempt.started_at).total_seconds() if attempt.started_at else None
             self.telemetry.append(AttemptEnded(scope=scope, queue_name=queue, outcome=outcome, run_seconds=ran))
 
@@ -160,7 +161,10 @@ class Changes:
     def apply_to_children(
         self, parent: Job, event: Event, statuses: Collection[JobStatus], *, intake_of_first: int | None = None
     ) -> None:
-        """Let `event` happen to every child of `parent` in one of the waiting `statuses`: one statement for each."""
+        """Let `event` happen to every child of `parent` in one of the waiting `statuses`: one statement for each.
+
+        Children that were loaded must be loaded again afterwards.
+        """
         self.flush()
         spec = parent.spec
         for key in [key for key in self._jobs if spec.key < key <= spec.last_key]:
@@ -246,6 +250,12 @@ class Changes:
         self._opened.clear()
         self._attempts.clear()
         self._entries.clear()
+
+
+def _outcome(attempt: Attempt) -> Literal["succeeded", "failed", "lost", "not-started"]:
+    if attempt.exit_code is not None:
+        return "failed" if attempt.exit_code else "succeeded"
+    return "lost" if attempt.status_reason.startswith("Host ") else "not-started"
 
 
 def _detail(job: Job, event: Event) -> str:

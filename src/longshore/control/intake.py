@@ -39,7 +39,6 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
 def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> bool:
     """Carry out cancellations and terminations; returns whether there may be more."""
     requested = tx.requested_jobs(BATCH)
-    changes.load(job.key for job, _ in requested)
     for job, wish in requested:
         grant(present, changes, job.key, wish)
     tx.clear_requests([job.key for job, _ in requested])
@@ -48,8 +47,9 @@ def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> boo
 
 
 def grant(present: Present, changes: Changes, key: JobKey, wish: Wish) -> None:
-    """Do to a loaded job, and to the children of an array, what was asked."""
+    """Do to a job, and to the children of an array, what was asked."""
     event = (CancelRequested if wish.kind is WishKind.CANCEL else TerminateRequested)(reason=wish.reason)
+    changes.load([key])
     job = changes.job(key)
     if job is None or job.status.is_final:
         return
@@ -71,7 +71,6 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
         where = JobFilter(statuses=_UNFINISHED)
         views = tx.list_jobs(queue.scope, queue.name, where, before=None, limit=BATCH)
         fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
-        changes.load(fresh)
         for key in fresh:
             grant(present, changes, key, Wish(kind=WishKind.TERMINATE, reason=reasons.QUEUE_DELETED))
         changes.flush()

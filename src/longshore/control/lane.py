@@ -224,6 +224,8 @@ class Lane:
         first = asyncio.ensure_future(anext(watching))  # from here on nothing that happens is missed
         try:
             await self.observe_all()
+            # A runner that died in a grace time has forgotten that it was to kill.
+            self.act([e for e in self._entries() if e.attempt.intent is Intent.STOP and not e.attempt.has_ended])
             await self._report(await first)
             async for observations in watching:
                 await self._report(observations)
@@ -321,7 +323,10 @@ class Lane:
             self._inbox.ring()
 
     async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work`; when the engine or the log store can't, wait a moment. The caller asks again."""
+        """Do `work`; when the engine or the log store can't, wait a moment. The caller asks again.
+
+        Whatever else is raised ends the server: no server is better than one that goes on after a fault of ours.
+        """
         try:
             await work()
         except EngineUnavailable as unavailable:

@@ -7,6 +7,9 @@ from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch
 from longshore.ports.logs import AttemptLog, AttemptLogs
 from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
 
+#: Of one task, after propagation. Source: AWS Batch service quotas.
+MOST_TAGS = 50
+
 
 def batch_variables(entry: OpenAttempt) -> dict[str, str]:
     """Variables that win over the job's own. Source: AWS Batch user guide, job environment variables."""
@@ -30,6 +33,8 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
 
 async def find_obstacle(spec: JobSpec, logs: AttemptLogs) -> str:
     """Why a container of this job must not be started, as AWS would say it; empty when nothing stands in its way."""
+    if len(spec.task_tags) > MOST_TAGS:
+        return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
     if spec.container.secrets:
         cause = "this server does not resolve secrets yet"
         return f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}"
@@ -70,5 +75,6 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
     return LaunchSpec(
         attempt_id=attempt.attempt_id,
         job_id=str(job.id),
+        tags=spec.task_tags,
         nodes=(NodeLaunch(host_id=attempt.host_id, containers=(container,)),),
     )

@@ -59,6 +59,9 @@ class _Outcome:
     telemetry: Sequence[TelemetryEvent]
     #: there is more to do at once
     more: bool
+    is_planned: bool
+    #: what the classes that wait were told by it; None: it is too soon to tell them
+    reasons: dict[str, str] | None
 
 
 class Leader:
@@ -189,11 +192,11 @@ class Leader:
         news = self._inbox.take(NEWS_PER_TURN)
         has_writes, self._inbox.has_writes = self._inbox.has_writes, False
         has_changed_health, self._inbox.has_changed_health = self._inbox.has_changed_health, False
-        self._must_plan = self._must_plan or has_writes or has_changed_health
+        must_plan = self._must_plan or has_writes or bool(news) or has_changed_health
         if has_writes:
             self._looked_at = self._clock.boot_seconds()
         try:
-            outcome = await self._store.write(lambda tx: self._work(tx, news, has_writes))
+            outcome = await self._store.write(lambda tx: self._work(tx, news, has_writes, must_plan))
         except BaseException:
             self._present = None
             self._must_plan = True
@@ -201,6 +204,10 @@ class Leader:
             self._inbox.has_writes = True
             raise
         self._is_settled = True
+        if outcome.is_planned:
+            self._must_plan = self._reasons_due = outcome.reasons is None
+        if outcome.reasons is not None:
+            self._reasons, self._reasons_at = outcome.reasons, self._clock.boot_seconds()
         crash_point("turn.after-commit")
         self._act(outcome.acts)
         if self.telemetry is not None:
@@ -216,8 +223,8 @@ class Leader:
             if engine in self.lanes:
                 self.lanes[engine].act(acts)
 
-    def _work(self, tx: Transaction, news: Sequence[News], has_writes: bool) -> _Outcome:
-        """One turn inside its transaction."""
+    def _work(self, tx: Transaction, news: Sequence[News], has_writes: bool, must_plan: bool) -> _Outcome:
+        """One turn inside its transaction, which may be undone: but for the present, nothing is noted in here."""
         if tx.epoch() != self._epoch:
             raise StaleLeader
         if self._present is None or not self._is_settled:  # the turn before failed, or this one is run again
@@ -239,13 +246,12 @@ class Leader:
             if present.checks:
                 resolve_dependencies(tx, present, changes)
         more = drain_deleted(tx, present, changes) or bool(present.checks) or more
-        if has_writes or news or self._must_plan:
-            self._plan(tx, present, changes)
+        reasons = self._plan(tx, present, changes) if must_plan else None
         if more:
             self._inbox.has_writes = True
         crash_point("turn.before-commit")
         acts = [*changes.to_act_on.values(), *launches]
-        return _Outcome(acts=acts, telemetry=changes.telemetry, more=more)
+        return _Outcome(acts=acts, telemetry=changes.telemetry, more=more, is_planned=must_plan, reasons=reasons)
 
     def _apply_news(self, present: Present, changes: Changes, news: Sequence[News]) -> Sequence[OpenAttempt]:
         """Apply what engines said; returns attempts that must be launched (again)."""
@@ -272,7 +278,8 @@ class Leader:
                 changes.apply(entry.job.key, event)
         return launches
 
-    def _plan(self, tx: Transaction, present: Present, changes: Changes) -> None:
+    def _plan(self, tx: Transaction, present: Present, changes: Changes) -> dict[str, str] | None:
+        """Place what fits; returns the reasons of the rest if they were published."""
         reasons = place_jobs(
             tx,
             present,
@@ -281,14 +288,11 @@ class Leader:
             oversize=self._settings.oversize,
             new_attempt_id=self._new_attempt_id,
         )
-        self._must_plan = False
-        now = self._clock.boot_seconds()
-        if now < self._reasons_at + REASONS_SECONDS:
-            self._reasons_due = self._must_plan = True
-            return
+        if self._clock.boot_seconds() < self._reasons_at + REASONS_SECONDS:
+            return None
         rendered = {job_class.id: render_reason(reason, tx) for job_class, reason in reasons.items()}
         changed = {key: text for key, text in rendered.items() if self._reasons.get(key) != text}
         withdrawn = self._reasons.keys() - rendered.keys()
         if changed or withdrawn:
             tx.publish_class_reasons(changed, withdraw=withdrawn)
-        self._reasons, self._reasons_at, self._reasons_due = rendered, now, False
+        return rendered

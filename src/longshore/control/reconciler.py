@@ -36,12 +36,13 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
     if observation.handle is not None and observation.handle.state != attempt.handle:
         events.append(LaunchConfirmed(attempt_id=attempt_id, handle=observation.handle.state))
     if observation.started_at is not None and attempt.started_at is None:
+        began = observation.started_boot_seconds  # it may be seen long after: we may have been away
         events.append(
             TaskStarted(
                 attempt_id=attempt_id,
                 started_at=observation.started_at,
                 boot_id=clock.boot_id(),
-                boot_seconds=clock.boot_seconds(),
+                boot_seconds=clock.boot_seconds() if began is None else began,
             )
         )
     match observation.state:

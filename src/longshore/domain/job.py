@@ -34,6 +34,8 @@ class JobSpec:
     depends_on: tuple[Dependency, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     propagate_tags: bool = False
+    #: what the job's tasks bear: the definition's tags and the job's own, if they are to be propagated
+    task_tags: Mapping[str, str] = field(default_factory=dict[str, str])
     #: as the definition states them; empty when it states none
     platform_capabilities: tuple[str, ...] = ()
     share_identifier: str | None = None

@@ -72,11 +72,17 @@ class LogIndexRefused(LongshoreError):
 
 
 def open_index(path: str) -> sqlite3.Connection:
-    """The connection of the writer thread, tables in place. Raises LogIndexRefused for a database that is not ours."""
+    """The connection of the writer thread, tables in place.
+
+    Raises LogIndexRefused for a database that is not ours, and sqlite3.OperationalError when the disk refuses.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     connection = _connect(path)
     try:
         _prepare(connection, path)
+    except sqlite3.OperationalError:
+        connection.close()
+        raise
     except sqlite3.DatabaseError as error:
         connection.close()
         raise LogIndexRefused(f"{path} is not a log index of Longshore: {error}") from error

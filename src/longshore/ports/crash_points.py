@@ -11,6 +11,8 @@ VARIABLE = "LONGSHORE_CRASH_POINT"
 
 #: Of the server; the runner of processes has its own (`engines.process.crash`).
 SERVER_CRASH_POINTS = (
+    "commit.before",  # of whatever callers and the leader had written together
+    "commit.after",  # it is durable, nobody was told
     "turn.before-commit",
     "turn.after-commit",  # the intents are stored, nothing was done for them
     "lane.before-launch",  # the log is attached

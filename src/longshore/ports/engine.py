@@ -25,6 +25,8 @@ class Capabilities:
     uses_images: bool
     #: whether a container may be held to its memory, and an out-of-memory kill be told from others
     enforces_memory: bool
+    #: whether native tasks bear the tags of their job
+    bears_tags: bool = False
     #: container settings that it cannot honour, each with the reason in plain words, for `explain`
     ignored_settings: Mapping[str, str] = field(default_factory=dict[str, str])
     #: True: output goes to `ContainerLaunch.log_path` without passing through us. False: `read_logs` must be asked.
@@ -75,6 +77,8 @@ class LaunchSpec:
 
     attempt_id: AttemptId
     job_id: str
+    #: what the native task is to bear, where `Capabilities.bears_tags`
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
     nodes: tuple[NodeLaunch, ...]
 
 
@@ -142,6 +146,8 @@ class Observation:
     #: taken where the process runs, at the moment it happened
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    #: reading of this machine's boot clock at the start; None where only the wall clock was read
+    started_boot_seconds: float | None = None
     #: 0-255; 128 + n when signal n ended it
     exit_code: int | None = None
     oom_killed: bool = False

@@ -38,7 +38,7 @@ class AttemptEnded:
 
     scope: Scope
     queue_name: str
-    outcome: Literal["succeeded", "failed", "lost"]
+    outcome: Literal["succeeded", "failed", "lost", "not-started"]
     #: None when it never ran
     run_seconds: float | None
 

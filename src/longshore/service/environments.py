@@ -1,6 +1,6 @@
 """Use cases on compute environments: create, describe, update, delete."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import uuid4
@@ -46,7 +46,7 @@ class Environments:
         notifier: Notifier,
         *,
         engines: Collection[str],
-        resolve_engine: Callable[[], str],
+        resolve_engine: Callable[[], Awaitable[str]],
     ) -> None:
         """`engines` are those that an environment may choose; `resolve_engine` chooses for one that does not."""
         self._store = store
@@ -65,6 +65,7 @@ class Environments:
         check_name(draft.name, "Compute environment")
         check_tags(draft.tags)
         _check_kind(draft.type, draft.document)
+        engine = await self._engine_of(draft.tags)
         environment = _with_capacity(
             ComputeEnvironment(
                 scope=scope,
@@ -74,7 +75,7 @@ class Environments:
                 state=draft.state,
                 status="VALID",
                 status_reason=_HEALTHY,
-                engine=self._engine_of(draft.tags),
+                engine=engine,
                 document=draft.document,
                 tags=draft.tags,
                 created_at=self._clock.now(),
@@ -168,10 +169,10 @@ class Environments:
         found = await self._store.read(work)
         return page_of(found, limit, call, [each.name for each in found])
 
-    def _engine_of(self, tags: Mapping[str, str]) -> str:
+    async def _engine_of(self, tags: Mapping[str, str]) -> str:
         engine = tags.get(ENGINE_TAG)
         if engine is None:
-            return self._resolve_engine()
+            return await self._resolve_engine()
         if engine not in self._engines:
             raise invalid(
                 f"There is no engine {engine}; the tag {ENGINE_TAG} may be {', '.join(sorted(self._engines))}"

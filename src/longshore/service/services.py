@@ -1,6 +1,6 @@
 """All use cases over one store, as the API takes them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from longshore.ports.clock import Clock
@@ -34,7 +34,7 @@ def build_services(
     notifier: Notifier,
     *,
     engines: Collection[str],
-    resolve_engine: Callable[[], str],
+    resolve_engine: Callable[[], Awaitable[str]],
     array_size_max: int,
 ) -> Services:
     """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not."""

@@ -105,7 +105,9 @@ class Submissions:
         if size is not None and not 2 <= size <= self._array_size_max:
             raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
         key = tx.allocate_keys(1 + (size or 0))
-        propagate_tags = submission.propagate_tags
+        propagate_tags = bool(
+            definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags
+        )
         spec = JobSpec(
             scope=scope,
             key=key,
@@ -120,7 +122,8 @@ class Submissions:
             array_size=size,
             depends_on=tuple(submission.depends_on),
             parameters=parameters,
-            propagate_tags=bool(definition.propagate_tags if propagate_tags is None else propagate_tags),
+            propagate_tags=propagate_tags,
+            task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
             platform_capabilities=definition.platform_capabilities,
             scheduling_priority=definition.scheduling_priority or 0,
         )

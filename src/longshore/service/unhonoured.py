@@ -56,8 +56,8 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
     for path, reason in engine.ignored_settings.items():
         if _is_asked_for(spec.container, path):
             gaps[_api_name(path)] = reason
-    if spec.propagate_tags:
-        gaps["propagateTags"] = "tags stay with the job in Longshore; what an engine starts for it bears none of them"
+    if spec.task_tags and not engine.bears_tags:
+        gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
     return gaps
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -13,8 +14,9 @@ from typing import Any, TypeAlias
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import JobKey
 from longshore.domain.job import JobSpec
+from longshore.ports.crash_points import crash_point
 from longshore.ports.store import Transaction
-from longshore.store.dialects import SQLITE, is_outage
+from longshore.store.dialects import SQLITE, is_outage, outage_text
 from longshore.store.specs import SpecCache
 from longshore.store.transaction import SqlTransaction
 
@@ -59,11 +61,15 @@ def run_group(connection: sqlite3.Connection, works: Sequence[Work], cache: Spec
             outcomes.append(outcome)
             if monotonic() > ends:
                 break
+        crash_point("commit.before")
         cursor.execute("COMMIT")
+        crash_point("commit.after")
     except sqlite3.Error as problem:
         if connection.in_transaction:
             cursor.execute("ROLLBACK")
-        return [Outcome(error=_unavailable(problem)) for _ in works]
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+        text = outage_text(problem, Path(path) if path else None)
+        return [Outcome(error=_unavailable(text, problem)) for _ in works]
     cache.add(specs)
     return outcomes
 
@@ -82,8 +88,8 @@ def _run(work: Work, transaction: Transaction) -> Outcome:
         return Outcome(error=problem)
 
 
-def _unavailable(problem: sqlite3.Error) -> StoreUnavailable:
-    error = StoreUnavailable(f"the store cannot be written: {problem}")
+def _unavailable(text: str, problem: sqlite3.Error) -> StoreUnavailable:
+    error = StoreUnavailable(f"the store cannot be written: {text}")
     error.__cause__ = problem
     return error
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from longshore.domain.errors import StoreUnavailable
 from longshore.ports.store import Reader, Transaction
-from longshore.store.dialects import SQLITE, is_outage
+from longshore.store.dialects import SQLITE, is_outage, outage_text
 from longshore.store.groups import Writer, run_group
 from longshore.store.schema import migrate, prepare, refuse_foreign_file
 from longshore.store.specs import SpecCache
@@ -165,7 +165,7 @@ def open_file(path: Path) -> sqlite3.Connection:
     except OSError as problem:
         raise StoreUnavailable(f"{path} cannot be opened: {problem.strerror}") from problem
     except sqlite3.Error as problem:
-        raise StoreUnavailable(f"{path} cannot be opened: {problem}") from problem
+        raise StoreUnavailable(f"{path} cannot be opened: {outage_text(problem, path)}") from problem
     return connection
 
 

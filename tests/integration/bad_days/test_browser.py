@@ -21,10 +21,18 @@ from tests.integration.live import LiveServer, eventually
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 PAGE = Path(__file__).with_name("page.html").read_text()
-QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-default-apps --disable-dev-shm-usage"
-).split()
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+]
 
 
 class Site:
@@ -105,7 +113,10 @@ def state(server: LiveServer) -> Any:
     jobs = server.native("/longshore/jobs")
     return (
         [(job["jobId"], job["status"]) for job in jobs["jobs"]],
-        [each["computeEnvironmentName"] for each in server.batch.describe_compute_environments()["computeEnvironments"]],
+        [
+            each["computeEnvironmentName"]
+            for each in server.batch.describe_compute_environments()["computeEnvironments"]
+        ],
         [queue["jobQueueName"] for queue in server.batch.describe_job_queues()["jobQueues"]],
     )
 
@@ -144,7 +155,9 @@ def test_page_can_do_nothing(server: LiveServer, tmp_path: Path, origin: str) ->
     server.batch.terminate_job(jobId=running, reason="seen")
 
 
-@pytest.mark.parametrize("host", ["evil.example:{port}", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example:{port}", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", ""]
+)
 def test_name_that_was_made_to_mean_this_machine(server: LiveServer, host: str) -> None:
     """After DNS rebinding a page is of the server's own origin, and only the Host betrays it."""
     server.start()

@@ -75,8 +75,12 @@ def test_full_machine(server: LiveServer) -> None:
     vcpu = server.submit("vcpu", needing(server, "two-vcpus", VCPU=2, MEMORY=100))
     explained(server, vcpu, "compute environment environment: host local: asks 2 vCPU, free 1 vCPU of 4 vCPU")
     behind = server.submit("behind", needing(server, "small", VCPU=1, MEMORY=100))
-    explained(server, behind, f"ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is {vcpu}")
-    explained(server, behind, f"job {vcpu}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU")
+    explained(
+        server, behind, f"ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is {vcpu}"
+    )
+    explained(
+        server, behind, f"job {vcpu}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU"
+    )
 
 
 @pytest.mark.usefixtures("clean")
@@ -120,9 +124,7 @@ def test_limit_of_an_environment(server: LiveServer) -> None:
     resources |= {"instanceTypes": ["optimal"], "subnets": ["subnet-1"], "instanceRole": "role"}
     _queue(server, "limited", type="MANAGED", computeResources=resources)
     one = needing(server, "one-and-a-half", VCPU=2, MEMORY=100)
-    ids = [
-        server.batch.submit_job(jobName="limited", jobQueue="limited", jobDefinition=one)["jobId"] for _ in range(2)
-    ]
+    ids = [server.batch.submit_job(jobName="limited", jobQueue="limited", jobDefinition=one)["jobId"] for _ in range(2)]
     eventually(lambda: server.describe(ids)[ids[0]]["status"] == "RUNNING", what="the first runs")
     explained(server, ids[1], "compute environment limited: asks 2 vCPU, free 0 vCPU of its maxvCpus 2 vCPU")
     for job_id in ids:

@@ -22,7 +22,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
@@ -71,9 +74,14 @@ def test_full_and_free_again(server: LiveServer, disk: Path, tmp_path: Path) -> 
     gates = {code: tmp_path / f"gate-{code}" for code in (5, 6)}
     server.start()
     server.set_up()
-    quick = server.register("quick", "echo quick; exit 0", container={"environment": [{"name": "PAD", "value": "x" * 2000}]})
+    quick = server.register(
+        "quick", "echo quick; exit 0", container={"environment": [{"name": "PAD", "value": "x" * 2000}]}
+    )
     running = {
-        server.submit("waits", server.register(f"waits-{code}", f"echo begins; while [ ! -e {gate} ]; do sleep 0.05; done; exit {code}")): code
+        server.submit(
+            "waits",
+            server.register(f"waits-{code}", f"echo begins; while [ ! -e {gate} ]; do sleep 0.05; done; exit {code}"),
+        ): code
         for code, gate in gates.items()
     }
     server.wait([server.submit("first", quick)])
@@ -166,6 +174,7 @@ def test_stop_and_start_on_a_full_disk(server: LiveServer, disk: Path, tmp_path:
         said = log.read_text()[said_before:]
         assert server.process.returncode == 2, said
         assert said.startswith("Error: ")
+        assert "full" in said
         assert said.count("\n") == 1, said
         filler.unlink()
         server.start()

@@ -18,7 +18,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def test_no_busy_loop(server: LiveServer) -> None:
-    """Neither the server nor the runner, with a job that runs, one that waits and a client that keeps its connection."""
+    """Neither in the server nor in the runner, with a job that runs and one that waits."""
     server.start()
     server.set_up()
     quick = server.wait([server.submit("quick", server.register("quick", "echo hello"))])

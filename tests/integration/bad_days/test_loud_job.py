@@ -15,7 +15,8 @@ CAP_MIB = 8
 #: 100 rounds of 10 MB, ten in a second where the machine can.
 LOUD = """echo first
 i=0; while [ $i -lt 100 ]; do
-    yes 'a line of a loud job that has very much to say and says it over and over again' | head -c 10000000; echo; sleep 0.09
+    yes 'a line of a loud job that has very much to say and says it over and over again' | head -c 10000000
+    echo; sleep 0.09
     i=$((i+1))
 done
 echo last"""
@@ -56,9 +57,10 @@ def test_loud_job(server: LiveServer) -> None:
     assert job["status"] == "SUCCEEDED", job
     seconds = (job["stoppedAt"] - job["startedAt"]) / 1000
     took.sort()
-    print(f"{1000 / seconds:.0f} MB/s; disk at most {largest / MIB:.0f} MiB; submit p99 {took[int(len(took) * 0.99)]:.3f} s")
+    slowest = took[int(len(took) * 0.99)]
+    print(f"{1000 / seconds:.0f} MB/s; disk at most {largest / MIB:.0f} MiB; submit p99 {slowest:.3f} s")
     assert len(took) > 30
-    assert took[int(len(took) * 0.99)] < 1.0
+    assert slowest < 1.0
     assert largest < 128 * MIB
     assert disk_use(logs) < (CAP_MIB + 2) * MIB
     others = server.wait(ids)

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.timeout(90)
 
 HALF_A_HEAD = b"POST /v1/submitjob HTTP/1.1\r\nHost: localhost\r\nAuth"
 HALF_A_BODY = (
-    b"POST /v1/submitjob HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/"
-    b'batch/aws4_request, SignedHeaders=host, Signature=0\r\nContent-Length: 1000\r\n\r\n{"jobName":'
+    b"POST /v1/submitjob HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 "
+    b"Credential=a/20260101/us-east-1/batch/aws4_request, SignedHeaders=host, Signature=0\r\n"
+    b'Content-Length: 1000\r\n\r\n{"jobName":'
 )
 
 

@@ -130,3 +130,24 @@ async def test_environment_is_kept_until_its_last_attempt_is_released(control: C
     (entry,) = present.ledger.open_attempts()
     await control.turn(lambda tx, changes: (changes.released(entry), changes.flush(), delete(tx, changes)))
     assert await control.store.read(lambda reader: reader.environments(None, limit=9)) == []
+
+
+async def test_wishes_for_an_array_and_its_child_in_one_turn(control: Control) -> None:
+    """What concerns the array does not make what concerns the running child forgotten."""
+    await control.end_first(0)
+    child = CHILDREN[0]
+    placement = PlacementCommitted(
+        attempt_id=an_attempt_id(child), environment_name="environment", host_id=LOCAL, resources=Resources()
+    )
+
+    def run(tx: Transaction, changes: Changes) -> None:
+        changes.load([child])
+        changes.apply(child, placement)
+
+    await control.turn(run)
+    wish = Wish(kind=WishKind.TERMINATE, reason="stop it")
+    await control.store.write(lambda tx: tx.put_request(PARENT, NOT_NEEDED))
+    await control.store.write(lambda tx: tx.put_request(child, wish))
+    await control.turn(lambda tx, changes: look_at_requests(tx, control.present, changes))
+    jobs = await control.store.read(lambda reader: reader.load_jobs([child]))
+    assert jobs[child].wish == wish

@@ -55,7 +55,7 @@ class TaskStarted:
     attempt_id: AttemptId
     started_at: datetime
     boot_id: str
-    boot_seconds: float  #: on this machine's boot clock, when it was seen
+    boot_seconds: float  #: on this machine's boot clock; when it was seen, where the engine can't tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,7 @@ class DockerDriver:
         return Capabilities(
             name="docker",
             uses_images=True,
+            bears_tags=True,
             enforces_memory=self._info is None or self._info.memory_limit,
             ignored_settings=ignored_settings(self._config, self._info or EngineInfo()),
             writes_log_files=False,

@@ -14,6 +14,8 @@ ATTEMPT_LABEL = "longshore.attempt"
 NODE_LABEL = "longshore.node"
 CONTAINER_LABEL = "longshore.container"
 VERSION_LABEL = "longshore.version"
+#: in front of each tag of the job
+TAG_LABEL_PREFIX = "longshore.tag."
 JOB_LABEL = "longshore.job"
 
 #: Longest container-level text of AWS Batch.

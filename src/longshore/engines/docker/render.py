@@ -12,6 +12,7 @@ from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
     JOB_LABEL,
     NODE_LABEL,
+    TAG_LABEL_PREFIX,
     VERSION_LABEL,
     EngineInfo,
 )
@@ -58,6 +59,7 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
         NODE_LABEL: str(node.index),
         CONTAINER_LABEL: container.name,
         VERSION_LABEL: str(HANDLE_VERSION),
+        **{f"{TAG_LABEL_PREFIX}{key}": value for key, value in spec.tags.items()},
     }
     body: Json = {
         "Image": container.image,

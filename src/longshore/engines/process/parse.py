@@ -17,6 +17,7 @@ def parse_report(report: Report) -> Observation:
         container=report.container,
         state=parse_state(report.state),
         started_at=parse_instant(report.started_ns),
+        started_boot_seconds=report.started_boot_seconds,
         stopped_at=parse_instant(report.stopped_ns),
         exit_code=report.exit_code,
         oom_killed=report.oom_killed,

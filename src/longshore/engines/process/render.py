@@ -15,6 +15,11 @@ IGNORED = {
     "vcpus": "vCPUs are counted when jobs are placed; a plain process is not held to them",
     "network_configuration": "plain processes use the network of this machine",
     "ephemeral_storage": "plain processes share the disk of this machine",
+    "job_role_arn": "credentials of a job role are not served yet",
+    "execution_role_arn": "nothing is done in its name: no image is pulled, no secret is fetched",
+    "enable_execute_command": "there is no way into a plain process",
+    "runtime_platform": "plain processes run on this machine's processor and operating system",
+    "log_configuration": "output goes to the log store of this server, whatever the driver",
 }
 NO_MEMORY_LIMIT = "memory is counted when jobs are placed; a plain process is not held to it"
 

@@ -112,6 +112,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: str = ""
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    #: reading of the boot clock
+    started_boot_seconds: float | None = None
 
 
 # --- version 1: requests, each answered by one message with its `seq` ------------------------------------------------

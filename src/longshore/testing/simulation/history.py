@@ -7,7 +7,6 @@ from longshore.domain.dependency import DependencyType
 from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
 
-
 _WISHES = ("CancelRequested", "TerminateRequested")
 
 
@@ -148,6 +147,8 @@ class History:
         if status == "PENDING" and event.status_to == "FAILED":
             self._check_early_end(key, event)
         if event.status_to == "STARTING":
+            if jobs[key].wish_kind is not None:
+                broken("who was cancelled never starts", f"{name}: {jobs[key]}; {event}")
             self._check_order(key, jobs)
 
     def _check_dependencies(self, key: int, event: EventRow) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
-from longshore.control import dependencies, intake, scheduler
+from longshore.control import dependencies, intake, reconciler, scheduler
 from longshore.control.changes import Changes
 from longshore.control.lane import Lane
 from longshore.control.leader import Leader
@@ -73,7 +73,9 @@ def _mutant(name: str, *places: tuple[type | ModuleType, str, str, str]) -> Muta
 
 
 MUTANTS = (
-    _mutant("acts before the commit", (Leader, "_work", "    return _Outcome(", "    self._act(acts)\n    return _Outcome(")),
+    _mutant(
+        "acts before the commit", (Leader, "_work", "    return _Outcome(", "    self._act(acts)\n    return _Outcome(")
+    ),
     _mutant("a replaced leader still writes", (Leader, "_work", "raise StaleLeader", "pass")),
     _mutant("intents are forgotten after a crash", (Leader, "lead", "self._act(self._present", "len(self._present")),
     _mutant(
@@ -89,31 +91,52 @@ MUTANTS = (
         "late news overwrite a final status",
         (Leader, "_apply_news", "if entry is None or entry.attempt.has_ended:", "if entry is None:"),
         (Leader, "_apply_news", "if not entry.attempt.has_ended", ""),
+        (reconciler, "find", "if attempt.has_ended:", "if False:"),
         (
-            Leader,
-            "_apply_news",
-            "finding = find(item, entry,",
-            "entry = replace(entry, attempt=replace(entry.attempt, stopped_at=None))\n        finding = find(item, entry,",
+            machine,
+            "_ignore",
+            "return None",
+            "return _fail_waiting(job, '', now) if isinstance(event, TaskExited) else None",
         ),
-        (machine, "_ignore", "return None", "return _fail_waiting(job, '', now) if isinstance(event, TaskExited) else None"),
     ),
-    _mutant("capacity is given back twice", (Ledger, "put", "elif attempt.has_ended and was_holding:", "elif attempt.has_ended:")),
+    _mutant(
+        "capacity is given back twice",
+        (Ledger, "put", "elif attempt.has_ended and was_holding:", "elif attempt.has_ended:"),
+    ),
     _mutant(
         "capacity is free at the stop request",
         (Ledger, "put", "not known.attempt.has_ended", "not known.attempt.has_ended and not known.attempt.stop_cause"),
-        (Ledger, "put", "if not attempt.has_ended and not", "if not attempt.has_ended and not attempt.stop_cause and not"),
+        (
+            Ledger,
+            "put",
+            "if not attempt.has_ended and not",
+            "if not attempt.has_ended and not attempt.stop_cause and not",
+        ),
         (Ledger, "put", "elif attempt.has_ended and", "elif (attempt.has_ended or attempt.stop_cause) and"),
     ),
-    _mutant("the cap of an environment is not counted", (Present, "snapshot", "max(0, cap - self.ledger.environment_milli(name))", "cap")),
+    _mutant(
+        "the cap of an environment is not counted",
+        (Present, "snapshot", "max(0, cap - self.ledger.environment_milli(name))", "cap"),
+    ),
     _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[fit.resources.gpus :]", "host.free_gpus")),
     _mutant("a blocked head is overtaken", (cycle, "_fill", "blocked[queue.scope, queue.name] = key", "pass")),
     _mutant(
         "a counter misses an update",
-        (Changes, "apply", "if after.id.index is not None:", "if after.id.index is not None and before.status != 'RUNNING':"),
+        (
+            Changes,
+            "apply",
+            "if after.id.index is not None:",
+            "if after.id.index is not None and before.status != 'RUNNING':",
+        ),
     ),
     _mutant(
         "an event is not written",
-        (Changes, "apply", "if after.status is not before.status or", "if after.status not in (before.status, 'STARTING') or"),
+        (
+            Changes,
+            "apply",
+            "if after.status is not before.status or",
+            "if after.status not in (before.status, 'STARTING') or",
+        ),
     ),
     _mutant(
         "placement does not look at the job again",
@@ -130,15 +153,32 @@ MUTANTS = (
         ),
     ),
     _mutant("SEQUENTIAL children do not wait", (dependencies, "_awaited", "keys.append(JobKey(job.key - 1))", "pass")),
-    _mutant("N_TO_N waits for the first twin", (dependencies, "_awaited", "JobKey(edge.on_key + 1 + index)", "JobKey(edge.on_key + 1)")),
-    _mutant("dependents of a failed job wait on", (dependencies, "resolve_dependencies", "if failed else", "if False else")),
-    _mutant("submission order is turned round", (intake, "take_in_jobs", "    for job in jobs:\n", "    for job in reversed(jobs):\n")),
-    _mutant("termination misses running children", (intake, "grant", "for child in running:", "for child in running[1:]:")),
-    _mutant("requests are dropped", (intake, "look_at_requests", "    for job, wish in requested:", "    for job, wish in requested[1:]:")),
+    _mutant(
+        "N_TO_N waits for the first twin",
+        (dependencies, "_awaited", "JobKey(edge.on_key + 1 + index)", "JobKey(edge.on_key + 1)"),
+    ),
+    _mutant(
+        "dependents of a failed job wait on", (dependencies, "resolve_dependencies", "if failed else", "if False else")
+    ),
+    _mutant(
+        "submission order is turned round",
+        (intake, "take_in_jobs", "    for job in jobs:\n", "    for job in reversed(jobs):\n"),
+    ),
+    _mutant(
+        "termination misses running children", (intake, "grant", "for child in running:", "for child in running[1:]:")
+    ),
+    _mutant(
+        "requests are dropped",
+        (intake, "look_at_requests", "    for job, wish in requested:", "    for job, wish in requested[1:]:"),
+    ),
     _mutant("retries are not counted", (machine, "_settle", "- lost_hosts < job.spec", "- lost_hosts <= job.spec")),
     _mutant("evaluateOnExit is not read", (machine, "_settle", "action is not RetryAction.EXIT", "True")),
-    _mutant("terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")),
-    _mutant("a lost host has an exit code", (machine, "_close_lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")),
+    _mutant(
+        "terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")
+    ),
+    _mutant(
+        "a lost host has an exit code", (machine, "_close_lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")
+    ),
     _mutant("lost hosts are charged", (machine, "_settle", "lost_hosts + 1", "lost_hosts")),
     _mutant(
         "CancelJob fails a PENDING job at once",
@@ -155,8 +195,13 @@ MUTANTS = (
             "self._clock.now().timestamp() - 1767225600.0 + 1000.0)",
         ),
     ),
-    _mutant("time-outs are forgotten after a crash", (Present, "note_attempt", "and not was_running", "and known and not was_running")),
-    _mutant("waiting jobs are forgotten after a crash", (Present, "rebuild", "reader.live_runs(JobStatus.RUNNABLE)", "()")),
+    _mutant(
+        "time-outs are forgotten after a crash",
+        (Present, "note_attempt", "and not was_running", "and known and not was_running"),
+    ),
+    _mutant(
+        "waiting jobs are forgotten after a crash", (Present, "rebuild", "reader.live_runs(JobStatus.RUNNABLE)", "()")
+    ),
     _mutant("edges are forgotten after a crash", (Present, "rebuild", "present.watch_edge(edge)", "pass")),
     _mutant(
         "an uncertain launch counts as refused",
@@ -169,8 +214,13 @@ MUTANTS = (
     _mutant("strays live on", (Lane, "observe_all", "if strays:", "if False:")),
     _mutant("strays are killed with all others", (Lane, "observe_all", "if handle.attempt_id not in known", "")),
     _mutant("the end is told before the log is whole", (Lane, "_report", "await self._logs.seal(over)", "pass")),
-    _mutant("two read one log at once", (Lane, "_read_log", "async with lock, self._reading:", "async with self._reading:")),
-    _mutant("only the first act of a batch is done", (Lane, "_done", "for entry in entries:", "for entry in self._acts.copy().values():")),
+    _mutant(
+        "two read one log at once", (Lane, "_read_log", "async with lock, self._reading:", "async with self._reading:")
+    ),
+    _mutant(
+        "only the first act of a batch is done",
+        (Lane, "_done", "for entry in entries:", "for entry in self._acts.copy().values():"),
+    ),
 )
 
 

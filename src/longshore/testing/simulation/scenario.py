@@ -224,7 +224,9 @@ def draw_scenario(seed: int) -> Scenario:
     trouble = rng.random() > 0.1  # now and then everything works
 
     def times(most: int) -> list[float]:
-        return sorted(round(rng.uniform(BEGINS_AT + 1.0, calm_at - 5.0), 3) for _ in range(rng.randint(0, most) * trouble))
+        return sorted(
+            round(rng.uniform(BEGINS_AT + 1.0, calm_at - 5.0), 3) for _ in range(rng.randint(0, most) * trouble)
+        )
 
     def windows(most: int, longest: float) -> tuple[Window, ...]:
         return tuple(Window(begins_at=at, ends_at=min(at + rng.uniform(0.5, longest), calm_at)) for at in times(most))
@@ -249,9 +251,7 @@ def draw_scenario(seed: int) -> Scenario:
         ),
         store_failures=windows(2, 15.0),
         log_failures=windows(1, 10.0),
-        crashes=tuple(
-            PlannedCrash(at=at, point=rng.choice(POINTS), skip=rng.choice((0, 0, 1, 3))) for at in times(7)
-        ),
+        crashes=tuple(PlannedCrash(at=at, point=rng.choice(POINTS), skip=rng.choice((0, 0, 1, 3))) for at in times(7)),
         takeovers=tuple(times(1)),
         host_losses=tuple((at, rng.choice(hosts).id) for at in times(3)),
         strays=tuple((at, rng.choice(list(engines))) for at in times(1)),
@@ -305,9 +305,7 @@ def _draw_jobs(rng: random.Random, queues: list[str], calm_at: float) -> tuple[P
     return tuple(jobs)
 
 
-def _draw_dependencies(
-    rng: random.Random, before: list[PlannedJob], size: int | None
-) -> tuple[PlannedDependency, ...]:
+def _draw_dependencies(rng: random.Random, before: list[PlannedJob], size: int | None) -> tuple[PlannedDependency, ...]:
     found: list[PlannedDependency] = []
     for other in rng.sample(before, min(len(before), rng.choice((0, 0, 1, 1, 2)))):
         kind = rng.random()
@@ -334,7 +332,5 @@ def _draw_requests(rng: random.Random, jobs: tuple[PlannedJob, ...], calm_at: fl
         index = rng.randrange(job.array_size) if job.array_size is not None and rng.random() < 0.5 else None
         soon = job.at + rng.choice((0.0, rng.uniform(0.0, 2.0), rng.uniform(0.0, 60.0)))
         kind = rng.choice((WishKind.CANCEL, WishKind.TERMINATE))
-        requests.append(
-            PlannedRequest(at=round(min(soon, calm_at), 3), number=job.number, index=index, kind=kind)
-        )
+        requests.append(PlannedRequest(at=round(min(soon, calm_at), 3), number=job.number, index=index, kind=kind))
     return tuple(sorted(requests, key=lambda request: request.at))

@@ -1,7 +1,7 @@
 """One life of a server: the real leader, lanes and use cases, over gates; what it knows dies with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
@@ -27,6 +27,13 @@ from longshore.testing.simulation.gates import (
 from longshore.testing.simulation.scenario import Scenario
 
 T = TypeVar("T")
+
+
+def _first_of(engines: Iterable[str]) -> Callable[[], Awaitable[str]]:
+    async def choose() -> str:
+        return next(iter(engines))
+
+    return choose
 
 
 class ObservedLeader(Leader):
@@ -98,7 +105,7 @@ class Server:
             clock,
             notifier,
             engines=list(scenario.engines),
-            resolve_engine=lambda: next(iter(scenario.engines)),
+            resolve_engine=_first_of(scenario.engines),
             array_size_max=10_000,
         )
         self._calls: set[asyncio.Task[Any]] = set()

@@ -271,7 +271,9 @@ class World:
         begun_at = self.clock.boot_seconds()
         while not all(job.is_final for job in self.checks.jobs.values()):
             if self.clock.boot_seconds() > max(self._changed_at, begun_at) + QUIET_SECONDS:
-                left = [(self.checks.name(job.key), job.status) for job in self.checks.jobs.values() if not job.is_final]
+                left = [
+                    (self.checks.name(job.key), job.status) for job in self.checks.jobs.values() if not job.is_final
+                ]
                 broken("all work ends", f"nothing happens any more; left: {left}")
             await self.clock.sleep(5.0)
         await self.clock.sleep(SETTLING_SECONDS)

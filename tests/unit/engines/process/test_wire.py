@@ -50,7 +50,7 @@ def test_messages_survive_the_wire() -> None:
 
 def test_later_fields_are_skipped_and_missing_ones_have_defaults() -> None:
     """Within a protocol version either side may be newer."""
-    later = msgspec.msgpack.encode(["id", 0, "c", "running", 1, None, None, False, "", None, None, "later"])
+    later = msgspec.msgpack.encode(["id", 0, "c", "running", 1, None, None, False, "", None, None, 5.0, "later"])
     assert msgspec.msgpack.decode(later, type=Report).started_ns == 1
     earlier = msgspec.msgpack.encode(["id", 0, "c", ["true"], {}, "/log"])
     assert msgspec.msgpack.decode(earlier, type=Item).memory_bytes == 0

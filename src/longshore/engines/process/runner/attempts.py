@@ -6,6 +6,7 @@ from msgspec import structs
 
 from longshore.engines.process.runner.journal import Ended, Launching, Record, Released, Started
 from longshore.engines.process.runner.orphans import Orphan
+from longshore.engines.process.runner.processes import TICKS_PER_SECOND
 from longshore.engines.process.wire import Report, State
 
 
@@ -110,6 +111,7 @@ class Attempt:
             reason=reason,
             cpu_seconds=cpu_seconds,
             peak_memory_bytes=peak_memory_bytes,
+            started_boot_seconds=self.started.last_tick / TICKS_PER_SECOND if self.started else None,
         )
 
     def records(self) -> Iterable[Record]:
