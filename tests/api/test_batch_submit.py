@@ -354,3 +354,19 @@ def test_a_dependency_of_another_region_does_not_exist(batch: Batch) -> None:
         "submit_job", jobName="j", jobQueue="queue", jobDefinition="definition", dependsOn=[{"jobId": arn}]
     )
     assert refusal == f"Job {arn} of dependsOn does not exist"
+
+
+def test_tags_that_are_to_be_propagated_are_those_of_the_definition_and_the_job(batch: Batch) -> None:
+    """The job's own win; without propagateTags a task bears none. Source: AWS Batch API, propagateTags."""
+    batch.environment()
+    batch.queue()
+    batch.definition("tagged", tags={"team": "a", "cost": "x"})
+
+    def borne(**members: Any) -> dict[str, str]:
+        asked = {"jobName": "j", "jobQueue": "queue", "jobDefinition": "tagged", "tags": {"team": "b"}, **members}
+        ids = JobId(uuid=batch.submit_job(**asked)["jobId"])
+        key = batch.read(lambda reader: reader.find_jobs(batch.scope, [ids]))[ids]
+        return dict(batch.read(lambda reader: reader.load_jobs([key]))[key].spec.task_tags)
+
+    assert borne(propagateTags=True) == {"team": "b", "cost": "x"}
+    assert borne() == {}

@@ -200,7 +200,7 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
 
 async def test_tags_that_are_not_propagated_are_told(desk: Desk) -> None:
     job = a_job()
-    asking = replace(job, spec=replace(job.spec, propagate_tags=True))
+    asking = replace(job, spec=replace(job.spec, propagate_tags=True, task_tags={"team": "a"}))
     told = await desk.explain((await desk.submit(asking)).uuid)
     assert "propagateTags" in [gap["setting"] for gap in told["notHonoured"]]
 

@@ -80,6 +80,12 @@ def test_container_bears_its_attempt_and_installation() -> None:
     }
 
 
+def test_container_bears_the_tags_of_its_job() -> None:
+    labels = body_of(replace(launch(), tags={"team": "a"}))["Labels"]
+    assert isinstance(labels, dict)
+    assert labels["longshore.tag.team"] == "a"
+
+
 def test_command_and_environment() -> None:
     """Both go over as they are; without a command the image's own is run."""
     body = body_of(launch())
