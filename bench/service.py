@@ -52,7 +52,7 @@ class Service:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "COUNT") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         settings = {"LONGSHORE_LOCAL_VCPUS": str(self._vcpus), "LONGSHORE_LOCAL_MEMORY_MIB": "8192"}
         command = [sys.executable, "-m", "longshore", "server", "--port", str(self.port)]
         with (self.folder / "server.log").open("ab") as log:

@@ -358,7 +358,7 @@ def test_a_dependency_of_another_region_does_not_exist(batch: Batch) -> None:
 
 def test_tags_that_are_to_be_propagated_are_those_of_the_definition_and_the_job(batch: Batch) -> None:
     """The job's own win; without propagateTags a task bears none. Source: AWS Batch API, propagateTags."""
-    batch.queue()
+
     batch.definition("tagged", tags={"team": "a", "cost": "x"})
 
     def borne(**members: Any) -> dict[str, str]:

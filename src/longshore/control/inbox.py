@@ -18,6 +18,13 @@ class Released:
 
 News = Observation | LaunchFailed | Released
 
+#: For so long at most news waits that is not pressing.
+REMINDER_SECONDS = 0.2
+
+
+def _is_pressing(news: News) -> bool:
+    return not isinstance(news, Released)
+
 
 class Inbox:
     """Where lanes leave news and the API rings; implements `ports.notifier.Notifier`."""
@@ -26,6 +33,8 @@ class Inbox:
         self._news: deque[News] = deque()
         self._bell = asyncio.Event()
         self._has_news = asyncio.Event()
+        #: rings for news that is not pressing
+        self._reminder: asyncio.TimerHandle | None = None
         #: whether the API wrote something, and whether an engine came or went, since the leader last looked
         self.has_writes = True
         self.has_changed_health = True
@@ -36,11 +45,13 @@ class Inbox:
         self._bell.set()
 
     def put(self, news: Sequence[News]) -> None:
-        """Leave news, in order."""
-        if news:
-            self._news.extend(news)
+        """Leave news, in order. That attempts are released frees nothing more: it waits a while for other news."""
+        self._news.extend(news)
+        if any(map(_is_pressing, news)):
             self._bell.set()
             self._has_news.set()
+        elif news and self._reminder is None:
+            self._reminder = asyncio.get_running_loop().call_later(REMINDER_SECONDS, self._bell.set)
 
     def ring(self) -> None:
         """Wake the leader without news."""
@@ -49,14 +60,19 @@ class Inbox:
     def take(self, limit: int) -> list[News]:
         """Up to `limit` news, oldest first; silences the bell, which has said no more than that."""
         self._bell.clear()
+        if self._reminder is not None:
+            self._reminder.cancel()
+            self._reminder = None
         return [self._news.popleft() for _ in range(min(limit, len(self._news)))]
 
     def put_back(self, news: Sequence[News]) -> None:
         """News of a turn that failed, to be taken again first."""
         self._news.extendleft(reversed(news))
 
-    def __bool__(self) -> bool:
-        return bool(self._news)
+    @property
+    def is_pressing(self) -> bool:
+        """Whether there is news that should not wait."""
+        return any(map(_is_pressing, self._news))
 
     async def wait(self, timeout_seconds: float | None) -> None:
         """Return when the bell rings or the time is over, and silence the bell."""
@@ -68,9 +84,9 @@ class Inbox:
         self._bell.clear()
 
     async def wait_for_news(self, timeout_seconds: float) -> None:
-        """Return when there is news or the time is over; the bell stays as it is."""
+        """Return when there is pressing news or the time is over; the bell stays as it is."""
         self._has_news.clear()
-        if self._news:
+        if self.is_pressing:
             return
         try:
             async with asyncio.timeout(timeout_seconds):

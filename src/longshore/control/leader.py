@@ -212,7 +212,7 @@ class Leader:
         self._act(outcome.acts)
         if self.telemetry is not None:
             self.telemetry.record(outcome.telemetry)
-        return outcome.more or bool(self._inbox)
+        return outcome.more or self._inbox.is_pressing
 
     def _act(self, entries: Sequence[OpenAttempt]) -> None:
         by_lane: dict[str, list[OpenAttempt]] = {}

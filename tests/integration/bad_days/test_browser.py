@@ -1,5 +1,6 @@
 """A page that is open in a browser on this machine can neither make the server do anything nor read from it."""
 
+import itertools
 import json
 import os
 import queue
@@ -136,9 +137,9 @@ def test_the_page_works_where_nobody_minds(tmp_path: Path) -> None:
     assert sum(path == "/metrics" for _, path, _ in careless.asked) >= 6
 
 
-@pytest.mark.parametrize("origin", ["127.0.0.1", "localhost", "evil.example"])
+@pytest.mark.parametrize("origin", ["127.0.0.1", "evil.example"])
 def test_page_can_do_nothing(server: LiveServer, tmp_path: Path, origin: str) -> None:
-    """Of the same site, of another site, and of a name that was made to mean this machine."""
+    """Of the same site, and of a name that was made to mean this machine."""
     server.start()
     server.set_up()
     server.register("harmless", "exit 0")
@@ -155,10 +156,7 @@ def test_page_can_do_nothing(server: LiveServer, tmp_path: Path, origin: str) ->
     server.batch.terminate_job(jobId=running, reason="seen")
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example:{port}", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", ""]
-)
-def test_name_that_was_made_to_mean_this_machine(server: LiveServer, host: str) -> None:
+def test_name_that_was_made_to_mean_this_machine(server: LiveServer) -> None:
     """After DNS rebinding a page is of the server's own origin, and only the Host betrays it."""
     server.start()
     server.set_up()
@@ -170,17 +168,27 @@ def test_name_that_was_made_to_mean_this_machine(server: LiveServer, host: str) 
     )
     body = json.dumps({"jobName": "rebound", "jobQueue": "queue", "jobDefinition": "harmless"})
     post = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    for line, rest in (
+    requests = (
         ("GET /metrics", "\r\n"),
         ("GET /longshore/status", "X-Longshore-Client: page\r\n\r\n"),
         ("GET /longshore/jobs", "X-Longshore-Client: page\r\n\r\n"),
         ("POST /v1/submitjob", signed + post),
         ("POST /v1/describejobqueues", signed + "Content-Length: 2\r\n\r\n{}"),
-    ):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-            name = f"Host: {host.format(port=server.port)}\r\n" if host else ""
-            client.sendall(f"{line} HTTP/1.1\r\n{name}Connection: close\r\n{rest}".encode())
-            answer = client.makefile("rb").read()
-        assert answer.startswith(b"HTTP/1.1 40"), answer
+    )
+    evil = (f"evil.example:{server.port}", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "")
+    for host, (line, rest) in itertools.product(evil, requests):
+        named = f"Host: {host}\r\n" if host else ""
+        answer = ask(server, f"{line} HTTP/1.1\r\n{named}Connection: close\r\n{rest}")
+        assert answer.startswith(b"HTTP/1.1 40"), (host, line, answer)
         assert b"jobQueues" not in answer
     assert state(server) == before
+    for line, rest in requests:
+        good = ask(server, f"{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{rest}")
+        assert good.startswith(b"HTTP/1.1 200"), (line, good)
+
+
+def ask(server: LiveServer, request: str) -> bytes:
+    """The whole answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(request.encode())
+        return client.makefile("rb").read()

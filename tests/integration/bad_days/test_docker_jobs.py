@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -190,6 +191,38 @@ def test_dockerd_dies_under_running_jobs(tmp_path: Path, own_engine: OwnEngine) 
         assert "exitCode" not in first["container"]
         assert "terminated" in first["statusReason"]
         assert second["container"]["exitCode"] == 0
+
+
+def test_hung_dockerd_holds_up_nobody(tmp_path: Path, own_engine: OwnEngine) -> None:
+    """While it does not answer, jobs of the other engine run, its own wait, and the server stops in time."""
+    with docker_server(tmp_path, own_engine, LONGSHORE_DOCKER_NETWORK="host") as server:
+        server.start()
+        server.set_up(engine="docker")
+        server.batch.create_compute_environment(
+            computeEnvironmentName="processes", type="UNMANAGED", tags={"longshore:engine": "process"}
+        )
+        order = [{"order": 1, "computeEnvironment": "processes"}]
+        server.batch.create_job_queue(jobQueueName="processes", priority=1, computeEnvironmentOrder=order)
+        definition = server.register("hello", "echo hello; exit 3", image=IMAGE)
+        server.wait([server.submit("before", definition)])
+        own_engine.send(signal.SIGSTOP)
+        try:
+            waits = server.submit("waits", definition)
+            for _ in range(3):
+                answer = server.batch.submit_job(jobName="runs", jobQueue="processes", jobDefinition=definition)
+                job = server.wait([answer["jobId"]], seconds=10)[answer["jobId"]]
+                assert job["container"]["exitCode"] == 3
+            eventually(lambda: "docker" in _problems(server), what="the outage is noticed")
+            asked_at = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - asked_at < 5
+            server.start()
+            assert server.describe([waits])[waits]["status"] in ("RUNNABLE", "STARTING")
+        finally:
+            own_engine.send(signal.SIGCONT)
+        (attempt,) = server.wait([waits])[waits]["attempts"]
+        assert attempt["container"]["exitCode"] == 3
+        assert server.log_of(attempt) == "hello\n"
 
 
 def _problems(server: LiveServer) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The whole control plane on virtual time: the real leader, lanes, use cases and store, on a fake site that survives them.
+"""The whole control plane on virtual time: real leader, lanes, use cases and store, on a fake site that survives them.
 
 A seed gives a scenario (`scenario.py`): queues, hosts, work, what its tasks do, and everything that goes wrong. The
 servers of a run die between any two steps and come back on what was committed; after every step the invariants are

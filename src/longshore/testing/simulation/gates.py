@@ -5,7 +5,7 @@ Everything that the server does outside of its memory goes through one: the stor
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -237,10 +237,9 @@ class GatedDriver:
         return observations
 
     async def watch(self) -> AsyncIterator[Sequence[Observation]]:
-        async with aclosing(self._driver.watch()) as watching:  # pyright: ignore
-            async for batch in watching:
-                await self._leave("watch")
-                yield batch
+        async for batch in self._driver.watch():
+            await self._leave("watch")
+            yield batch
 
     async def discover(self) -> Sequence[Handle]:
         await self._enter("discover")

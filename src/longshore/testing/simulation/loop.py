@@ -1,7 +1,7 @@
 """Virtual time for code that uses asyncio as it is: an event loop whose clock jumps to whatever is due next.
 
-Nothing waits. When every task waits, the time of the loop is that of its next timer; so `asyncio.sleep` and
-`asyncio.timeout` work unchanged, thousands of seconds pass in one, and the same calls give the same order of everything.
+When every task waits, the time of the loop becomes that of its next timer; so `asyncio.sleep` and `asyncio.timeout`
+work unchanged, thousands of seconds pass in one, and the same calls give the same order of everything.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self,
         when: float,
         callback: Callable[[Unpack[Arguments]], object],
-        *args: Unpack[Arguments],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         # Time goes in microseconds, and no timer fires early: who wakes up finds that the time has come.

@@ -1,4 +1,4 @@
-"""The places where a simulated server can die: before and after every commit and every act, and in the midst of acts."""
+"""Where a simulated server can die: before and after every commit and every act, and in the midst of acts."""
 
 #: `api` is a commit of a caller's wish, `turn` one of the leader's, `lead` its claim. At a `middle` half of a batch is
 #: done. `before` and `after` stand around the effect; what follows an `after` is that the caller learns of it.

@@ -46,6 +46,13 @@ def check_reserved(present: Present, attempts: Collection[AttemptRow], scenario:
             broken("reserved is what live attempts hold", f"{view}; attempts hold {held[host.id]}")
 
 
+def check_reasons(present: Present, told: Collection[str]) -> None:
+    """Of every class that waits is told why."""
+    for waiting in present.backlog.waiting():
+        if waiting.job_class.id not in told:
+            broken("nobody waits without a reason", f"{waiting}")
+
+
 def _backlog(present: Present) -> Mapping[JobClass, list[tuple[int, int]]]:
     return {
         waiting.job_class: [(run.intake + i, run.key + i) for run in waiting.runs for i in range(run.count)]

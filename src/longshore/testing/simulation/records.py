@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from longshore.ports.store import Reader
 from longshore.store.statements import Statement
-from longshore.store.tables import array_summaries, attempts, events, job_queues, job_specs, jobs
+from longshore.store.tables import array_summaries, attempts, class_reasons, events, job_queues, job_specs, jobs
 from longshore.store.transaction import SqlTransaction
 
 _j, _a, _e = jobs.c, attempts.c, events.c
@@ -89,6 +89,7 @@ _SPECS = Statement(
     select(job_specs.c.key, job_specs.c.body).where(job_specs.c.key > bindparam("behind")).order_by(job_specs.c.key),
     "behind",
 )
+_REASONS = Statement(select(class_reasons.c.class_id))
 _QUEUES = Statement(select(job_queues.c.name))
 
 
@@ -102,6 +103,7 @@ class Rows:
         self.events = [EventRow._make(row) for row in session.rows(_EVENTS, last_event)]
         self.summaries: dict[int, tuple[int, ...]] = {row[0]: row[1:-1] for row in session.rows(_SUMMARIES)}
         self.specs = [_spec(*row) for row in session.rows(_SPECS, last_spec)]
+        self.reasons: frozenset[str] = frozenset(row[0] for row in session.rows(_REASONS))
         self.queues: frozenset[str] = frozenset(row[0] for row in session.rows(_QUEUES))
 
 

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from longshore.testing.simulation.trace import SimulationFailed
@@ -34,8 +34,9 @@ def try_seed(seed: int) -> Finished | Failure:
 
 def run_seeds(
     seeds: Iterable[int], *, processes: int | None = None, prepare: Callable[[], None] | None = None
-) -> Iterator[Finished | Failure]:
+) -> Generator[Finished | Failure]:
     """Results in the order of the seeds; `prepare` is called first in each process. Close the iterator to stop."""
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     with context.Pool(processes or os.cpu_count(), initializer=prepare) as pool:
         yield from pool.imap(try_seed, seeds)

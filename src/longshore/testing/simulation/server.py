@@ -39,14 +39,17 @@ def _first_of(engines: Iterable[str]) -> Callable[[], Awaitable[str]]:
 class ObservedLeader(Leader):
     """A leader that says when a turn is over."""
 
-    #: called with the present and whether more is to be done at once
-    after_turn: Callable[[Present, bool], Awaitable[None]]
+    after_turn: "AfterTurn"
 
     async def turn(self) -> bool:
         more = await super().turn()
         if self._present is not None:
-            await self.after_turn(self._present, more)
+            await self.after_turn(self._present, more, self._reasons_due)
         return more
+
+
+#: Called with the present, whether more is to be done at once, and whether reasons are still to be told.
+AfterTurn = Callable[[Present, bool, bool], Awaitable[None]]
 
 
 class Server:
@@ -63,7 +66,7 @@ class Server:
         clock: Clock,
         notifier: Notifier,
         new_attempt_id: Callable[[], AttemptId],
-        after_turn: Callable[[Present, bool], Awaitable[None]],
+        after_turn: AfterTurn,
     ) -> None:
         self.gate = Gate(world, number, self.die)
         self.inbox = Inbox()

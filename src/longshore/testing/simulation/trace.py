@@ -1,8 +1,13 @@
 """What happened in a run: its last lines to read, and a digest of all to compare runs by."""
 
+import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, MutableMapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
+from typing import Any, NoReturn
+
+import structlog
 
 _TAIL = 60
 
@@ -44,3 +49,21 @@ class Trace:
     def digest(self) -> str:
         """Equal for equal runs."""
         return self._digest.hexdigest()
+
+
+@contextmanager
+def log_to(hear: Callable[[str, BaseException | None], None]) -> Generator[None]:
+    """Have each event that the code under test logs told to `hear`, with what is being handled, and written nowhere."""
+
+    def tell(logger: Any, method: str, event: MutableMapping[str, Any]) -> NoReturn:
+        hear(event["event"], sys.exception())
+        raise structlog.DropEvent
+
+    # In place, as loggers that were used before hold the very list.
+    processors = structlog.get_config()["processors"]
+    real = list(processors)
+    processors[:] = [tell]
+    try:
+        yield
+    finally:
+        processors[:] = real

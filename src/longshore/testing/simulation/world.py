@@ -1,36 +1,35 @@
-"""One run: a scenario lived through, with servers that die and come back, callers, mishaps, and checks after each step."""
+"""One run: a scenario lived through, with servers that die and come back, and checks after each step."""
 
 import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from random import Random
-from typing import Any, NoReturn, TypeVar
-
-import structlog
+from typing import Any, NoReturn, TypeVar, cast
 
 from longshore.control.present import Present
 from longshore.domain.environment import State
 from longshore.domain.errors import StaleLeader, StoreUnavailable
-from longshore.domain.ids import AttemptId, HostId
+from longshore.domain.ids import AttemptId
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
 from longshore.testing.builders import a_definition
 from longshore.testing.simulation.client import Client
+from longshore.testing.simulation.drawing import draw_scenario
 from longshore.testing.simulation.gates import ServerDied
 from longshore.testing.simulation.history import Broken, Census, broken
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.loop import LoopClock, run_virtually
-from longshore.testing.simulation.presence import check_present, check_reserved
+from longshore.testing.simulation.mishaps import Mishaps
+from longshore.testing.simulation.presence import check_present, check_reasons, check_reserved
 from longshore.testing.simulation.records import Rows
-from longshore.testing.simulation.scenario import PlannedCrash, Scenario, draw_scenario
+from longshore.testing.simulation.scenario import PlannedCrash, Scenario
 from longshore.testing.simulation.server import Server
 from longshore.testing.simulation.site import RecordingSite
-from longshore.testing.simulation.trace import SimulationFailed, Trace
+from longshore.testing.simulation.trace import SimulationFailed, Trace, log_to
 
 T = TypeVar("T")
 
@@ -207,6 +206,13 @@ class World:
             self._over.set_exception(failure)
         raise failure
 
+    def hear(self, event: str, problem: BaseException | None) -> None:
+        """The server writes to its log."""
+        if not isinstance(problem, SimulationFailed | ServerDied):
+            self.note(f"log: {event}")
+            if event == "engine_fault":
+                self.fail("lanes have no faults", "".join(traceback.format_exception(problem)))
+
     async def live(self) -> Finished:
         """Go through the whole scenario.
 
@@ -217,7 +223,10 @@ class World:
         await self._store.write(self._set_up)
         self.site.turn_up(-1, FOREIGN)
         self._start_server()
-        for work in (self._play(), self._have_mishaps(), self._watch_time_outs()):
+        mishaps = Mishaps(
+            self.scenario, self.site, self.clock, note=self.note, take_over=self._take_over, set_state=self._set_state
+        )
+        for work in (self._play(), mishaps.happen(), self._watch_time_outs()):
             self._spawn(work)
         try:
             await self._over
@@ -308,7 +317,7 @@ class World:
             clock=self.clock,
             notifier=self,
             new_attempt_id=self._new_attempt_id,
-            after_turn=lambda present, more: self._after_turn(server, present, more),
+            after_turn=lambda present, more, due: self._after_turn(server, present, more, due),
         )
         self.note(f"server {self._started} starts")
         self._started += 1
@@ -363,7 +372,7 @@ class World:
 
     # --- checks that need more than the rows ------------------------------------------------------------------------
 
-    async def _after_turn(self, server: Server, present: Present, more: bool) -> None:
+    async def _after_turn(self, server: Server, present: Present, more: bool, reasons_due: bool) -> None:
         if server.is_dead or server.gate.is_replaced:
             return
         self._turns += 1
@@ -371,6 +380,8 @@ class World:
             check_reserved(present, self.checks.attempts.values(), self.scenario)
             if not more and not present.checks:
                 self.checks.history.check_resolved()
+                if not reasons_due:
+                    check_reasons(present, self.checks.reasons)
             if self._turns % 4 == 0:
                 rebuilt = await self._store.read(lambda reader: Present.rebuild(reader, self.scenario.hosts))
                 all_taken_in = all(job.status != "SUBMITTED" for job in self.checks.jobs.values())
@@ -394,35 +405,7 @@ class World:
             self._check_time_outs(late_seconds=STOP_SECONDS)
             await self.clock.sleep(STOP_SECONDS)
 
-    # --- mishaps ---------------------------------------------------------------------------------------------------
-
-    async def _have_mishaps(self) -> None:
-        scenario = self.scenario
-        mishaps: list[tuple[float, Callable[[], None]]] = [
-            *((at, partial(self._lose_host, host_id)) for at, host_id in scenario.host_losses),
-            *((at, partial(self._jump_wall, seconds)) for at, seconds in scenario.wall_jumps),
-            *((at, partial(self._turn_up, number, engine)) for number, (at, engine) in enumerate(scenario.strays)),
-            *((at, self._take_over) for at in scenario.takeovers),
-        ]
-        for name, (disabled_at, enabled_at) in scenario.disabled_environments.items():
-            mishaps.append((disabled_at, partial(self._set_state, name, "DISABLED")))
-            mishaps.append((enabled_at, partial(self._set_state, name, "ENABLED")))
-        for at, happen in sorted(mishaps, key=lambda mishap: mishap[0]):
-            await self.clock.sleep(at - self.clock.boot_seconds())
-            happen()
-
-    def _lose_host(self, host_id: HostId) -> None:
-        self.note(f"host {host_id} is lost")
-        self.site.lose_host(host_id)
-
-    def _turn_up(self, number: int, engine: str) -> None:
-        self.note(f"a stray turns up at {engine}")
-        self.site.turn_up(number, engine)
-
-    def _jump_wall(self, seconds: float) -> None:
-        self.note(f"the wall clock jumps by {seconds}")
-        self.site.catch_up()
-        self.clock.jump_wall(seconds)
+    # --- mishaps that concern servers and the store ------------------------------------------------------------------
 
     def _take_over(self) -> None:
         if self._servers and not (present := self._servers[-1]).is_dead and present.gate.number == self._leading:
@@ -431,7 +414,6 @@ class World:
 
     def _set_state(self, name: str, state: State) -> None:
         environment = next(each for each in self.scenario.environments if each.name == name)
-        self.note(f"{name} becomes {state}")
         _at_once(self._store.write(lambda tx: tx.put_environment(replace(environment, state=state))))
         self.notify()
 
@@ -457,7 +439,7 @@ def _at_once(work: Coroutine[Any, Any, T]) -> T:
 def _leaves(problem: BaseException) -> Iterator[BaseException]:
     """What was raised, taken out of its groups."""
     if isinstance(problem, BaseExceptionGroup):
-        for each in problem.exceptions:
+        for each in cast("BaseExceptionGroup[BaseException]", problem).exceptions:
             yield from _leaves(each)
     else:
         yield problem
@@ -470,8 +452,11 @@ def run_seed(seed: int) -> Finished:
         SimulationFailed: an invariant does not hold.
     """
 
-    async def live() -> Finished:
-        return await World(draw_scenario(seed)).live()
+    worlds: list[World] = []
 
-    with structlog.testing.capture_logs():
+    async def live() -> Finished:
+        worlds.append(World(draw_scenario(seed)))
+        return await worlds[0].live()
+
+    with log_to(lambda event, problem: worlds[0].hear(event, problem)):
         return run_virtually(live)
