@@ -139,4 +139,4 @@ def test_disabled_environment(server: LiveServer) -> None:
     _queue(server, "closed", type="UNMANAGED", state="DISABLED")
     definition = needing(server, "any", VCPU=1, MEMORY=100)
     job_id = server.batch.submit_job(jobName="any", jobQueue="closed", jobDefinition=definition)["jobId"]
-    explained(server, job_id, "compute environment closed is DISABLED")
+    explained(server, job_id, "compute environment closed: is DISABLED")

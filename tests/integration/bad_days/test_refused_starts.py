@@ -58,16 +58,8 @@ def used(pattern: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pattern, tmp_path / "data", ignore=shutil.ignore_patterns("socket")))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--account-id", "12"], "--account-id: '12' is not an account number of 12 digits"),
-        (["--host", "0.0.0.0"], "not a loopback address"),
-        (["--config", "/no/such.toml"], "/no/such.toml: cannot be read: No such file or directory"),
-    ],
-)
-def test_wrong_setting(tmp_path: Path, arguments: list[str], said: str) -> None:
-    assert said in start(tmp_path / "data", *arguments)
+def test_wrong_setting(tmp_path: Path) -> None:
+    assert "--host: '0.0.0.0' is not a loopback address" in start(tmp_path / "data", "--host", "0.0.0.0")
     assert not (tmp_path / "data").exists()
 
 

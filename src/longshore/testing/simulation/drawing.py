@@ -61,6 +61,7 @@ def draw_scenario(seed: int) -> Scenario:
         for number in range(rng.choice((1, 2, 2, 3)))
     )
     jobs = _draw_jobs(rng, [queue.name for queue in queues], calm_at)
+    requests = _draw_requests(rng, jobs, calm_at)
     trouble = rng.random() > 0.1  # now and then everything works
 
     def times(most: int) -> list[float]:
@@ -79,7 +80,7 @@ def draw_scenario(seed: int) -> Scenario:
         environments=environments,
         queues=queues,
         jobs=jobs,
-        requests=_draw_requests(rng, jobs, calm_at),
+        requests=requests,
         oversize=rng.choice(("run-alone", "wait")),
         free_losses=rng.choice((0, 1, 5)),
         grace_seconds=rng.choice((1, 5, 30)),
@@ -103,6 +104,13 @@ def draw_scenario(seed: int) -> Scenario:
             for environment, at in zip(environments, times(1), strict=False)
         },
     )
+
+
+def _draw_crash(rng: random.Random, at: float, requests: tuple[PlannedRequest, ...]) -> PlannedCrash:
+    point, skip = rng.choice(POINTS), rng.choice((0, 0, 1, 3))
+    if point.startswith("stop") and requests:  # there is not much to stop at other times
+        at, skip = rng.choice(requests).at, 0
+    return PlannedCrash(at=at, point=point, skip=skip)
 
 
 def _draw_host(rng: random.Random, number: int) -> Host:
@@ -170,6 +178,6 @@ def _draw_requests(rng: random.Random, jobs: tuple[PlannedJob, ...], calm_at: fl
         job = rng.choice(jobs)
         index = rng.randrange(job.array_size) if job.array_size is not None and rng.random() < 0.7 else None
         soon = job.at + rng.choice((0.0, rng.uniform(0.0, 2.0), rng.uniform(0.0, 20.0), rng.uniform(0.0, 90.0)))
-        kind = rng.choice((WishKind.CANCEL, WishKind.TERMINATE))
+        kind = rng.choice((WishKind.CANCEL, WishKind.TERMINATE, WishKind.TERMINATE))
         requests.append(PlannedRequest(at=round(min(soon, calm_at), 3), number=job.number, index=index, kind=kind))
     return tuple(sorted(requests, key=lambda request: request.at))

@@ -1,0 +1,19 @@
+"""When news wakes the leader."""
+
+from longshore.control.inbox import RELEASED_SECONDS, Inbox, Released
+from longshore.testing.builders import an_attempt_id
+from longshore.testing.simulation.loop import LoopClock, run_virtually
+
+
+def test_releases_wait_a_little_and_not_for_ever() -> None:
+    """That an attempt is released wakes an idle leader, but not at once."""
+
+    async def wait() -> float:
+        inbox, clock = Inbox(), LoopClock()
+        began = clock.boot_seconds()
+        inbox.put([Released(attempt_ids=[an_attempt_id(1)])])
+        await inbox.wait(None)
+        assert len(inbox.take(10)) == 1
+        return clock.boot_seconds() - began
+
+    assert round(run_virtually(wait), 3) == RELEASED_SECONDS

@@ -1,0 +1,145 @@
+"""What a lane does when engines and logs answer late, wrongly or not at all."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from longshore.control.inbox import Inbox
+from longshore.control.lane import Lane
+from longshore.control.ledger import OpenAttempt
+from longshore.domain.errors import StoreUnavailable
+from longshore.domain.ids import AttemptId
+from longshore.domain.job import Intent
+from longshore.engines.fake import Behaviour, CallFate, FakeDriver, FakeSite, Faults, LaunchFate
+from longshore.ports.engine import EngineUnavailable, LaunchFailed, LaunchSpec, Observation, TaskState
+from longshore.testing.clock import VirtualClock
+from longshore.testing.simulation.logs import KeptLogs
+from tests.unit.control.openings import an_open_attempt, changed
+
+pytestmark = pytest.mark.anyio
+
+ENTRY = an_open_attempt()
+ATTEMPT_ID = ENTRY.attempt.attempt_id
+ENDS_AT_ONCE = Behaviour(output=b"hello")
+
+
+class Scripted(Faults):
+    """Faults that a test sets by hand."""
+
+    launch_fate = LaunchFate.ANSWERED
+    refused: frozenset[str] = frozenset()
+
+    def call(self, method: str, at: float) -> CallFate:
+        return CallFate.REFUSED if method in self.refused else CallFate.ANSWERED
+
+    def launch(self, spec: LaunchSpec, at: float) -> LaunchFate:
+        return self.launch_fate
+
+
+class SlowLogs(KeptLogs):
+    """Logs that let others run before they answer, and that may be full."""
+
+    is_full = False
+
+    async def cursor(self, attempt_id: AttemptId) -> str:
+        found = await super().cursor(attempt_id)
+        await asyncio.sleep(0)
+        return found
+
+    async def seal(self, attempt_ids: Sequence[AttemptId]) -> None:
+        if self.is_full:
+            raise StoreUnavailable("no space left on device")
+        await super().seal(attempt_ids)
+
+
+class Scene:
+    """A lane to a fake site, and one open attempt."""
+
+    def __init__(self, behaviour: Behaviour = ENDS_AT_ONCE) -> None:
+        clock = VirtualClock()
+        self.site = FakeSite(clock, lambda spec: behaviour)
+        self.faults = Scripted()
+        self.inbox = Inbox()
+        self.logs = SlowLogs()
+        self.open: list[OpenAttempt] = [ENTRY]
+        self.lane = Lane(
+            "fake",
+            FakeDriver(self.site, clock, faults=self.faults),
+            logs=self.logs,
+            inbox=self.inbox,
+            clock=clock,
+            open_attempts=lambda: self.open,
+            stop_grace_seconds=5,
+        )
+
+    @property
+    def starts(self) -> int:
+        return self.site.ledger.starts[ATTEMPT_ID]
+
+    def states(self) -> list[TaskState]:
+        return [news.state for news in self.inbox.take(100) if isinstance(news, Observation)]
+
+
+async def test_what_was_not_launched_yet_is_not_gone() -> None:
+    """An engine that does not know it says nothing new: it is on its way, or was stopped before that."""
+    scene = Scene()
+    await scene.lane.observe_all()
+    stopped = changed(ENTRY, intent=Intent.STOP)
+    scene.open = [stopped]
+    scene.lane.act([stopped])
+    await scene.lane.observe_all()
+    assert scene.states() == []
+    await scene.lane.serve_once()
+    assert scene.states() == [TaskState.GONE]
+
+
+async def test_gone_after_its_launch_was_confirmed() -> None:
+    """Then it is over."""
+    scene = Scene()
+    scene.open = [changed(ENTRY, intent=Intent.NONE, handle="1")]
+    await scene.lane.observe_all()
+    assert scene.states() == [TaskState.GONE]
+
+
+@pytest.mark.parametrize("fate", [LaunchFate.ANSWER_LOST, LaunchFate.REQUEST_LOST])
+async def test_uncertain_launch(fate: LaunchFate) -> None:
+    """It is asked after until there is an answer, and launched again only if the engine knows nothing of it."""
+    scene = Scene()
+    scene.faults.launch_fate = fate
+    scene.faults.refused = frozenset({"observe"})
+    scene.lane.act([ENTRY])
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable):
+            await scene.lane.serve_once()
+    scene.faults.launch_fate, scene.faults.refused = LaunchFate.ANSWERED, frozenset()
+    if fate is LaunchFate.REQUEST_LOST:
+        with pytest.raises(EngineUnavailable):
+            await scene.lane.serve_once()
+    await scene.lane.serve_once()
+    assert scene.starts == 1
+    assert scene.states() == [TaskState.STARTING if fate is LaunchFate.REQUEST_LOST else TaskState.EXITED]
+
+
+async def test_refused_launch_is_told_when_the_logs_take_it() -> None:
+    """While they can't the launch stays asked for."""
+    scene = Scene(Behaviour(rejection="CannotPullContainerError: no"))
+    scene.logs.is_full = True
+    scene.lane.act([ENTRY])
+    with pytest.raises(StoreUnavailable):
+        await scene.lane.serve_once()
+    assert scene.inbox.take(1) == []
+    scene.logs.is_full = False
+    await scene.lane.serve_once()
+    (news,) = scene.inbox.take(100)
+    assert isinstance(news, LaunchFailed)
+
+
+async def test_log_is_read_once() -> None:
+    """Two who hear of the end at the same time do not append the output twice."""
+    scene = Scene()
+    scene.lane.act([ENTRY])
+    await scene.lane.serve_once()
+    scene.open = [changed(ENTRY, intent=Intent.NONE, handle="1")]
+    await asyncio.gather(scene.lane.observe_all(), scene.lane.observe_all())
+    assert scene.logs.output[ATTEMPT_ID] == b"hello"

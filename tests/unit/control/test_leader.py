@@ -1,0 +1,95 @@
+"""A turn whose transaction is undone and run again."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import pytest
+
+from longshore.control.inbox import Inbox
+from longshore.control.leader import ControlSettings, Leader
+from longshore.control.ledger import Host
+from longshore.domain.ids import JobKey
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.resources import Resources
+from longshore.engines.fake import FakeDriver, FakeSite
+from longshore.ports.store import NewJob, Transaction
+from longshore.scheduling.classes import class_id
+from longshore.store.sqlite import InlineStore
+from longshore.testing.builders import AT, LOCAL, a_job_spec, a_queue, an_attempt_id, an_environment
+from longshore.testing.clock import VirtualClock
+from longshore.testing.simulation.logs import KeptLogs
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+JOB = JobKey(1)
+SPEC = a_job_spec(JOB)
+
+
+class Hesitant(InlineStore):
+    """Undoes each work once and runs it again, as when the group that it shared a commit with failed."""
+
+    is_hesitant = False
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        def undone(tx: Transaction) -> None:
+            work(tx)
+            raise KeyboardInterrupt
+
+        if self.is_hesitant:
+            with suppress(KeyboardInterrupt):
+                await super().write(undone)
+        return await super().write(work)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Hesitant]:
+    store = Hesitant()
+    await store.open()
+
+    def fill(tx: Transaction) -> None:
+        tx.put_environment(an_environment())
+        tx.put_queue(a_queue())
+        assert tx.allocate_keys(1) == JOB
+        tx.insert_job(NewJob(spec=SPEC, created_at=AT, tags={}))
+
+    await store.write(fill)
+    yield store
+    await store.close()
+
+
+def a_leader(store: InlineStore) -> Leader:
+    clock = VirtualClock()
+    return Leader(
+        store=store,
+        drivers={"fake": FakeDriver(FakeSite(clock), clock)},
+        logs=KeptLogs(),
+        clock=clock,
+        inbox=Inbox(),
+        hosts=[Host(id=LOCAL, total=Resources(vcpu_milli=1000, memory_mib=1024))],
+        settings=ControlSettings(),
+        new_attempt_id=lambda: an_attempt_id(JOB),
+    )
+
+
+async def test_it_plans_again(store: Hesitant) -> None:
+    """What was placed in the undone transaction is placed in the second."""
+    leader = a_leader(store)
+    await leader.lead()
+    await leader.turn()  # nothing is placed: the engine was not asked yet
+    await leader.lanes["fake"].check_health_once()
+    store.is_hesitant = True
+    await leader.turn()
+    statuses = await store.read(lambda reader: reader.statuses([JOB]))
+    assert statuses == {JOB: JobStatus.STARTING}
+
+
+async def test_it_tells_reasons_again(store: Hesitant) -> None:
+    """Reasons that were published in the undone transaction are published in the second."""
+    leader = a_leader(store)
+    await leader.lead()
+    store.is_hesitant = True
+    await leader.turn()
+    reasons = await store.read(lambda reader: reader.class_reasons([class_id(SPEC)]))
+    assert "not asked yet" in reasons[class_id(SPEC)]
