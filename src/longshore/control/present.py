@@ -14,6 +14,7 @@ from longshore.domain.queue import JobQueue
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.snapshot import EnvironmentView, Oversize, QueueView, Snapshot
+from longshore.service.waits import environment_problem
 
 _ALL = 1_000_000
 
@@ -119,7 +120,7 @@ class Present:
             cap = None if environment.max_vcpus is None else environment.max_vcpus * 1000
             views[name] = EnvironmentView(
                 name=name,
-                problem=_problem_of(environment, engine_problems),
+                problem=environment_problem(environment, engine_problems),
                 cap_milli=cap,
                 free_cap_milli=None if cap is None else max(0, cap - self.ledger.environment_milli(name)),
                 hosts=host_ids,
@@ -131,17 +132,6 @@ class Present:
         return Snapshot(
             queues=queues, environments=views, hosts=hosts, classes=self.backlog.waiting(), oversize=oversize
         )
-
-
-def _problem_of(environment: ComputeEnvironment, engine_problems: Mapping[str, str]) -> str:
-    if environment.state != "ENABLED":
-        return "is DISABLED"
-    if not environment.accepts_jobs:
-        return f"is {environment.status}: {environment.status_reason}"
-    problem = engine_problems.get(environment.engine)
-    if problem is None:
-        return f"its engine {environment.engine} is not set up on this server"
-    return problem and f"its engine {environment.engine} is not available: {problem}"
 
 
 def waits_in_backlog(job: Job) -> bool:

@@ -22,10 +22,10 @@ def vcpus(milli: int) -> str:
     return f"{milli / 1000:g} vCPU"
 
 
-def amounts(resources: Resources) -> str:
-    """A resource vector as people write it."""
+def amounts(resources: Resources, *, with_gpus: bool = False) -> str:
+    """A resource vector as people write it; GPUs are left out where there are none, unless they are what matters."""
     parts = [vcpus(resources.vcpu_milli), f"{resources.memory_mib} MiB"]
-    if resources.gpus:
+    if resources.gpus or with_gpus:
         parts.append(f"{resources.gpus} GPU")
     return ", ".join(parts)
 
@@ -56,7 +56,8 @@ def _cause_in(environment: EnvironmentView, asked: Resources, oversize: Oversize
     able = [(host, taken) for host, taken in able if taken is not None]
     if not able:
         largest = max(hosts, key=lambda host: host.total, default=None)
-        offer = f"its largest host offers {amounts(largest.total)}" if largest else "it has no host"
+        total = amounts(largest.total, with_gpus=asked.gpus > 0) if largest else ""
+        offer = f"its largest host offers {total}" if largest else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
     free_cap = room.free_cap_milli(environment.name)
     if free_cap is not None and not room.cap_allows(environment.name, asked):

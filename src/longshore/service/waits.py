@@ -159,21 +159,22 @@ def _queue_causes(
         return
     if queue.state == "DISABLED":
         yield Cause(kind="queue", text=f"job queue {name} is DISABLED: it takes no new jobs; those in it still start")
+    problems = {name: health.problem for name, health in engines.items()}
     for environment_name in queue.environment_names if with_environments else ():
-        problem = environment_problem(reader.environment(scope, environment_name), engines)
+        problem = environment_problem(reader.environment(scope, environment_name), problems)
         if problem:
-            yield Cause(kind="environment", text=f"compute environment {environment_name} {problem}")
+            yield Cause(kind="environment", text=f"compute environment {environment_name}: {problem}")
 
 
-def environment_problem(environment: ComputeEnvironment | None, engines: Mapping[str, EngineHealth]) -> str:
-    """Why nothing can be placed on it now; empty when jobs can be."""
+def environment_problem(environment: ComputeEnvironment | None, engine_problems: Mapping[str, str]) -> str:
+    """Why nothing can be placed on it now; empty when jobs can be. Every engine is in `engine_problems`."""
     if environment is None:
         return "does not exist"
     if environment.state == "DISABLED":
         return "is DISABLED"
     if not environment.accepts_jobs:
         return f"is {environment.status}: {environment.status_reason}"
-    engine = engines.get(environment.engine)
-    if engine is None:
-        return f"has the engine {environment.engine}, which is not set up on this server"
-    return f"has the engine {environment.engine}, which can't be used: {engine.problem}" if engine.problem else ""
+    problem = engine_problems.get(environment.engine)
+    if problem is None:
+        return f"its engine {environment.engine} is not set up on this server"
+    return problem and f"its engine {environment.engine} is not available: {problem}"

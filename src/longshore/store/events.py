@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, or_, select
 
 from longshore.domain.ids import JobKey
 from longshore.domain.job import TimelineEntry
+from longshore.domain.lifecycle.events import CancelRequested, TerminateRequested
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.store.codec import from_ms, to_ms
 from longshore.store.statements import Row, Session, Statement, insert_into
@@ -28,6 +29,8 @@ _OF_CHILD = Statement(
     *("of_key", "of_parent"),
 )
 
+#: Causes by which a wish is noted on a job.
+_WISHES = frozenset({CancelRequested.__name__, TerminateRequested.__name__})
 _STATUS = {None: None, **{str(status): status for status in JobStatus}}
 
 
@@ -45,12 +48,19 @@ class EventRows(Session):
 
 
 def _of_one_child(entries: Iterable[TimelineEntry]) -> Iterable[TimelineEntry]:
-    """A child's own entries and, of those that befell all children in some status, the ones that found it there."""
+    """A child's own entries and, of those that befell all children in some status, the ones that found it there.
+
+    A child with a wish of its own is spared what befalls all, unless that is another wish.
+    """
     status: JobStatus | None = JobStatus.SUBMITTED
+    has_wish = False
     for entry in entries:
-        if not entry.of_children or entry.status_from in (None, status):
-            status = entry.status_to
-            yield entry
+        is_wish = entry.cause in _WISHES
+        if entry.of_children and (entry.status_from not in (None, status) or (has_wish and not is_wish)):
+            continue
+        status = entry.status_to
+        has_wish = has_wish or is_wish
+        yield entry
 
 
 def _row(entry: TimelineEntry) -> Row:

@@ -102,7 +102,7 @@ async def test_an_engine_that_is_down_is_named_before_the_job_is_its_turn(desk: 
     last = await desk.submit(a_job().after(first.key))
     desk.leader.lanes["fake"].problem = "it does not answer"
     assert (
-        "environment: compute environment environment has the engine fake, which can't be used: it does not answer"
+        "environment: compute environment environment: its engine fake is not available: it does not answer"
     ) in await desk.waits(last.uuid)
 
 

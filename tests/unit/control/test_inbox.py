@@ -1,6 +1,6 @@
 """When news wakes the leader."""
 
-from longshore.control.inbox import RELEASED_SECONDS, Inbox, Released
+from longshore.control.inbox import REMINDER_SECONDS, Inbox, Released
 from longshore.testing.builders import an_attempt_id
 from longshore.testing.simulation.loop import LoopClock, run_virtually
 
@@ -16,4 +16,4 @@ def test_releases_wait_a_little_and_not_for_ever() -> None:
         assert len(inbox.take(10)) == 1
         return clock.boot_seconds() - began
 
-    assert round(run_virtually(wait), 3) == RELEASED_SECONDS
+    assert round(run_virtually(wait), 3) == REMINDER_SECONDS

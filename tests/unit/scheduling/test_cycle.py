@@ -119,7 +119,7 @@ def test_job_that_never_fits_steps_aside() -> None:
     reason = plan.reasons[giant.job_class]
     assert reason.status_reason.startswith("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ")
     assert reason.causes == (
-        "compute environment environment: asks 1 vCPU, 0 MiB, 1 GPU; its largest host offers 4 vCPU, 4096 MiB",
+        "compute environment environment: asks 1 vCPU, 0 MiB, 1 GPU; its largest host offers 4 vCPU, 4096 MiB, 0 GPU",
     )
 
 

@@ -461,7 +461,7 @@ class DockerDriver:
                     for chunk in stream.feed(data):
                         yield chunk
         except CallRefused as refusal:
-            if refusal.status != 404:
+            if refusal.status not in (404, 409):  # it is gone, or going: its output was read before
                 raise EngineUnavailable(f"the engine cannot read the output: {refusal.message}") from refusal
         for chunk in stream.finish():
             yield chunk

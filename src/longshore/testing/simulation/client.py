@@ -121,6 +121,23 @@ class Client:
         await self._insist(lambda server: server.services.queues.update(HERE, name, QueueChanges(state="DISABLED")))
         await self._until(deleted_at)
         await self._insist(lambda server: server.services.queues.delete(HERE, name))
+        for environment in self._scenario.queue(name).environment_names:
+            if environment in self._scenario.deleted_environments:
+                await self._delete_environment(environment)
+
+    async def _delete_environment(self, name: str) -> None:
+        async def disable(server: Server) -> None:
+            await server.services.environments.update(HERE, name, state="DISABLED", document={})
+
+        await self._insist(disable)
+        while True:
+            try:
+                await self._insist(lambda server: server.services.environments.delete(HERE, name))
+                return
+            except Conflict:  # the queue is not gone yet, or we have asked before
+                if self._deletes_environment(name):
+                    return
+                await self._clock.sleep(_AGAIN_SECONDS)
 
     async def _insist(self, work: Callable[[Server], Coroutine[Any, Any, object]]) -> None:
         """Call until there is an answer."""

@@ -72,7 +72,14 @@ def draw_scenario(seed: int) -> Scenario:
     def windows(most: int, longest: float) -> tuple[Window, ...]:
         return tuple(Window(begins_at=at, ends_at=min(at + rng.uniform(0.5, longest), calm_at)) for at in times(most))
 
-    deletions = zip(queues[1:], times(rng.choice((0, 0, 1))), strict=False)
+    deletions = list(zip(queues[1:], times(rng.choice((0, 0, 1))), strict=False))
+    deleted = [queue for queue, _ in deletions]
+    kept = {name for queue in queues if queue not in deleted for name in queue.environment_names}
+    unused = {name for queue in deleted for name in queue.environment_names} - kept
+    disabled = {
+        environment.name: (at, at + rng.uniform(1.0, 60.0))
+        for environment, at in zip(environments, times(1), strict=False)
+    }
     return Scenario(
         seed=seed,
         hosts=hosts,
@@ -93,16 +100,20 @@ def draw_scenario(seed: int) -> Scenario:
         ),
         store_failures=windows(2, 15.0),
         log_failures=windows(1, 10.0),
-        crashes=tuple(PlannedCrash(at=at, point=rng.choice(POINTS), skip=rng.choice((0, 0, 1, 3))) for at in times(7)),
+        crashes=tuple(sorted((_draw_crash(rng, at, requests) for at in times(7)), key=lambda crash: crash.at)),
         takeovers=tuple(times(1)),
+        reboots=tuple(times(rng.choice((0, 0, 1)))),
         host_losses=tuple((at, rng.choice(hosts).id) for at in times(3)),
         strays=tuple((at, rng.choice(list(engines))) for at in times(1)),
         wall_jumps=tuple((at, rng.choice((3600.0, -3600.0, 90.0))) for at in times(2)),
         deleted_queues={queue.name: (at, at + rng.uniform(0.0, 30.0)) for queue, at in deletions},
-        disabled_environments={
-            environment.name: (at, at + rng.uniform(1.0, 60.0))
-            for environment, at in zip(environments, times(1), strict=False)
-        },
+        # Managed ones of our builders can't be updated through the API: they have no document.
+        deleted_environments=frozenset(
+            environment.name
+            for environment in environments
+            if environment.name in unused - disabled.keys() and environment.type == "UNMANAGED"
+        ),
+        disabled_environments=disabled,
     )
 
 

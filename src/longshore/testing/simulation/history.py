@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from longshore.domain.dependency import DependencyType
+from longshore.domain.job import TimelineEntry
 from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
 
@@ -22,6 +23,17 @@ class Broken(Exception):
 def broken(invariant: str, problem: str) -> NoReturn:
     """Raises Broken."""
     raise Broken(invariant, problem)
+
+
+def check_timeline(name: str, entries: Sequence[TimelineEntry], status: str) -> None:
+    """What is told of one job leads from its submission to where it stands."""
+    at = "SUBMITTED"
+    for entry in entries:
+        if entry.status_from != at:
+            broken("timelines are whole", f"{name}: {[(e.status_from, e.status_to, e.cause) for e in entries]}")
+        at = str(entry.status_to)
+    if at != status:
+        broken("timelines are whole", f"{name} is {status}; its timeline ends with {at}")
 
 
 class Census:

@@ -33,6 +33,7 @@ class StoreChecks:
         self.attempts: dict[AttemptId, AttemptRow] = {}
         self._attempts_of: dict[int, list[AttemptRow]] = {}
         self.queues: frozenset[str] = frozenset()
+        self.environments: frozenset[str] = frozenset()
         #: ids of classes of which is told why they wait
         self.reasons: frozenset[str] = frozenset()
         #: jobs whose submission was answered, by key
@@ -49,7 +50,7 @@ class StoreChecks:
             self._census.add(spec)
             self._last_spec = spec.key
         before, self.jobs = self.jobs, {row.key: row for row in rows.jobs}
-        self.queues, self.reasons = rows.queues, rows.reasons
+        self.queues, self.environments, self.reasons = rows.queues, rows.environments, rows.reasons
         if lost := (before.keys() | self.accepted) - self.jobs.keys():
             broken("no job is lost", f"keys {sorted(lost)}")
         lines = self.history.retell(rows, self.jobs)

@@ -68,13 +68,15 @@ class LoopClock:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        #: how often the machine was booted
+        self.boots = 1
         self._boot_at = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=BEGINS_AT)
 
     def now(self) -> datetime:
         return self._boot_at + timedelta(seconds=self.boot_seconds())
 
     def boot_id(self) -> str:
-        return "00000000-0000-4000-8000-000000000001"
+        return f"00000000-0000-4000-8000-{self.boots:012x}"
 
     def boot_seconds(self) -> float:
         return self._loop.time()

@@ -20,14 +20,18 @@ class Mishaps:
         *,
         note: Callable[[str], None],
         take_over: Callable[[], None],
+        reboot: Callable[[], None],
         set_state: Callable[[str, State], None],
     ) -> None:
-        """`take_over` starts another server beside the present one; `set_state` sets that of an environment."""
+        """`take_over` starts another server beside the present one, `reboot` boots the machine with all that is on it,
+        `set_state` sets the state of an environment.
+        """
         self._scenario = scenario
         self._site = site
         self._clock = clock
         self._note = note
         self._take_over = take_over
+        self._reboot = reboot
         self._set_state = set_state
 
     async def happen(self) -> None:
@@ -40,6 +44,7 @@ class Mishaps:
             ),
             *((at, f"the wall clock jumps by {by}", partial(self._jump_wall, by)) for at, by in scenario.wall_jumps),
             *((at, "another server takes over", self._take_over) for at in scenario.takeovers),
+            *((at, "the machine boots", self._reboot) for at in scenario.reboots),
         ]
         for number, (at, engine) in enumerate(scenario.strays):
             mishaps.append((at, f"a stray turns up at {engine}", partial(self._site.turn_up, number, engine)))

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from longshore.ports.store import Reader
 from longshore.store.statements import Statement
-from longshore.store.tables import array_summaries, attempts, class_reasons, events, job_queues, job_specs, jobs
+from longshore.store.tables import array_summaries, attempts, class_reasons, compute_environments, events, job_queues, job_specs, jobs
 from longshore.store.transaction import SqlTransaction
 
 _j, _a, _e = jobs.c, attempts.c, events.c
@@ -90,6 +90,7 @@ _SPECS = Statement(
     "behind",
 )
 _REASONS = Statement(select(class_reasons.c.class_id))
+_ENVIRONMENTS = Statement(select(compute_environments.c.name))
 _QUEUES = Statement(select(job_queues.c.name))
 
 
@@ -104,6 +105,7 @@ class Rows:
         self.summaries: dict[int, tuple[int, ...]] = {row[0]: row[1:-1] for row in session.rows(_SUMMARIES)}
         self.specs = [_spec(*row) for row in session.rows(_SPECS, last_spec)]
         self.reasons: frozenset[str] = frozenset(row[0] for row in session.rows(_REASONS))
+        self.environments: frozenset[str] = frozenset(row[0] for row in session.rows(_ENVIRONMENTS))
         self.queues: frozenset[str] = frozenset(row[0] for row in session.rows(_QUEUES))
 
 

@@ -109,12 +109,16 @@ class Scenario:
     crashes: tuple[PlannedCrash, ...]
     #: when another server takes over while the one before still runs
     takeovers: tuple[float, ...]
+    #: when the machine boots, and with it all hosts
+    reboots: tuple[float, ...]
     host_losses: tuple[tuple[float, HostId], ...]
     #: when a task turns up that carries our mark and that nobody knows, and at which engine
     strays: tuple[tuple[float, str], ...]
     wall_jumps: tuple[tuple[float, float], ...]
     #: (when disabled, when deleted) by queue
     deleted_queues: Mapping[str, tuple[float, float]]
+    #: deleted behind the queues that they served
+    deleted_environments: frozenset[str]
     #: (when disabled, when enabled again) by environment
     disabled_environments: Mapping[str, tuple[float, float]]
 

@@ -5,13 +5,15 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any, NoReturn, TypeVar, cast
 
 from longshore.control.present import Present
 from longshore.domain.environment import State
 from longshore.domain.errors import StaleLeader, StoreUnavailable
-from longshore.domain.ids import AttemptId
+from longshore.domain.ids import AttemptId, JobKey
+from longshore.domain.job import TimelineEntry
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
@@ -19,7 +21,7 @@ from longshore.testing.builders import a_definition
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
 from longshore.testing.simulation.gates import ServerDied
-from longshore.testing.simulation.history import Broken, Census, broken
+from longshore.testing.simulation.history import Broken, Census, broken, check_timeline
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.loop import LoopClock, run_virtually
@@ -224,7 +226,13 @@ class World:
         self.site.turn_up(-1, FOREIGN)
         self._start_server()
         mishaps = Mishaps(
-            self.scenario, self.site, self.clock, note=self.note, take_over=self._take_over, set_state=self._set_state
+            self.scenario,
+            self.site,
+            self.clock,
+            note=self.note,
+            take_over=self._take_over,
+            reboot=self._reboot,
+            set_state=self._set_state,
         )
         for work in (self._play(), mishaps.happen(), self._watch_time_outs()):
             self._spawn(work)
@@ -290,7 +298,9 @@ class World:
         self._over.set_result(None)
 
     def _check_end(self) -> None:
-        """Nothing is left of anything."""
+        """Nothing is left of anything, and every job's story can be read."""
+        for key, job in self.checks.jobs.items():
+            check_timeline(self.checks.name(key), self._read(partial(_timeline, key)), job.status)
         for row in self.checks.attempts.values():
             if row.stopped_at is None or row.intent is not None:
                 broken("every attempt is released", f"{self.checks.name(row.job_key)}: {row}")
@@ -304,6 +314,8 @@ class World:
                 broken("requests are carried out", f"{self.checks.name(job.key)}: {job}")
         if remaining := self.checks.queues & self.scenario.deleted_queues.keys():
             broken("deleted queues go", f"{remaining}")
+        if remaining := self.checks.environments & self.scenario.deleted_environments:
+            broken("deleted environments go", f"{remaining}")
 
     # --- servers ---------------------------------------------------------------------------------------------------
 
@@ -412,6 +424,13 @@ class World:
             present.be_replaced()
             self._start_server()
 
+    def _reboot(self) -> None:
+        for host in self.scenario.hosts:
+            self.site.lose_host(host.id)
+        self.clock.boots += 1
+        for server in self._servers:
+            server.die()
+
     def _set_state(self, name: str, state: State) -> None:
         environment = next(each for each in self.scenario.environments if each.name == name)
         _at_once(self._store.write(lambda tx: tx.put_environment(replace(environment, state=state))))
@@ -425,6 +444,10 @@ class World:
             return work()
         except Broken as found:
             self.fail(found.invariant, found.problem)
+
+
+def _timeline(key: int, reader: Reader) -> Sequence[TimelineEntry]:
+    return reader.timeline(JobKey(key))
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:
