@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Text, and_, bindparam, null, or_, select, update
+from sqlalchemy import Text, and_, bindparam, literal_column, null, or_, select, update
 
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Job, Wish, WishKind
@@ -29,7 +29,9 @@ _SUBMITTED = Statement(_JOBS.where(WAITS_FOR_INTAKE).order_by(_j.key).limit(bind
 _STATUSES = Statement(select(_j.key, _j.status).where(InList(_j.key, "keys")), "keys")
 _FIND = Statement(
     select(_j.uuid, _j.key, _j.array_size)
-    .join(queue_names, queue_names.c.id == _j.queue_id)
+    .select_from(jobs)
+    # Plus nothing: else SQLite may go through all jobs of the queue in place of the few that are named.
+    .join(queue_names, queue_names.c.id == _j.queue_id + literal_column("0"))
     .where(
         IS_SUBMITTED_JOB,
         InList(_j.uuid, "uuids"),

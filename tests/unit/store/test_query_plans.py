@@ -117,6 +117,11 @@ def test_index_answers_alone(transaction: SqlTransaction, name: str) -> None:
     assert all("COVERING" in line for line in many), many
 
 
+def test_jobs_are_found_by_their_ids(transaction: SqlTransaction) -> None:
+    """Not by going through the queues of the account, each with all its jobs."""
+    assert any("ix_jobs_uuid" in line for line in plans_of(transaction, WORKS["find"]))
+
+
 #: What no array child meets; the rules of the table see to that, but for requests.
 NEVER_OF_CHILDREN = ("parent_key IS NULL", "queue_id IS NOT NULL", "share_identifier IS NOT NULL")
 

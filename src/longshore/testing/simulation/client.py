@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from longshore.domain.definition import ContainerOverrides, JobTimeout
 from longshore.domain.dependency import Dependency
-from longshore.domain.errors import RequestRefused, StoreUnavailable
+from longshore.domain.errors import Conflict, RequestRefused, StoreUnavailable
 from longshore.domain.ids import JobId
 from longshore.domain.job import Wish, WishKind
 from longshore.ports.clock import Clock
@@ -134,10 +134,10 @@ class Client:
             try:
                 await self._insist(lambda server: server.services.environments.delete(HERE, name))
                 return
-            except Conflict:  # the queue is not gone yet, or we have asked before
-                if self._deletes_environment(name):
-                    return
-                await self._clock.sleep(_AGAIN_SECONDS)
+            except Conflict as conflict:
+                if "being modified" in conflict.message:
+                    return  # a call without an answer did it
+                await self._clock.sleep(_AGAIN_SECONDS)  # the queue is not gone yet
 
     async def _insist(self, work: Callable[[Server], Coroutine[Any, Any, object]]) -> None:
         """Call until there is an answer."""

@@ -7,7 +7,16 @@ from sqlalchemy import bindparam, select
 
 from longshore.ports.store import Reader
 from longshore.store.statements import Statement
-from longshore.store.tables import array_summaries, attempts, class_reasons, compute_environments, events, job_queues, job_specs, jobs
+from longshore.store.tables import (
+    array_summaries,
+    attempts,
+    class_reasons,
+    compute_environments,
+    events,
+    job_queues,
+    job_specs,
+    jobs,
+)
 from longshore.store.transaction import SqlTransaction
 
 _j, _a, _e = jobs.c, attempts.c, events.c
@@ -51,6 +60,7 @@ class AttemptRow(NamedTuple):
     gpus: int
     intent: str | None
     started_at: int | None
+    started_boot_id: str
     started_boot_seconds: float | None
     stopped_at: int | None
     exit_code: int | None

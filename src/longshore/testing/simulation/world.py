@@ -84,7 +84,7 @@ class World:
         self._started = 0
         #: the last one is the one that callers reach
         self._servers: list[Server] = []
-        self._leading = 0
+        self._leading = -1
         self._is_up = asyncio.Event()
         self._changed_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -300,7 +300,10 @@ class World:
     def _check_end(self) -> None:
         """Nothing is left of anything, and every job's story can be read."""
         for key, job in self.checks.jobs.items():
-            check_timeline(self.checks.name(key), self._read(partial(_timeline, key)), job.status)
+            entries = self._read(partial(_timeline, key))
+            if job.array_size is not None:
+                entries = [entry for entry in entries if not entry.of_children]
+            check_timeline(self.checks.name(key), entries, job.status)
         for row in self.checks.attempts.values():
             if row.stopped_at is None or row.intent is not None:
                 broken("every attempt is released", f"{self.checks.name(row.job_key)}: {row}")
@@ -407,6 +410,8 @@ class World:
         for row in self.checks.attempts.values():
             if row.stopped_at is not None or row.stop_cause is not None or row.started_boot_seconds is None:
                 continue
+            if row.started_boot_id != self.clock.boot_id():
+                continue  # lost with that boot, and not found out yet
             timeout = self.census.planned(row.job_key).timeout_seconds
             if timeout is not None and row.started_boot_seconds + timeout + late_seconds <= now:
                 self.fail("no time-out is missed", f"at {now}: {self.checks.name(row.job_key)}: {row}")
