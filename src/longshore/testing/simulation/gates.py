@@ -27,6 +27,7 @@ from longshore.ports.engine import (
 )
 from longshore.ports.logs import AttemptLog, AttemptLogs
 from longshore.ports.store import Reader, Store, Transaction
+from longshore.testing.simulation.fate import Fate
 
 T = TypeVar("T")
 
@@ -40,34 +41,14 @@ class _Undone(Exception):
 
 
 class Outside(Protocol):
-    """What gates ask of the world."""
+    """What gates tell the world, and take from it."""
 
     def reached(self, point: str) -> None:
         """The server came to `point`."""
         ...
 
-    def must_die(self, point: str) -> bool:
-        """Whether the server dies here."""
-        ...
-
     def died(self, point: str) -> None:
         """The server dies at `point`."""
-        ...
-
-    def delay(self) -> float:
-        """Seconds that the server waits here."""
-        ...
-
-    def store_fails(self) -> bool:
-        """Whether this write fails."""
-        ...
-
-    def logs_fail(self) -> bool:
-        """Whether this write to the logs fails."""
-        ...
-
-    def happens(self, share: float) -> bool:
-        """Whether something that happens in this share of cases happens now."""
         ...
 
     def store(self) -> Store:
@@ -98,8 +79,9 @@ class Outside(Protocol):
 class Gate:
     """The one way of a server to the world."""
 
-    def __init__(self, world: Outside, number: int, die: Callable[[], None]) -> None:
+    def __init__(self, world: Outside, fate: Fate, number: int, die: Callable[[], None]) -> None:
         self.world = world
+        self.fate = fate
         self.number = number
         self.is_dead = False
         #: another server has taken over: engines take nothing from this one
@@ -110,9 +92,9 @@ class Gate:
         """Come to `point`; go on, sooner or later, or never."""
         self.check()
         self.world.reached(point)
-        if self.world.must_die(point):
+        if self.fate.must_die(point):
             self.die(point)
-        await asyncio.sleep(self.world.delay())
+        await asyncio.sleep(self.fate.delay())
         self.check()
 
     def die(self, point: str) -> NoReturn:
@@ -141,13 +123,13 @@ class GatedStore:
         return
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        gate, world = self._gate, self._gate.world
+        gate, world, fate = self._gate, self._gate.world, self._gate.fate
         await gate.reach(f"{self._name}.before")
-        if world.store_fails():
-            if world.happens(0.5):
+        if fate.store_fails():
+            if fate.happens(0.5):
                 await self._run_and_undo(work)
             raise StoreUnavailable("database or disk is full")
-        if world.happens(0.03):  # the group that it shared a commit with failed
+        if fate.happens(0.03):  # the group that it shared a commit with failed
             await self._run_and_undo(work)
         done = await world.store().write(work)
         world.committed(self._name, gate.number)
@@ -262,7 +244,7 @@ class GatedDriver:
         self._check_reachable()
 
     def _dies_amid(self, call: str, batch: Sequence[object]) -> bool:
-        return len(batch) > 1 and self._gate.world.must_die(f"{call}.middle")
+        return len(batch) > 1 and self._gate.fate.must_die(f"{call}.middle")
 
     def _check_reachable(self) -> None:
         if self._gate.is_replaced:
@@ -306,5 +288,5 @@ class GatedLogs:
 
     async def _enter(self, call: str) -> None:
         await self._gate.reach(f"{call}.before")
-        if self._gate.world.logs_fail():
+        if self._gate.fate.logs_fail():
             raise StoreUnavailable("no space left on device")

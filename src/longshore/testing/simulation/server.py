@@ -15,6 +15,7 @@ from longshore.ports.clock import Clock
 from longshore.ports.logs import AttemptLogs
 from longshore.ports.notifier import Notifier
 from longshore.service.services import build_services
+from longshore.testing.simulation.fate import Fate
 from longshore.testing.simulation.gates import (
     Gate,
     GatedDriver,
@@ -58,6 +59,7 @@ class Server:
     def __init__(
         self,
         world: Outside,
+        fate: Fate,
         scenario: Scenario,
         number: int,
         *,
@@ -68,7 +70,7 @@ class Server:
         new_attempt_id: Callable[[], AttemptId],
         after_turn: AfterTurn,
     ) -> None:
-        self.gate = Gate(world, number, self.die)
+        self.gate = Gate(world, fate, number, self.die)
         self.inbox = Inbox()
         drivers = {
             engine: GatedDriver(

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from random import Random
 from typing import Any, NoReturn, TypeVar, cast
 
 from longshore.control.present import Present
@@ -20,6 +19,7 @@ from longshore.store.sqlite import InlineStore
 from longshore.testing.builders import a_definition
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
+from longshore.testing.simulation.fate import Fate
 from longshore.testing.simulation.gates import ServerDied
 from longshore.testing.simulation.history import Broken, Census, broken, check_timeline
 from longshore.testing.simulation.invariants import StoreChecks
@@ -28,7 +28,7 @@ from longshore.testing.simulation.loop import LoopClock, run_virtually
 from longshore.testing.simulation.mishaps import Mishaps
 from longshore.testing.simulation.presence import check_present, check_reasons, check_reserved
 from longshore.testing.simulation.records import Rows
-from longshore.testing.simulation.scenario import PlannedCrash, Scenario
+from longshore.testing.simulation.scenario import Scenario
 from longshore.testing.simulation.server import Server
 from longshore.testing.simulation.site import RecordingSite
 from longshore.testing.simulation.trace import SimulationFailed, Trace, log_to
@@ -42,9 +42,6 @@ QUIET_SECONDS = 400.0
 #: Long enough for two looks at everything that an engine has.
 SETTLING_SECONDS = 70.0
 MOST_STEPS = 300_000
-#: After so long without its point a crash comes at another, but not at calls that are made all the time.
-PATIENCE_SECONDS = 30.0
-IDLE_CALLS = ("fingerprint", "attach", "discover", "read_logs")
 #: A running attempt is asked to stop so soon after its time-out, while nothing goes wrong.
 STOP_SECONDS = 5.0
 
@@ -76,9 +73,7 @@ class World:
         self.deaths: Counter[str] = Counter()
         self._client = Client(scenario, self.census, self.clock, self._call, self.checks.accepted)
         self._store = InlineStore()
-        self._random = Random(f"{scenario.seed} world")
-        self._crashes: list[PlannedCrash] = list(scenario.crashes)
-        self._passed: Counter[PlannedCrash] = Counter()
+        self.fate = Fate(scenario, self.clock.boot_seconds)
         self._attempts = 0
         self._turns = 0
         self._started = 0
@@ -97,44 +92,9 @@ class World:
         if self.trace.step > MOST_STEPS:
             self.fail("work ends", f"{MOST_STEPS} steps")
 
-    def must_die(self, point: str) -> bool:
-        now = self.clock.boot_seconds()
-        for crash in self._crashes:
-            if crash.at > now:
-                break
-            # A point that is not reached for long is given up for any other at which something is under way.
-            is_overdue = now > crash.at + PATIENCE_SECONDS and not point.startswith(IDLE_CALLS)
-            if crash.point == point or is_overdue:
-                self._passed[crash] += 1
-                if self._passed[crash] > crash.skip or is_overdue:
-                    self._crashes.remove(crash)
-                    return True
-        return False
-
     def died(self, point: str) -> None:
         self.deaths[point] += 1
         self.note(f"the server dies at {point}")
-
-    def delay(self) -> float:
-        chance = self._random.random()
-        if self.is_calm or chance < 0.7:
-            return 0.0
-        if chance < 0.95:
-            return round(self._random.uniform(0.001, 0.05), 3)
-        if chance < 0.995:
-            return round(self._random.uniform(0.1, 2.0), 3)
-        return round(self._random.uniform(2.0, 15.0), 3)
-
-    def store_fails(self) -> bool:
-        now = self.clock.boot_seconds()
-        return any(window.holds(now) for window in self.scenario.store_failures) and self.happens(0.7)
-
-    def logs_fail(self) -> bool:
-        now = self.clock.boot_seconds()
-        return any(window.holds(now) for window in self.scenario.log_failures) and self.happens(0.5)
-
-    def happens(self, share: float) -> bool:
-        return not self.is_calm and self._random.random() < share
 
     def store(self) -> Store:
         return self._store
@@ -181,11 +141,6 @@ class World:
         self.after_act()
 
     # --- the run ---------------------------------------------------------------------------------------------------
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether nothing goes wrong any more."""
-        return self.clock.boot_seconds() >= self.scenario.calm_at
 
     def note(self, text: str) -> None:
         """Add to the story."""
@@ -325,6 +280,7 @@ class World:
     def _start_server(self) -> None:
         server = Server(
             self,
+            self.fate,
             self.scenario,
             self._started,
             site=self.site,
@@ -358,7 +314,7 @@ class World:
         self._is_up.clear()
         if not self._servers:
             await self._reopen()
-        await self.clock.sleep(round(self._random.choice((0.0, 0.5, self._random.uniform(0.0, 20.0))), 3))
+        await self.clock.sleep(self.fate.down_time())
         self._start_server()
 
     async def _reopen(self) -> None:
