@@ -1,7 +1,7 @@
 """The callers: they submit, cancel, terminate and delete as planned, and try again when nobody answers."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
 from longshore.domain.definition import ContainerOverrides, JobTimeout
@@ -21,6 +21,7 @@ from longshore.testing.simulation.server import Server
 T = TypeVar("T")
 
 _AGAIN_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
 
 
 class Line(Protocol):
@@ -34,12 +35,22 @@ class Line(Protocol):
 class Client:
     """Everybody who calls."""
 
-    def __init__(self, scenario: Scenario, census: Census, clock: Clock, call: Line, accepted: set[int]) -> None:
-        """The keys of jobs whose submission was answered are added to `accepted`."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        census: Census,
+        clock: Clock,
+        call: Line,
+        *,
+        statuses: Mapping[int, str],
+        accepted: set[int],
+    ) -> None:
+        """`statuses` of jobs by key is what can be seen; keys of answered submissions are added to `accepted`."""
         self._scenario = scenario
         self._census = census
         self._clock = clock
         self._call = call
+        self._statuses = statuses
         self._accepted = accepted
         self._ids: dict[int, JobId] = {}
         self._is_known = {job.number: asyncio.Event() for job in scenario.jobs}
@@ -110,8 +121,20 @@ class Client:
         await self._is_known[request.number].wait()
         job_id = self._ids.get(request.number)
         if job_id is not None:
+            if request.once_placed:
+                await self._until_placed(request)
             reason = f"{request.kind} of job-{request.number}"
             await self._ask(JobId(uuid=job_id.uuid, index=request.index), Wish(kind=request.kind, reason=reason))
+
+    async def _until_placed(self, request: PlannedRequest) -> None:
+        """Return when the job has an attempt, or is over, or nothing goes wrong any more."""
+        key = self._census.key_of(request.number)
+        assert key is not None
+        key = key if request.index is None else key + 1 + request.index
+        while self._statuses[key] in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            if self._clock.boot_seconds() > self._scenario.calm_at:
+                return
+            await self._clock.sleep(_LOOK_SECONDS)
 
     async def _ask(self, job_id: JobId, wish: Wish) -> None:
         await self._insist(lambda server: server.services.requests.request(HERE, str(job_id), wish))

@@ -125,7 +125,7 @@ def _draw_crash(rng: random.Random, at: float, requests: tuple[PlannedRequest, .
 
 
 def _draw_host(rng: random.Random, number: int) -> Host:
-    gpus = rng.choice((0, 0, 1, 2))
+    gpus = rng.choice((0, 1, 2, 3))
     return Host(
         id=HostId(f"host-{number}"),
         total=Resources(
@@ -138,6 +138,7 @@ def _draw_host(rng: random.Random, number: int) -> Host:
 def _draw_jobs(rng: random.Random, queues: list[str], calm_at: float) -> tuple[PlannedJob, ...]:
     jobs: list[PlannedJob] = []
     length = calm_at - BEGINS_AT
+    gpu_share = rng.choice((0.0, 0.1, 0.5))
     burst = rng.choice((5.0, 30.0, length))
     at = BEGINS_AT
     for number in range(rng.randint(3, 18)):
@@ -146,7 +147,7 @@ def _draw_jobs(rng: random.Random, queues: list[str], calm_at: float) -> tuple[P
         resources = Resources(
             vcpu_milli=rng.choice((1000,) * 8 + (2000, 2000, 3000, 9000)),
             memory_mib=rng.choice((64,) * 6 + (256, 256, 1024, 2048)),
-            gpus=rng.choice((0,) * 11 + (1,)),
+            gpus=int(rng.random() < gpu_share),
         )
         jobs.append(
             PlannedJob(
@@ -190,5 +191,13 @@ def _draw_requests(rng: random.Random, jobs: tuple[PlannedJob, ...], calm_at: fl
         index = rng.randrange(job.array_size) if job.array_size is not None and rng.random() < 0.7 else None
         soon = job.at + rng.choice((0.0, rng.uniform(0.0, 2.0), rng.uniform(0.0, 20.0), rng.uniform(0.0, 90.0)))
         kind = rng.choice((WishKind.CANCEL, WishKind.TERMINATE, WishKind.TERMINATE))
-        requests.append(PlannedRequest(at=round(min(soon, calm_at), 3), number=job.number, index=index, kind=kind))
+        requests.append(
+            PlannedRequest(
+                at=round(min(soon, calm_at), 3),
+                number=job.number,
+                index=index,
+                kind=kind,
+                once_placed=rng.random() < 0.4,
+            )
+        )
     return tuple(sorted(requests, key=lambda request: request.at))

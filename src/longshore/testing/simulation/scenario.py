@@ -60,6 +60,8 @@ class PlannedRequest:
     number: int
     index: int | None
     kind: WishKind
+    #: as soon as it has an attempt, if that is later
+    once_placed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

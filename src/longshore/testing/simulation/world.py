@@ -71,7 +71,14 @@ class World:
         self.census = Census(scenario)
         self.checks = StoreChecks(self.census, self.site, self.logs, self.clock.boot_seconds)
         self.deaths: Counter[str] = Counter()
-        self._client = Client(scenario, self.census, self.clock, self._call, self.checks.accepted)
+        self._client = Client(
+            scenario,
+            self.census,
+            self.clock,
+            self._call,
+            statuses=self.checks.history.statuses,
+            accepted=self.checks.accepted,
+        )
         self._store = InlineStore()
         self.fate = Fate(scenario, self.clock.boot_seconds)
         self._attempts = 0
