@@ -4,6 +4,8 @@ import os
 import platform
 import re
 import subprocess
+import tempfile
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -28,11 +30,24 @@ def machine() -> Mapping[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         "load before the run": f"{load:.1f}",
+        "one synced write before the run": f"{_sync_milliseconds():.1f} ms",
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
         "GNU parallel": _first_line("parallel", "--version"),
         "Docker": _first_line("docker", "version", "--format", "{{.Server.Version}}"),
     }
+
+
+def _sync_milliseconds() -> float:
+    """The median of fifty small writes, each waited for until it is on the disk. It varies with other users."""
+    took: list[float] = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        for _ in range(50):
+            file.write(bytes(4096))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return median(took)
 
 
 def _version(package: str) -> str:

@@ -1,5 +1,6 @@
 """A Longshore server in a process of its own, with a queue to submit to."""
 
+import json
 import os
 import shutil
 import signal
@@ -149,7 +150,7 @@ class Service:
 
     def submit(self, definition: str, **rest: Any) -> str:
         """Returns the job's id."""
-        return str(self.client.send(submission(definition, **rest))[:200].split(b'"jobId":"')[1][:36].decode())
+        return str(json.loads(self.client.send(submission(definition, **rest)))["jobId"])
 
     def describe(self, job_id: str) -> Mapping[str, Any]:
         """The job as DescribeJobs has it."""
