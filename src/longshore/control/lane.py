@@ -237,7 +237,8 @@ class Lane:
         """Ask after everything now and then: `watch` may miss something, and strays may turn up late."""
         while True:
             await self._clock.sleep(SWEEP_SECONDS)
-            await self._retrying(self.observe_all)
+            while not await self._retrying(self.observe_all):
+                continue
 
     async def observe_all(self) -> None:
         """Ask after every open attempt, and have what no open attempt knows of stopped and released.
@@ -322,8 +323,8 @@ class Lane:
             self._inbox.has_changed_health = True
             self._inbox.ring()
 
-    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work`; when the engine or the log store can't, wait a moment. The caller asks again.
+    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do `work`, or when the engine or the log store can't, wait a moment; returns whether it is done.
 
         Whatever else is raised ends the server: no server is better than one that goes on after a fault of ours.
         """
@@ -331,7 +332,9 @@ class Lane:
             await work()
         except EngineUnavailable as unavailable:
             self._set_problem(str(unavailable) or "it does not answer")
-            await self._clock.sleep(RETRY_SECONDS)
         except StoreUnavailable as full:
             _log.error("logs_unavailable", engine=self.name, error=full.message)
-            await self._clock.sleep(RETRY_SECONDS)
+        else:
+            return True
+        await self._clock.sleep(RETRY_SECONDS)
+        return False

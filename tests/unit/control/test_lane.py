@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from longshore.control.inbox import Inbox
-from longshore.control.lane import Lane
+from longshore.control.lane import RETRY_SECONDS, SWEEP_SECONDS, Lane
+from longshore.control.launching import render_launch
 from longshore.control.ledger import OpenAttempt
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
@@ -57,7 +58,7 @@ class Scene:
     """A lane to a fake site, and one open attempt."""
 
     def __init__(self, behaviour: Behaviour = ENDS_AT_ONCE) -> None:
-        clock = VirtualClock()
+        self.clock = clock = VirtualClock()
         self.site = FakeSite(clock, lambda spec: behaviour)
         self.faults = Scripted()
         self.inbox = Inbox()
@@ -143,3 +144,18 @@ async def test_log_is_read_once() -> None:
     scene.open = [changed(ENTRY, intent=Intent.NONE, handle="1")]
     await asyncio.gather(scene.lane.observe_all(), scene.lane.observe_all())
     assert scene.logs.output[ATTEMPT_ID] == b"hello"
+
+
+async def test_failed_sweep_is_made_again_soon() -> None:
+    """What an engine could not tell at one look is asked again before the next is due."""
+    scene = Scene(Behaviour(duration_seconds=1e6))
+    scene.open = []
+    run = asyncio.create_task(scene.lane.run())
+    await scene.clock.advance(SWEEP_SECONDS - 1)
+    scene.site.accept(render_launch(ENTRY, scene.logs), "longshore")
+    scene.faults.refused = frozenset({"discover"})
+    await scene.clock.advance(2)
+    scene.faults.refused = frozenset()
+    await scene.clock.advance(2 * RETRY_SECONDS)
+    assert scene.site.tasks("longshore") == []
+    run.cancel()

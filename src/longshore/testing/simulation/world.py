@@ -39,8 +39,8 @@ T = TypeVar("T")
 FOREIGN = "somebody-else"
 #: After the faults are over something must happen at least so often while work is left.
 QUIET_SECONDS = 400.0
-#: Long enough for two looks at everything that an engine has.
-SETTLING_SECONDS = 70.0
+#: Long enough for a look at everything that hangs from before, and for another.
+SETTLING_SECONDS = 130.0
 MOST_STEPS = 300_000
 #: A running attempt is asked to stop so soon after its time-out, while nothing goes wrong.
 STOP_SECONDS = 5.0
