@@ -8,7 +8,8 @@ from longshore.domain.container import ContainerOverrides, ContainerProperties
 from longshore.domain.ecs import EcsProperties, EcsPropertiesOverride
 from longshore.domain.eks import EksProperties, EksPropertiesOverride
 
-_TARGETS = re.compile(r"(0|[1-9][0-9]{0,8})?(:)?(0|[1-9][0-9]{0,8})?")
+_INDEX = "(0|[1-9][0-9]{0,8})"
+_TARGETS = re.compile(f"{_INDEX}?:{_INDEX}?|{_INDEX}")
 _NO_END = 10**9
 
 
@@ -19,11 +20,11 @@ def parse_targets(text: str) -> range:
         ValueError: it is no range of nodes.
     """
     match = _TARGETS.fullmatch(text)
-    if match is None or not text:
+    if match is None:
         raise ValueError(text)
-    first, colon, last = match.groups()
-    if colon is None:
-        last = first
+    first, last, single = match.groups()
+    if single is not None:
+        first = last = single
     return range(int(first or 0), _NO_END if last is None else int(last) + 1)
 
 
