@@ -82,7 +82,7 @@ class Client:
             name=job.name,
             queue=job.queue,
             definition="definition",
-            overrides=ContainerOverrides(
+            container_overrides=ContainerOverrides(
                 command=("job", str(job.number)),
                 resource_requirements=a_container(resources=job.resources).resource_requirements,
             ),
