@@ -87,7 +87,7 @@ class JobRows(CounterRows, SpecRows):
         found: dict[JobId, JobKey] = {}
         for job_id in ids:
             key, array_size = sizes.get(job_id.uuid, (None, 0))
-            if key is None:
+            if key is None or job_id.node is not None:
                 continue
             if job_id.index is None:
                 found[job_id] = JobKey(key)

@@ -216,7 +216,7 @@ attempts = Table(
     Column("stop_cause", Text),
     CheckConstraint("number > 0", "number"),
     CheckConstraint("vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0", "resources"),
-    CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE})}", "intent"),
+    CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE, Intent.WAIT})}", "intent"),
     CheckConstraint(f"stop_cause IS NULL OR {_among('stop_cause', StopCause)}", "stop_cause"),
     sqlite_with_rowid=False,
 )
