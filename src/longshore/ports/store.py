@@ -14,7 +14,7 @@ from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobId, JobKey, Scope
-from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish
+from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wish
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import JobQueue
 
@@ -278,9 +278,15 @@ class ControlWriter(Protocol):
         are left as they are when `like` has none. Returns how many were changed."""
         ...
 
-    def insert_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+    def insert_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """With their parts."""
+        ...
 
-    def save_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+    def save_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Without their parts."""
+        ...
+
+    def save_parts(self, parts: Iterable[Part]) -> None: ...
 
     def save_summary(self, summary: ArraySummary) -> None: ...
 

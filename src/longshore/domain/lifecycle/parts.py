@@ -33,7 +33,7 @@ from longshore.domain.lifecycle.events import (
     TaskStarted,
 )
 from longshore.domain.resources import Resources
-from longshore.domain.workload import Condition, WorkContainer, WorkNode, Workload
+from longshore.domain.workload import Condition, WorkContainer, Workload, WorkNode
 
 N = TypeVar("N", int, float)
 
@@ -134,7 +134,9 @@ def _give_up_waiting(node: WorkNode, attempt: Attempt, slow: Part, now: datetime
 def direct(workload: Workload, attempt: Attempt, now: datetime) -> Attempt:
     """The attempt with the intents that its parts have from now on. What is directed so stays so."""
     if attempt.has_ended:
-        released = (part if part.intent is Intent.WAIT else replace(part, intent=Intent.RELEASE) for part in attempt.parts)
+        released = (
+            part if part.intent is Intent.WAIT else replace(part, intent=Intent.RELEASE) for part in attempt.parts
+        )
         return replace(attempt, parts=tuple(released))
     nodes = by_node(workload, attempt.parts)
     main = workload.nodes[workload.main_node]
