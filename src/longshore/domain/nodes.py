@@ -8,7 +8,29 @@ from longshore.domain.container import ContainerOverrides, ContainerProperties
 from longshore.domain.ecs import EcsProperties, EcsPropertiesOverride
 from longshore.domain.eks import EksProperties, EksPropertiesOverride
 
-_TARGETS = re.compile(r"([0-9]{1,9})?:([0-9]{1,9})?|([0-9]{1,9})")
+_INDEX = "(0|[1-9][0-9]{0,8})"
+_TARGETS = re.compile(f"{_INDEX}?:{_INDEX}?|{_INDEX}")
+_NO_END = 10**9
+
+
+def parse_targets(text: str) -> range:
+    """The nodes that `text` means: one without an upper end has no end, however few nodes there are.
+
+    Raises:
+        ValueError: it is no range of nodes.
+    """
+    match = _TARGETS.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    first, last, single = match.groups()
+    if single is not None:
+        first = last = single
+    return range(int(first or 0), _NO_END if last is None else int(last) + 1)
+
+
+def has_no_end(targets: range) -> bool:
+    """Whether the range goes on to the last node, whichever that is."""
+    return targets.stop == _NO_END
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +66,9 @@ class NodeProperties:
         covering = [
             (len(targets), -place, each)
             for place, each in enumerate(self.node_range_properties)
-            if index in (targets := parse_targets(each.target_nodes, self.num_nodes))
+            if index in (targets := parse_targets(each.target_nodes))
         ]
         return min(covering, key=lambda found: found[:2])[2]
-
-
-def parse_targets(text: str, num_nodes: int) -> range:
-    """The nodes that `text` means in a job of so many.
-
-    Raises:
-        ValueError: it is no range of nodes.
-    """
-    match = _TARGETS.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    if match[3] is not None:
-        return range(int(match[3]), int(match[3]) + 1)
-    return range(int(match[1] or 0), num_nodes if match[2] is None else int(match[2]) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
