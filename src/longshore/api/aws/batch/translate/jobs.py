@@ -75,7 +75,7 @@ def _render_summary(view: JobView) -> wire.JobSummary:
 def render_job(view: JobView) -> wire.JobDetail:
     """A job with all that is known of it."""
     job, spec = view.job, view.job.spec
-    nodes, node = spec.node_properties, view.node
+    nodes, node, consumed = spec.node_properties, view.node, spec.consumable_resource_properties
     detail = wire.JobDetail(
         job_arn=spec.scope.arn("job", str(job.id)),
         job_name=spec.name,
@@ -106,9 +106,7 @@ def render_job(view: JobView) -> wire.JobDetail:
         eks_attempts=(),
         is_cancelled=job.wish is not None and job.wish.kind is WishKind.CANCEL,
         is_terminated=job.wish is not None and job.wish.kind is WishKind.TERMINATE,
-        consumable_resource_properties=render_given(
-            spec.consumable_resource_properties, wire.ConsumableResourceProperties
-        ),
+        consumable_resource_properties=render_given(consumed, wire.ConsumableResourceProperties),
     )
     return _with_form(detail, view)
 
@@ -126,22 +124,23 @@ def _form_of(view: JobView) -> Form:
 def _with_form(detail: wire.JobDetail, view: JobView) -> wire.JobDetail:
     """`detail` with the members that its form has."""
     ended = [attempt for attempt in view.attempts if attempt.has_ended]
-    match _form_of(view):
-        case ContainerProperties() as form:
+    form = _form_of(view)
+    match form:
+        case ContainerProperties():
             attempts = [render_attempt(view, attempt, form) for attempt in ended]
             return replace(detail, container=render_container(view, form), attempts=attempts)
-        case EcsProperties() as form:
+        case EcsProperties():
             attempts = [render_attempt(view, attempt, form) for attempt in ended]
             return replace(detail, ecs_properties=render_task(view, form), attempts=attempts)
-        case EksProperties() as form:
+        case EksProperties():
             pods = [render_pod_attempt(view, attempt, form) for attempt in ended]
             return replace(detail, eks_properties=render_pod(view, form), eks_attempts=pods)
-        case NodeProperties() as form:
-            nodes = render(shown_nodes(form), wire.NodeProperties)
-            main = node_views(view, [form.main_node])[0]
+        case NodeProperties():
+            [main] = node_views(view, [form.main_node])
             of_main = _with_form(detail, main)
+            nodes = render(shown_nodes(form), wire.NodeProperties)
             return replace(detail, node_properties=nodes, attempts=of_main.attempts, eks_attempts=of_main.eks_attempts)
-        case form:
+        case _:
             assert_never(form)
 
 
