@@ -34,7 +34,7 @@ class FirelensConfiguration:
 class TaskContainerProperties(OwnSettings):
     """One container of a task. Source: AWS Batch API, TaskContainerProperties."""
 
-    name: str | None = None
+    name: str = "default"
     image: str
     command: tuple[str, ...] = ()
     environment: tuple[KeyValue, ...] = ()

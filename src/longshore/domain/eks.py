@@ -163,7 +163,7 @@ class EksPodProperties:
 class EksProperties:
     """A job that is a pod. Source: AWS Batch API, EksProperties."""
 
-    pod_properties: EksPodProperties
+    pod_properties: EksPodProperties = EksPodProperties()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from longshore.domain.container import ContainerOverrides
+from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
@@ -19,8 +19,8 @@ from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transacti
 from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
-from longshore.service.merging import resolve_container
 from longshore.service.naming import check_job_name, check_tags
+from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 
@@ -30,7 +30,7 @@ _DEFAULT_RETRY = RetryStrategy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Overrides):
     """A job as its caller asks for it; what is None is left to the definition."""
 
     name: str
@@ -38,7 +38,7 @@ class Submission:
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    overrides: ContainerOverrides | None = None
+    consumable_resource_properties_override: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -93,16 +93,18 @@ class Submissions:
         if submission.parameters:
             parameters = {**parameters, **submission.parameters}
         fargate = queue.queue_type == "ECS_FARGATE"
-        overrides = submission.overrides
+        overrides = submission.container_overrides
         if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
             raise invalid("vcpus and memory are not applicable for Fargate.")
-        container = resolve_container(definition.single_container, overrides, parameters)
-        resources = resolve_resources(container, fargate=fargate)
+        formed = resolve_form(definition, submission, parameters)
+        resources = resolve_resources(formed.form, fargate=fargate)
         retry, timeout = _resolve_attempts(definition, submission)
         if len(submission.depends_on) > _MOST_DEPENDENCIES:
             raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
         on_keys = _find_dependencies(tx, scope, submission)
         size = submission.array_size
+        if size is not None and formed.node_properties is not None:
+            raise invalid("A multi-node parallel job cannot be an array job")
         if size is not None and not 2 <= size <= self._array_size_max:
             raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
         key = tx.allocate_keys(1 + (size or 0))
@@ -116,7 +118,10 @@ class Submissions:
             name=submission.name,
             queue_name=queue.name,
             definition=f"{definition.name}:{definition.revision}",
-            container=container,
+            container=formed.container,
+            ecs_properties=formed.ecs_properties,
+            eks_properties=formed.eks_properties,
+            node_properties=formed.node_properties,
             resources=resources,
             retry=retry,
             timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
@@ -127,6 +132,8 @@ class Submissions:
             task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
             platform_capabilities=definition.platform_capabilities,
             scheduling_priority=definition.scheduling_priority or 0,
+            consumable_resource_properties=submission.consumable_resource_properties_override
+            or definition.consumable_resource_properties,
         )
         edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
         tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))

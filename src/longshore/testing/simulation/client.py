@@ -82,7 +82,7 @@ class Client:
             name=job.name,
             queue=job.queue,
             definition=job.definition.name,
-            overrides=None
+            container_overrides=None
             if job.form is not None
             else ContainerOverrides(
                 command=("job", str(job.number)),

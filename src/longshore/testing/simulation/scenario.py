@@ -166,9 +166,7 @@ class Scenario:
         part = "" if spec.whole_id is None else f" {spec.nodes[0].index} {container.name}"
         rng = random.Random(f"{self.seed} {number} {index} {attempt}{part}")
         behaviour = _behaviour(rng, job, self.failure_rate)
-        if (
-            part and behaviour.duration_seconds == ENDLESS_SECONDS
-        ):  # others may wait for it, and no time-out counts then
+        if part and behaviour.duration_seconds == ENDLESS_SECONDS:
             return replace(behaviour, duration_seconds=100.0)
         return behaviour
 

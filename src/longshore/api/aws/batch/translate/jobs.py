@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from longshore.api.aws.batch.translate.definitions import render_environment
+from longshore.api.aws.batch.translate.forms import shown_container
 from longshore.api.aws.batch.translate.shapes import milliseconds, render
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
@@ -105,14 +105,12 @@ def _definition_arn(spec: JobSpec) -> str:
 
 def _render_container(spec: JobSpec, latest: Attempt | None) -> wire.ContainerDetail:
     """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
-    detail = render(spec.single_container, wire.ContainerDetail)
-    environment = render_environment(spec.single_container.environment)
+    detail = render(shown_container(spec.single_container), wire.ContainerDetail)
     if latest is None:
-        return msgspec.structs.replace(detail, environment=environment, network_interfaces=())
+        return msgspec.structs.replace(detail, network_interfaces=())
     run = _render_run(spec, latest)
     return msgspec.structs.replace(
         detail,
-        environment=environment,
         exit_code=run.exit_code,
         reason=run.reason,
         container_instance_arn=run.container_instance_arn,

@@ -35,6 +35,11 @@ def render(record: object, shape: type[S]) -> S:
     return msgspec.convert(record, shape, from_attributes=True)
 
 
+def render_given(record: object | None, shape: type[S]) -> S | None:
+    """`record` in wire form, if there is one."""
+    return None if record is None else render(record, shape)
+
+
 def to_document(shape: Shape) -> dict[str, Any]:
     """`shape` as plain JSON data by wire names, without what was not sent."""
     return msgspec.to_builtins(shape)
