@@ -6,8 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from longshore.domain.consumable import ConsumableResourceProperties
-from longshore.domain.container import ContainerProperties
-from longshore.domain.definition import Form, JobDefinition, JobTimeout
+from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope, resource_name
@@ -22,7 +21,7 @@ from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
-from longshore.service.refusals import check_size, invalid, not_built
+from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 
 _LIMIT_KIB = 30
@@ -97,7 +96,6 @@ class Submissions:
         overrides = submission.container_overrides
         if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
             raise invalid("vcpus and memory are not applicable for Fargate.")
-        refuse_unrunnable(definition.form)
         formed = resolve_form(definition, submission, parameters)
         resources = resolve_resources(formed.form, fargate=fargate)
         retry, timeout = _resolve_attempts(definition, submission)
@@ -139,12 +137,6 @@ class Submissions:
         )
         edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
         tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
-
-
-def refuse_unrunnable(form: Form) -> None:
-    """Raises InvalidRequest for forms of jobs that nothing here runs yet."""
-    if not isinstance(form, ContainerProperties):
-        raise not_built("Running jobs with ecsProperties, eksProperties or nodeProperties")
 
 
 def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:

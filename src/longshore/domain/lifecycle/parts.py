@@ -87,7 +87,9 @@ def _share(asked: Resources, by_all: Resources, held: Resources) -> Resources:
 
 def note_news(workload: Workload, attempt: Attempt, event: PartNews, now: datetime) -> Attempt | None:
     """The attempt with what is new of one part; None when that changes nothing."""
-    at = next(i for i, part in enumerate(attempt.parts) if part.attempt_id == event.news.attempt_id)
+    at = next((i for i, part in enumerate(attempt.parts) if part.attempt_id == event.news.attempt_id), None)
+    if at is None:
+        return None
     part, news = attempt.parts[at], event.news
     if isinstance(news, DependencyTimeoutPassed):
         return _give_up_waiting(workload.nodes[part.node], attempt, part, now)
