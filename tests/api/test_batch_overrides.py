@@ -1,4 +1,4 @@
-"""SubmitJob of several containers, pods and nodes: what the overrides of each form make of a job, and what is refused."""
+"""SubmitJob of several containers, pods and nodes: what overrides make of a job, and what is refused."""
 
 from typing import Any
 
@@ -214,6 +214,7 @@ def test_an_array_of_tasks_has_children_of_the_same_form(batch: Batch) -> None:
 
 EKS_TEXT = "Container overrides or node overrides should not be set for Batch on EKS jobs."
 COMMAND = {"command": ["x"]}
+OF_MAIN = {"taskProperties": [{"containers": [{"name": "main"}]}]}
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ COMMAND = {"command": ["x"]}
         ),
         (
             "nodes",
-            {"nodeOverrides": {"nodePropertyOverrides": [{"targetNodes": "1:", "ecsPropertiesOverride": a_task()}]}},
+            {"nodeOverrides": {"nodePropertyOverrides": [{"targetNodes": "1:", "ecsPropertiesOverride": OF_MAIN}]}},
             "W: ecsPropertiesOverride should not be set for a job definition with containerProperties",
         ),
         (
