@@ -24,7 +24,7 @@ _IMAGE = re.compile(r"[A-Za-z0-9_:./#@-]{1,255}")
 _USER = re.compile(r"[a-z0-9_][a-z0-9_-]{0,30}")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ULIMIT = re.compile("core|cpu|data|fsize|locks|memlock|msgqueue|nice|nofile|nproc|rss|rtprio|rttime|sigpending|stack")
-_FARGATE_LOG_DRIVERS = frozenset({"awslogs", "awsfirelens", "splunk"})
+_FARGATE_LOG_DRIVERS = frozenset({"awslogs", "splunk"})
 _PLATFORM_VERSIONS = (None, "1.3.0", "1.4.0", "LATEST")
 _OPERATING_SYSTEMS = (
     "LINUX",

@@ -50,6 +50,11 @@ def milliseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MILLISECOND
 
 
+def milliseconds_given(at: datetime | None) -> int | None:
+    """`milliseconds`, if there is an instant."""
+    return None if at is None else milliseconds(at)
+
+
 def refuse_unbuilt(request: Shape, members: Mapping[str, str]) -> None:
     """Refuse a request with any of `members` (attribute to wire name) set to more than nothing.
 
