@@ -108,6 +108,8 @@ class Submissions:
         if size is not None and not 2 <= size <= self._array_size_max:
             raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
         key = tx.allocate_keys(1 + (size or 0))
+        if submission.propagate_tags is not None and definition.runs_pods:
+            raise invalid("propagateTags should not be set for a job definition with eksProperties")
         propagate_tags = bool(
             definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags
         )
