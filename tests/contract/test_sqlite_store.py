@@ -107,10 +107,12 @@ async def count_jobs(store: Store) -> int:
 
 @asynccontextmanager
 async def busy_writer(store: Store) -> AsyncIterator[None]:
-    """What is submitted inside waits until the block ends."""
+    """What is submitted inside waits until the block ends, and for another group than that of the block."""
     has_begun, may_end = Event(), Event()
-    busy = asyncio.create_task(store.write(lambda tx: (has_begun.set(), may_end.wait(PATIENCE_SECONDS))[1]))
-    assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_SECONDS", -1)
+        busy = asyncio.create_task(store.write(lambda tx: (has_begun.set(), may_end.wait(PATIENCE_SECONDS))[1]))
+        assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
     try:
         yield
     finally:
@@ -144,6 +146,32 @@ async def test_writes_share_a_commit_for_a_limited_time(
     assert answers == sorted(answers, key=int)
     assert statements.count("COMMIT") == commits
     assert await count_jobs(store) == 200
+
+
+@pytest.mark.anyio
+async def test_work_joins_the_group_that_is_being_run(
+    store: SqliteStore, connections: list[sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sees what the works before it wrote, and all are durable by one sync."""
+    monkeypatch.setattr(groups, "GROUP_SECONDS", PATIENCE_SECONDS)
+    has_begun, may_end = Event(), Event()
+
+    def first(tx: Transaction) -> bool:
+        tx.publish_class_reasons({"a": "x"})
+        has_begun.set()
+        return may_end.wait(PATIENCE_SECONDS)
+
+    statements: list[str] = []
+    connections[0].set_trace_callback(statements.append)
+    writing = asyncio.create_task(store.write(first))
+    assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
+    joining = asyncio.create_task(store.write(lambda tx: tx.class_reasons(["a"])))
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await writing
+    assert await joining == {"a": "x"}
+    connections[0].set_trace_callback(None)
+    assert statements.count("COMMIT") == 1
 
 
 @pytest.mark.anyio

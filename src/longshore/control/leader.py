@@ -239,7 +239,7 @@ class Leader:
             more = look_at_requests(tx, present, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
-            changes.load([entry.job.key])
+            changes.adopt([entry.job])
             changes.apply(entry.job.key, TimeoutPassed(attempt_id=entry.attempt.attempt_id))
         changes.flush()
         for _ in range(LOOKS_PER_TURN):
@@ -258,7 +258,7 @@ class Leader:
         launches: list[OpenAttempt] = []
         attempt_ids = [item.attempt_id for item in news if not isinstance(item, Released)]
         entries = [entry for entry in map(present.ledger.find, attempt_ids) if entry is not None]
-        changes.load(entry.job.key for entry in entries if not entry.attempt.has_ended)
+        changes.adopt(entry.job for entry in entries if not entry.attempt.has_ended)
         for item in news:
             if isinstance(item, Released):
                 for attempt_id in item.attempt_ids:

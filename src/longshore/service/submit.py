@@ -1,5 +1,6 @@
 """The use case SubmitJob: a request resolved into a job specification and stored as SUBMITTED."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +74,13 @@ class Submissions:
         uuid = str(uuid4())
         created_at = self._clock.now()
         created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
-        await self._store.write(lambda tx: self._store_job(tx, scope, submission, uuid, created_at))
+        storing = asyncio.ensure_future(
+            self._store.write(lambda tx: self._store_job(tx, scope, submission, uuid, created_at))
+        )
+        # Woken now, the leader takes the job in by the commit that stores it; woken again, it misses none that had to
+        # wait before it could be stored.
+        self._notifier.notify()
+        await storing
         self._notifier.notify()
         return JobId(uuid=uuid)
 
