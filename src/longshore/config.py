@@ -267,6 +267,11 @@ class RetentionSettings:
     history_days: int | None = setting(
         optional(whole(1, 36_500, "days"), "keep"), "Days that finished jobs stay in history; keep: forever.", None
     )
+    log_days: int | None = setting(
+        optional(whole(1, 36_500, "days"), "keep"),
+        "Days that logs stay whose group has no retention of its own (PutRetentionPolicy); keep: forever.",
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
