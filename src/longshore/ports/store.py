@@ -133,6 +133,10 @@ class JobReader(Protocol):
         """Keys of those that exist."""
         ...
 
+    def submitted_queues(self) -> Sequence[tuple[Scope, str]]:
+        """Every queue that jobs were ever submitted to, also those that are deleted by now."""
+        ...
+
     def describe_jobs(self, keys: Sequence[JobKey]) -> Sequence[JobView]:
         """In the order asked for; unknown keys are left out."""
         ...
