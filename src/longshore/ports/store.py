@@ -159,8 +159,8 @@ class JobReader(Protocol):
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
 
-    def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
-        """Why each class of waiting jobs waits, as the leader last published it."""
+    def class_reasons(self, class_ids: Collection[str] | None) -> Mapping[str, str]:
+        """Why each of these classes of waiting jobs (None: all) waits, as the leader last published it."""
         ...
 
 
