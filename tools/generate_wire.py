@@ -29,6 +29,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
         "CreateLogStream",
         "DeleteLogGroup",
         "DeleteLogStream",
+        "DeleteRetentionPolicy",
         "DescribeLogGroups",
         "DescribeLogStreams",
         "FilterLogEvents",

@@ -147,7 +147,9 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
     logs = LogStore(
         folder.path / "logs",
         LogSettings(
-            stream_cap_bytes=settings.logs.stream_cap_mib * 2**20, pack_limit_bytes=settings.logs.pack_below_bytes
+            stream_cap_bytes=settings.logs.stream_cap_mib * 2**20,
+            pack_limit_bytes=settings.logs.pack_below_bytes,
+            retention_days=settings.retention.log_days,
         ),
     )
     try:

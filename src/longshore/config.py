@@ -257,13 +257,20 @@ class LimitSettings:
     lost_host_retries: int = setting(
         whole(0, 1000), "Attempts lost with their host that are tried again without spending the job's own retries.", 5
     )
-    body_bytes: int = setting(whole(65_536, 2**26, "bytes"), "Longest request body that is read.", 2**20)
+    body_bytes: int = setting(
+        whole(65_536, 2**26, "bytes"), "Longest request body that is read; puts of log events may have 8 MiB.", 2**20
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
     history_days: int | None = setting(
         optional(whole(1, 36_500, "days"), "keep"), "Days that finished jobs stay in history; keep: forever.", None
+    )
+    log_days: int | None = setting(
+        optional(whole(1, 36_500, "days"), "keep"),
+        "Days that logs stay whose group has no retention of its own (PutRetentionPolicy); keep: forever.",
+        None,
     )
 
 

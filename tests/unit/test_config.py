@@ -47,6 +47,7 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("limits.body_bytes", "65536", "65536", 65_536),
     ("retention.history_days", "30", "30", 30),
     ("retention.history_days", '"keep"', "keep", None),
+    ("retention.log_days", "30", "30", 30),
     ("logs.stream_cap_mib", "1", "1", 1),
     ("logs.pack_below_bytes", "0", "0", 0),
 ]

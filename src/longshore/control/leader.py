@@ -134,6 +134,7 @@ class Leader:
         """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""
         self._epoch = await self._store.write(lambda tx: tx.claim_leadership())
         self._present = await self._store.read(lambda reader: Present.rebuild(reader, self._hosts))
+        self._reasons = dict(await self._store.read(lambda reader: reader.class_reasons(None)))
         self._act(self._present.ledger.open_attempts())
 
     async def run(self) -> None:

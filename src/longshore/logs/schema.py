@@ -55,7 +55,8 @@ CREATE TABLE events (
     message TEXT NOT NULL,
     PRIMARY KEY (stream_id, timestamp, sequence)
 ) WITHOUT ROWID;
--- Groups that are gone for callers and whose streams are being removed.
+-- Groups that are gone for callers and whose streams are being removed. The number of a group that is there, with a
+-- minus before it, is for those of its streams that are too old.
 CREATE TABLE graves (group_id INTEGER PRIMARY KEY);
 -- Sealed attempts whose sources may still be under `live/`. It is small, where an index of all attempts would not be.
 CREATE TABLE unswept (attempt_id BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
@@ -65,6 +66,8 @@ PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 COMMIT;
 """
+#: What came after the first release: one that does not know it keeps it as it should be all the same.
+_ADDED = "CREATE INDEX IF NOT EXISTS put_streams ON streams (group_id, first_event_at) WHERE place = 0"
 
 
 class LogIndexRefused(LongshoreError):
@@ -107,6 +110,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 10000")
     if not tables:
         connection.executescript(_TABLES)
+    connection.execute(_ADDED)
 
 
 def open_for_reading(path: str) -> sqlite3.Connection:

@@ -35,6 +35,7 @@ from longshore.logs.writer import LogWriter
 from longshore.ports.logs import AttemptLog
 
 _SWEEP_SECONDS = 1.0
+_EXPIRE_SECONDS = 600.0
 #: A file's time may lag the clock by one tick of the kernel.
 _FILE_TIME_LAG_SECONDS = 0.01
 
@@ -70,21 +71,25 @@ class LogStore:
         self._wake = asyncio.Event()
         #: a look at growing logs that has not begun: readers share it
         self._next_look: asyncio.Future[None] | None = None
-        self._loop: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Raises LogIndexRefused when the index is not for this version."""
         self._writer = await self._write(lambda: LogWriter(self._layout, self._settings, self._follower, self._now_ms))
         self._wake.set()
-        self._loop = asyncio.create_task(self._follow(), name="follow logs")
+        self._loops = [
+            asyncio.create_task(self._follow(), name="follow logs"),
+            asyncio.create_task(self._expire(), name="expire logs"),
+        ]
 
     async def close(self) -> None:
         """Let go of files and threads. Attempts go on writing; what is left to clean up, the next start finds."""
-        if self._loop is not None:
-            self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
-            self._loop = None
+        if self._loops:
+            for loop in self._loops:
+                loop.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await loop
+            self._loops = []
             await self._write(self._writer.close)
         for pool in (self._read_threads, self._write_thread):
             pool.shutdown()
@@ -138,8 +143,8 @@ class LogStore:
         self._seen_groups.discard((scope, name))
         self._wake.set()
 
-    async def set_retention(self, scope: Scope, name: str, days: int) -> None:
-        """Raises NotFound."""
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> None:
+        """None: that of the settings. Raises NotFound."""
         await self._settle()
         await self._write(lambda: self._writer.set_retention(scope, name, days))
 
@@ -266,6 +271,16 @@ class LogStore:
                     _log.warning("logs_not_followed", error=trouble, exc_info=not isinstance(error, LongshoreError))
             if not self._writer.idle:
                 self._wake.set()
+
+    async def _expire(self) -> None:
+        """End what is older than its group's retention, every ten minutes and in small steps."""
+        while True:
+            await asyncio.sleep(_EXPIRE_SECONDS)
+            try:
+                while await self._write(self._writer.expire):
+                    self._wake.set()
+            except Exception as error:
+                _log.warning("logs_not_expired", error=repr(error), exc_info=not isinstance(error, LongshoreError))
 
     async def _sweep(self) -> None:
         spent = await self._write(self._writer.take_spent)

@@ -44,6 +44,9 @@ def test_a_group_is_created_described_and_deleted(logs: Logs) -> None:
     assert logs.refusal("put_retention_policy", logGroupName="/my/group", retentionInDays=8)[0] == (
         "InvalidParameterException"
     )
+    logs.client.delete_retention_policy(logGroupName="/my/group")
+    assert "retentionInDays" not in logs.client.describe_log_groups()["logGroups"][0]
+    assert logs.refusal("delete_retention_policy", logGroupName="none") == NO_GROUP
     logs.client.delete_log_group(logGroupName="/my/group")
     assert names(logs) == []
     assert logs.refusal("delete_log_group", logGroupName="/my/group") == NO_GROUP

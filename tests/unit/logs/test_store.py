@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import anyio
 import pytest
 
-from longshore.domain.errors import StoreUnavailable
+from longshore.domain.errors import NotFound, StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.logs.schema import LogIndexRefused
+from longshore.logs.settings import LogSettings
 from longshore.logs.store import LogStore
 from tests.unit.logs.log_house import GROUP, SCOPE, attempt, identity
 
@@ -105,6 +107,29 @@ async def test_a_full_disk_is_told_and_recovered_from(store: LogStore, monkeypat
     await store.seal([attempt(1), attempt(2)])
     assert await messages(store, 1) == ["direct"]
     assert await messages(store, 2) == ["handed"]
+
+
+async def test_old_logs_are_looked_for_without_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("longshore.logs.store._EXPIRE_SECONDS", 0.01)
+    now_ms = time.time_ns() // 1_000_000
+    store = LogStore(tmp_path, LogSettings(retention_days=1), now_ms=lambda: now_ms)
+    await store.open()
+    try:
+        await store.attach([identity(1), identity(2)])
+        store.path(attempt(1)).write_bytes(b"line\n")
+        store.path(attempt(2)).write_bytes(b"growing\n")
+        await store.seal([attempt(1)])
+        assert await messages(store, 1) == ["line"]
+        now_ms += 2 * 86_400_000
+        for _ in range(200):
+            if [stream.name for stream in (await store.list_streams(SCOPE, GROUP))[0]] == [identity(2).stream]:
+                break
+            await anyio.sleep(0.05)
+        with pytest.raises(NotFound):
+            await messages(store, 1)
+        assert await messages(store, 2) == ["growing"]
+    finally:
+        await store.close()
 
 
 async def test_spent_files_go_and_what_was_left_goes_at_the_next_start(tmp_path: Path) -> None:

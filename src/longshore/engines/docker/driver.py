@@ -41,6 +41,7 @@ from longshore.engines.docker.render import (
     ignored_settings,
     render_create,
 )
+from longshore.engines.docker.start_time import started_boot_seconds
 from longshore.engines.docker.usage import UsageSampler
 from longshore.ports.engine import (
     Capabilities,
@@ -250,7 +251,7 @@ class DockerDriver:
             return known.seen  # two looked at once, and one was faster
         if seen.state is TaskState.RUNNING:
             self._sampler.track(attempt_id, found.id, found.state.pid)
-            known.seen = seen
+            seen = known.seen = replace(seen, started_boot_seconds=started_boot_seconds(found))
         elif seen.state in _OVER:
             if seen.state is TaskState.LOST:
                 kill_leftovers(found.id)
