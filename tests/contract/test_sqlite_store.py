@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -56,14 +56,17 @@ class TestInlineStore(StoreContract):
         await store.close()
 
     @pytest.fixture
-    def reopen(self, store: InlineStore) -> Reopen:
-        async def reopen() -> InlineStore:
-            await store.close()
-            again = InlineStore(store.image())
-            await again.open()
-            return again
+    async def reopen(self, store: InlineStore) -> AsyncIterator[Reopen]:
+        async with AsyncExitStack() as opened:
 
-        return reopen
+            async def reopen() -> InlineStore:
+                await store.close()
+                again = InlineStore(store.image())
+                await again.open()
+                opened.push_async_callback(again.close)
+                return again
+
+            yield reopen
 
 
 class TestInlineStoreWithManyMatches(TestInlineStore):
@@ -307,7 +310,8 @@ async def test_acknowledged_writes_survive_a_kill(acknowledged: int, tmp_path: P
         children = await store.read(lambda r, key=view.job.key: r.list_children(key, None, after=None, limit=10))
         assert len(children) == 3
     await store.close()
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def modes_in(folder: Path) -> dict[str, int]:

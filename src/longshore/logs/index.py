@@ -185,10 +185,11 @@ class Index:
         first, last = events[0][0], events[-1][0]
         size = sum(len(message.encode()) for _, message in events)
         self._connection.execute(
-            "UPDATE streams SET first_event_at = min(coalesce(first_event_at, ?1), ?1), "
-            "last_event_at = max(coalesce(last_event_at, ?2), ?2), ordered_at = max(coalesce(last_event_at, ?2), ?2), "
-            "ingested_at = ?3, stored_bytes = stored_bytes + ?4, put_count = put_count + ?5 WHERE id = ?6",
-            (first, last, now_ms, size, len(events), stream_id),
+            "UPDATE streams SET first_event_at = min(coalesce(first_event_at, :first), :first), "
+            "last_event_at = max(coalesce(last_event_at, :last), :last), "
+            "ordered_at = max(coalesce(last_event_at, :last), :last), "
+            "ingested_at = :now, stored_bytes = stored_bytes + :size, put_count = put_count + :count WHERE id = :id",
+            {"first": first, "last": last, "now": now_ms, "size": size, "count": len(events), "id": stream_id},
         )
         self._count_bytes(group_id, size)
 
