@@ -15,6 +15,9 @@ _VERSION = 1
 #: "LSLI": tells our database from others.
 _APPLICATION = 0x4C534C49
 
+#: SQLite enlarges its shared memory by this much.
+_ROOM_BYTES = 64 * 1024
+
 _TABLES = f"""
 BEGIN;
 CREATE TABLE groups (
@@ -128,6 +131,15 @@ def checkpoint(path: str) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     finally:
         connection.close()
+
+
+def outage_text(error: sqlite3.OperationalError, folder: str) -> str:
+    """What `error` says. SQLite calls a full disk an I/O error where it finds no room for shared memory."""
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_IOERR:
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
+            return "the disk is full"
+    return str(error)
 
 
 def _sync_file(path: str) -> None:

@@ -27,6 +27,7 @@ from longshore.logs.lookup import Lookup
 from longshore.logs.pattern import parse_pattern
 from longshore.logs.reading import Reader
 from longshore.logs.records import EventPage, GroupRecord, PutResult, SearchPage, StreamRecord
+from longshore.logs.schema import outage_text
 from longshore.logs.seal import sweep
 from longshore.logs.search import Search
 from longshore.logs.settings import LogSettings
@@ -51,8 +52,8 @@ def _wall_ms() -> int:
 class LogStore:
     """Log groups, streams and events of all accounts and regions. `open` comes first, `close` last.
 
-    Methods that change something raise StoreUnavailable when the disk refuses; nothing is half done then, and the same
-    call succeeds when there is room.
+    Methods raise StoreUnavailable when the disk refuses; nothing is half done then, and the same call succeeds later,
+    when there is room.
     """
 
     def __init__(
@@ -308,13 +309,7 @@ class LogStore:
         self._writer.tick()
 
     async def _write(self, work: Callable[[], Answer]) -> Answer:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._write_thread, work)
-        except OSError as error:
-            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
-            raise StoreUnavailable(f"The log store cannot write now: {reason}") from error
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"The log index cannot be written now: {error}") from error
+        return await self._do(self._write_thread, work)
 
     async def _read(self, work: Callable[[Reader], Answer]) -> Answer:
         def read() -> Answer:
@@ -325,7 +320,17 @@ class LogStore:
                 reader = self._of_thread.reader = Reader(lookup, self._follower, self._settings)
             return work(reader)
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, read)
+        return await self._do(self._read_threads, read)
+
+    async def _do(self, threads: ThreadPoolExecutor, work: Callable[[], Answer]) -> Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        except OSError as error:
+            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
+            raise StoreUnavailable(f"The log store cannot be used now: {reason}") from error
+        except sqlite3.OperationalError as error:
+            reason = outage_text(error, self._layout.root)
+            raise StoreUnavailable(f"The log index cannot be used now: {reason}") from error
 
 
 async def _in_daemon_thread(work: Callable[[], None]) -> None:
