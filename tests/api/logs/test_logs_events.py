@@ -238,7 +238,10 @@ def test_a_search_interleaves_streams_by_time(logs: Logs) -> None:
     assert logs.refusal("filter_log_events", logGroupName="g", logStreamNames=["odd"], logStreamNamePrefix="o")[0] == (
         "InvalidParameterException"
     )
-    for pattern in ('"open', "{ $.a = 1 }", "[a, b]"):
+    assert search(logs, logGroupName="g", filterPattern="[kind = e*, number > 47]") == ["even 48", "even 49"]
+    assert search(logs, logGroupName="g", filterPattern=r"%^odd\s[34]8$%") == ["odd 38", "odd 48"]
+    assert search(logs, logGroupName="g", filterPattern="{ $.a NOT EXISTS }") == []
+    for pattern in ('"open', "{ $.a = }", "[a, b", "%(%"):
         code, message = logs.refusal("filter_log_events", logGroupName="g", filterPattern=pattern)
         assert code == "InvalidParameterException" and message.startswith("Invalid filter pattern")
 
