@@ -194,7 +194,7 @@ class ServerSettings:
     host: str = setting(ADDRESS, "Address to listen on.", "127.0.0.1")
     host_names: tuple[str, ...] = setting(
         many(HOST_NAME, "a list of host names without port, none twice"),
-        "Names beside the loopback ones that requests may be sent to (Host), as behind a proxy; with auth sigv4 any may.",
+        "Names beside the loopback ones that requests may be sent to (Host), as behind a proxy; with auth sigv4, any.",
         (),
     )
     port: int = setting(whole(0, 65535), "Port to listen on; 0 takes any that is free.", 8642)

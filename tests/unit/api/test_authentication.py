@@ -293,7 +293,7 @@ AUTHORIZATION = (
     ("authorization", "said"),
     [
         ("AWS4-HMAC-SHA256", "requires 'Credential' parameter. .* requires 'Signature' .* requires 'SignedHeaders'"),
-        (AUTHORIZATION.replace("Signature=", "Signatur="), "requires 'Signature' parameter"),
+        (AUTHORIZATION.replace("Signature=", "Sign="), "requires 'Signature' parameter"),
         (AUTHORIZATION.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256-PAYLOAD"), "requires the algorithm"),
         (AUTHORIZATION.replace("/aws4_request", ""), "exactly 5 slash-delimited elements"),
         (AUTHORIZATION.replace("/20260601", "/2026060"), "exactly 5 slash-delimited elements"),
