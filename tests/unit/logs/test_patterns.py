@@ -1,6 +1,7 @@
 """Filter patterns: what they match, where they are wrong, and that none takes long."""
 
 import json
+import random
 import time
 
 import pytest
@@ -215,9 +216,12 @@ def test_what_is_wrong_is_told_with_its_place(pattern: str, said: str) -> None:
     assert caught.value.message.startswith(f"Invalid filter pattern: {said}")
 
 
+NOISE = "".join(random.Random(1).choices("ab", k=262_144))
 SLOW = [
     ("%" + "a?" * 200 + "a" * 200 + "%", "a" * 262_144),
-    ("%[ab]*a[ab]{500}c%", "ab" * 131_072),
+    ("%[ab]*a[ab]{500}[cd]%", NOISE),
+    ("%a[ab]{900}[cd]%", NOISE),
+    ("%" + "|".join(f"a[ab]{{{number}}}c" for number in range(100, 109)) + "%", NOISE),
     ("%x*x*x*x*x*y%", "x" * 262_144),
     ("{ $.a = " + "*a" * 400 + "b }", json.dumps({"a": "a" * 262_000})),
     ("[..., x = " + "*a" * 400 + "b]", "a" * 262_144),
@@ -233,12 +237,20 @@ def test_no_pattern_takes_long(pattern: str, message: str) -> None:
     matches = parse_pattern(pattern)
     began_at = time.thread_time()
     matches(message)
-    assert time.thread_time() - began_at < 5
+    assert time.thread_time() - began_at < 20
 
 
-@pytest.mark.parametrize("pattern", ["%" + "[ab]{1000}" * 90 + "%", "%a{1001}%", "%" + "\\w{1000}" * 100 + "%"])
-def test_a_regular_expression_that_is_too_large_is_refused(pattern: str) -> None:
-    with pytest.raises(InvalidRequest, match="the regular expression at character 1 is not one"):
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("%" + "[ab]{1000}" * 90 + "%", "is not one"),
+        ("%a{1001}%", "is not one"),
+        ("%" + r"\w{1000}" * 3 + "%", "asks for too much"),
+        ("%" + "|".join(f"a[ab]{{{number}}}c" for number in range(100, 190)) + "%", "asks for too much"),
+    ],
+)
+def test_a_regular_expression_that_is_too_large_is_refused(pattern: str, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"the regular expression at character 1 {said}"):
         parse_pattern(pattern)
 
 

@@ -22,8 +22,9 @@ ORDERS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
 }
 _ALLOWED = re.compile(r"[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+.]")
-#: Of a compiled expression; larger ones are refused, so that none is slow.
 _MOST_MEMORY_BYTES = 1024 * 1024
+#: Of a compiled expression: the longest event (256 KiB) then takes a second or two at the worst.
+_MOST_INSTRUCTIONS = 1000
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 #: Longer texts are no numbers that anybody compares.
 _LONGEST_NUMBER = 400
@@ -46,6 +47,8 @@ def compile_regex(text: str) -> Text:
     except cast(Any, re2).error as problem:
         why = problem.args[0] if problem.args else ""
         raise ValueError(f"is not one: {why.decode() if isinstance(why, bytes) else why}") from None
+    if compiled.programsize > _MOST_INSTRUCTIONS:
+        raise ValueError("asks for too much: repeat less, or fewer times")
     return lambda subject: compiled.search(subject.encode("utf-8", "replace")) is not None
 
 
