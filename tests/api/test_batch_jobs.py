@@ -316,7 +316,7 @@ def test_pages_go_on_where_the_last_one_ended(batch: Batch) -> None:
     assert [each["jobName"] for page in (first, second) for each in page["jobSummaryList"]] == ["c", "b", "a"]
     assert "nextToken" not in second
     refusal = batch.refusal("list_jobs", jobQueue="queue", jobStatus="RUNNING", nextToken=first["nextToken"])
-    assert refusal == "The nextToken is not valid: it belongs to a call with other arguments"
+    assert refusal == "The nextToken is not valid: it is damaged, or belongs to a call with other arguments"
 
 
 def test_a_page_has_a_ceiling(batch: Batch) -> None:
