@@ -6,6 +6,7 @@ ENV := $(VENV)/.installed
 
 PYTEST_ARGS ?=
 SIM_SEEDS ?= 2000
+FUZZ_REQUESTS ?= 10000
 MUTANT_SEEDS ?= 200
 BENCH_ARGS ?=
 
@@ -16,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test verify fmt lint types layers spelling links drift contract sim sim-mutants bench \
-	generate generate-latest botocore-latest conformance-latest gaps docs lock changelog clean
+	generate generate-latest botocore-latest conformance-latest gaps fuzz docs lock changelog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -85,6 +86,9 @@ botocore-latest: $(ENV)
 
 conformance-latest: botocore-latest ## hold a live server to the service model of the newest botocore
 	PYTHONPATH=build/botocore-latest $(BIN)/pytest tests/api/conformance $(PYTEST_ARGS)
+
+fuzz: $(ENV) ## send a live server FUZZ_REQUESTS valid and as many damaged requests; shows its progress
+	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest -s tests/api/conformance/test_any_requests.py $(PYTEST_ARGS)
 
 gaps: $(ENV) ## take out of the list of known gaps what was filled; adds nothing
 	$(BIN)/pytest --quiet --prune-gaps tests/api/conformance/test_inputs.py tests/api/conformance/test_members.py \

@@ -39,7 +39,7 @@ def carry_out(world: World, name: str) -> tuple[dict[str, Any], Any]:
 def resolved_examples(wire: Wire, operation: str) -> list[tuple[World, dict[str, Any]]]:
     """The operation's examples, as far as what they refer to can be made, and where it is."""
     resolved: list[tuple[World, dict[str, Any]]] = []
-    for build in EXAMPLES[operation]:
+    for build in EXAMPLES.get(operation, ()):
         world = World(wire=wire)
         try:
             resolved.append((world, build(world)))
