@@ -17,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test verify fmt lint types layers spelling links drift contract sim sim-mutants bench \
-	generate generate-latest botocore-latest conformance-latest gaps fuzz docs lock changelog clean
+	generate generate-latest botocore-latest conformance-latest coverage-mutants gaps fuzz docs lock changelog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -89,6 +89,9 @@ conformance-latest: botocore-latest ## hold a live server to the service model o
 
 fuzz: $(ENV) ## send a live server FUZZ_REQUESTS valid and as many damaged requests; shows its progress
 	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest -s tests/api/conformance/test_any_requests.py $(PYTEST_ARGS)
+
+coverage-mutants: $(ENV) ## drop each member that a test says it covers; the test must miss it
+	$(BIN)/python -m tests.api.conformance.dropping
 
 gaps: $(ENV) ## take out of the list of known gaps what was filled; adds nothing
 	$(BIN)/pytest --quiet --prune-gaps tests/api/conformance/test_inputs.py tests/api/conformance/test_members.py \

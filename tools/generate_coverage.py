@@ -26,8 +26,8 @@ Every operation of AWS Batch and every member of its requests, and what becomes 
 
 - **works**: it does what it does on AWS, as far as one machine allows. The test beside it fails when the member is lost
   on the way from the request.
-- **stored with no effect here**: it is checked, stored and given back as by AWS, but what AWS acts on with it (instances,
-  subnets) does not exist here.
+- **stored with no effect here**: it is checked, stored and given back as by AWS, but what AWS acts on with it does not
+  exist here (instances, subnets, ...).
 - **refused**: a ClientException says why, as on AWS.
 - **not accounted for**: not built yet, or without a test that would miss it.
 
