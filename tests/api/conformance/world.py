@@ -93,7 +93,11 @@ class World:
     def managed(self) -> str:
         resources = {**ON_EC2, "minvCpus": 1, "desiredvCpus": 2}
         self.make(
-            "CreateComputeEnvironment", computeEnvironmentName="managed", type="MANAGED", computeResources=resources
+            "CreateComputeEnvironment",
+            computeEnvironmentName="managed",
+            type="MANAGED",
+            serviceRole="role",
+            computeResources=resources,
         )
         return "managed"
 

@@ -132,7 +132,7 @@ def update_managed(world: World) -> dict[str, Any]:
         "subnets": ["subnet-2"],
         "securityGroupIds": ["sg-2"],
         "allocationStrategy": "BEST_FIT_PROGRESSIVE",
-        "instanceTypes": ["m5"],
+        "instanceTypes": ["c5"],
         "ec2KeyPair": "other-key",
         "instanceRole": "otherInstanceRole",
         "tags": {"Name": "other"},
