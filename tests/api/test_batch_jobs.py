@@ -172,6 +172,16 @@ def test_a_wish_that_was_granted_is_shown(batch: Batch, kind: WishKind) -> None:
     assert (job["status"], job["statusReason"]) == ("FAILED", "enough")
 
 
+def test_a_listing_tells_whose_wish_was_granted(batch: Batch) -> None:
+    """Present only when true. Source: AWS Batch API, JobSummary."""
+    wished = {"stays": None, "cancelled": WishKind.CANCEL, "terminated": WishKind.TERMINATE}
+    for name, kind in wished.items():
+        change(batch, batch.submit(name), wish=None if kind is None else Wish(kind=kind, reason="r"))
+    listed = batch.list_jobs(jobQueue="queue", jobStatus="SUBMITTED")["jobSummaryList"]
+    told = {each["jobName"]: (each.get("isCancelled"), each.get("isTerminated")) for each in listed}
+    assert told == {"stays": (None, None), "cancelled": (True, None), "terminated": (None, True)}
+
+
 def test_a_waiting_job_shows_why_its_class_waits(batch: Batch) -> None:
     job_id = batch.submit()
     job = change(batch, job_id, status=JobStatus.RUNNABLE, intake=1)

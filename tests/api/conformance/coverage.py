@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tests.api.conformance.gaps import GAPS, NOT_BUILT
-from tests.api.conformance.model import Member, members
+from tests.api.conformance.model import Member, answer_members, members
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "src" / "longshore" / "api" / "aws" / "batch" / "coverage.toml"
@@ -61,7 +61,8 @@ def is_listed(member: Member, keys: list[str]) -> bool:
 
 def _keys(member: Member) -> Iterator[str]:
     """The names under which a member may be listed: of itself, then of those above it."""
-    above = {each.path: each for each in members(member.operation)}
+    is_asked = member in members(member.operation)
+    above = {each.path: each for each in (members if is_asked else answer_members)(member.operation)}
     for length in range(len(member.path), 0, -1):
         each = above[member.path[:length]]
         yield str(each)

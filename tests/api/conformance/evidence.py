@@ -6,11 +6,11 @@ changed instead, which must make the same difference. A member that translation 
 member with one possible value tells the service nothing; it is proven by the request.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
-from tests.api.conformance.model import altered, find, members, operation_model, without
+from tests.api.conformance.model import Member, altered, find, members, operation_model, without
 from tests.api.conformance.observation import observe
 from tests.api.conformance.wire import Wire
 from tests.api.conformance.world import EXAMPLES, Build, Unmet, World
@@ -58,8 +58,8 @@ def _carry_out(world: World, operation: str, build: Build, change: Change) -> tu
     return request, observe(world, reply, is_changed=changed is not request)
 
 
-def unproven_members(operation: str, proven: frozenset[Path]) -> list[str]:
-    """The rest, as `Operation.path`; of a member whose members are all unproven only itself."""
-    rest = {member.path for member in members(operation)} - proven
-    tops = [path for path in rest if not any(path[:length] in rest for length in range(1, len(path)))]
-    return sorted(".".join((operation, *path)) for path in tops)
+def tops(operation: str, whole: Iterable[Member], proven: Container[Path]) -> list[str]:
+    """The rest of `whole`, as `Operation.path`; of a member whose members are all in the rest only itself."""
+    rest = {member.path for member in whole if member.path not in proven}
+    highest = [path for path in rest if not any(path[:length] in rest for length in range(1, len(path)))]
+    return sorted(".".join((operation, *path)) for path in highest)

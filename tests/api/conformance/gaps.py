@@ -16,8 +16,8 @@ GAPS: Mapping[str, list[str]] = tomllib.loads(FILE.read_text())
 NOT_BUILT = frozenset(GAPS["not_built"])
 #: Of the gaps, what this run found filled.
 FILLED: dict[str, set[str]] = {kind: set() for kind in GAPS}
-#: Gaps in members that are smaller now: the members of a listed member that are left of it.
-LEFT_OF_MEMBERS: set[str] = set()
+#: Of members that are filled in part, what is left.
+LEFT_OVER: dict[str, set[str]] = {kind: set() for kind in GAPS}
 
 _HEAD = f"# {(__doc__ or '').strip()}".replace("\n\n", "\n#\n").replace("\n", "\n# ").replace("# #", "#")
 
@@ -34,21 +34,16 @@ def _is_gap(name: str, kind: str) -> bool:
     return name in GAPS[kind] or name.partition(".")[0] in NOT_BUILT
 
 
-def note_members(listed: Iterable[str], unproven: Iterable[str]) -> None:
+def note_members(kind: str, listed: Iterable[str], unproven: Iterable[str]) -> None:
     """Note which listed members are proven now, and what of them is not."""
     gone = set(listed) - set(unproven)
-    FILLED["members"] |= gone
-    LEFT_OF_MEMBERS.update(name for name in unproven if name.rpartition(".")[0] and _is_below(name, gone))
-
-
-def _is_below(name: str, tops: Iterable[str]) -> bool:
-    return any(name.startswith(f"{top}.") for top in tops)
+    FILLED[kind] |= gone
+    LEFT_OVER[kind] |= {name for name in unproven if any(name.startswith(f"{top}.") for top in gone)}
 
 
 def prune() -> int:
     """Write the list anew without what is filled; returns how many entries went."""
-    left = {kind: sorted(set(names) - FILLED[kind]) for kind, names in GAPS.items()}
-    left["members"] = sorted({*left["members"], *LEFT_OF_MEMBERS})
+    left = {kind: sorted(set(names) - FILLED[kind] | LEFT_OVER[kind]) for kind, names in GAPS.items()}
     blocks = (
         "".join([f"{kind} = [\n", *(f'    "{name}",\n' for name in names), "]\n"]) for kind, names in left.items()
     )

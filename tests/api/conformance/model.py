@@ -20,10 +20,10 @@ MAY_BE_EMPTY = frozenset({"TagrisTagsMap"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One member of an input, at any depth."""
+    """One member of an input or output, at any depth."""
 
     operation: str
-    #: Names from the input down; lists and maps are passed through without a step.
+    #: Names from the outermost down; lists and maps are passed through without a step.
     path: tuple[str, ...]
     shape: Shape
     #: The structure that has it.
@@ -55,6 +55,17 @@ def operation_model(operation: str) -> OperationModel:
 @cache
 def members(operation: str) -> tuple[Member, ...]:
     """All members of the operation's input, outer before inner. A shape inside itself is not entered again."""
+    return _members(operation, operation_model(operation).input_shape)
+
+
+@cache
+def answer_members(operation: str) -> tuple[Member, ...]:
+    """All members of the operation's output, likewise."""
+    shape = operation_model(operation).output_shape
+    return () if shape is None else _members(operation, shape)
+
+
+def _members(operation: str, whole: Shape) -> tuple[Member, ...]:
 
     def walk(shape: Shape, path: tuple[str, ...], entered: frozenset[str]) -> Iterator[Member]:
         match shape:
@@ -69,7 +80,7 @@ def members(operation: str) -> tuple[Member, ...]:
             case _:
                 pass
 
-    return tuple(walk(operation_model(operation).input_shape, (), frozenset()))
+    return tuple(walk(whole, (), frozenset()))
 
 
 def fitting(shape: Shape) -> Any:

@@ -10,12 +10,13 @@ from longshore.engines.docker.render import ignored_settings
 from longshore.engines.process.render import IGNORED
 from tests.api.conformance.coverage import DECLARED, covering_tests, declared, is_listed
 from tests.api.conformance.gaps import GAPS, NOT_BUILT
-from tests.api.conformance.model import OPERATIONS, Member, around, fitting, members, operation_model
+from tests.api.conformance.model import OPERATIONS, Member, answer_members, around, fitting, members, operation_model
 from tests.api.conformance.test_inputs import resolved_examples
 from tests.api.conformance.wire import Wire
 
 MEMBERS = [member for operation in OPERATIONS for member in members(operation)]
-NAMES = {str(member) for member in MEMBERS} | {f"{member.owner.name}.{member.name}" for member in MEMBERS}
+ANSWERED = [member for operation in OPERATIONS for member in answer_members(operation)]
+NAMES = {name for member in [*MEMBERS, *ANSWERED] for name in (str(member), f"{member.owner.name}.{member.name}")}
 REFUSED = [member for member in MEMBERS if declared(member, "refused") and member.operation not in NOT_BUILT]
 #: Honoured in part: awslogs options name group and stream.
 PARTLY = frozenset({"logConfiguration"})
@@ -25,7 +26,7 @@ def test_every_declaration_is_of_a_member() -> None:
     """No more than one says something of any of them."""
     keys = list(chain.from_iterable(DECLARED.values()))
     assert set(keys) <= NAMES
-    assert set(GAPS["effects"]) | set(GAPS["members"]) <= NAMES
+    assert {*GAPS["effects"], *GAPS["members"], *GAPS["answers"]} <= NAMES
     assert len(set(keys) | set(GAPS["effects"])) == len(keys) + len(GAPS["effects"])
 
 

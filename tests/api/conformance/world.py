@@ -46,11 +46,14 @@ class World:
     region: str = field(default_factory=lambda: f"conformance-{next(_REGIONS)}")
     job_ids: list[str] = field(default_factory=list[str])
     service_job_ids: list[str] = field(default_factory=list[str])
+    #: All that was answered.
+    replies: list[Reply] = field(default_factory=list[Reply])
     #: Whether jobs that are to end must end; otherwise they are given a second.
     is_patient: bool = True
 
     def ask(self, operation: str, members: Any) -> Reply:
         reply = self.wire.ask(operation, members, region=self.region)
+        self.replies.append(reply)
         if reply.status == 200 and operation == "SubmitJob":
             self.job_ids.append(reply.body["jobId"])
         if reply.status == 200 and operation == "SubmitServiceJob":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.conformance.examples.definitions import CONTAINER, POD, TASK
+from tests.api.conformance.examples.definitions import CONTAINER, FARGATE_SIZE, ON_FARGATE, POD, TASK
 from tests.api.conformance.examples.resources import first_page
 from tests.api.conformance.world import SMALL, World, example
 
@@ -65,6 +65,17 @@ def with_all_settings(world: World) -> dict[str, Any]:
 def deprecated_size(world: World) -> dict[str, Any]:
     definition = world.register("old", containerProperties={"image": "busybox", "vcpus": 1, "memory": 70})
     return _new(world, jobDefinition=definition, containerOverrides={"vcpus": 2, "memory": 71})
+
+
+@example("SubmitJob")
+def on_fargate(world: World) -> dict[str, Any]:
+    order = world.order(world.fargate)
+    world.make("CreateJobQueue", jobQueueName="fargate", priority=1, computeEnvironmentOrder=order)
+    container = {"image": "busybox", "resourceRequirements": FARGATE_SIZE, **ON_FARGATE}
+    definition = world.register("on-fargate", containerProperties=container, platformCapabilities=["FARGATE"])
+    size = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
+    overrides = {"containerOverrides": {"resourceRequirements": size}}
+    return _new(world, jobQueue="fargate", jobDefinition=definition, **overrides)
 
 
 @example("SubmitJob")
