@@ -1,5 +1,6 @@
 """Requests that break one rule of the model each."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,32 +44,37 @@ def _required(member: Member) -> Iterator[Any]:
             yield None
 
 
+def _deep(wrong_for: Callable[[Shape], Iterator[Any]]) -> Callable[[Member], Iterator[Any]]:
+    """Wrong values for a member, and right lists and maps with a wrong item, key or value in them."""
+
+    def walk(shape: Shape) -> Iterator[Any]:
+        yield from wrong_for(shape)
+        match shape:
+            case ListShape():
+                yield from ([wrong] for wrong in walk(shape.member))
+            case MapShape():
+                yield from ({wrong: fitting(shape.value)} for wrong in walk(shape.key) if isinstance(wrong, str))
+                yield from ({"key": wrong} for wrong in walk(shape.value))
+            case _:
+                pass
+
+    return lambda member: walk(member.shape)
+
+
+@_deep
 def _types(shape: Shape) -> Iterator[Any]:
     yield from _WRONG_TYPES[shape.type_name]
-    match shape:
-        case ListShape():
-            yield from ([wrong] for wrong in _types(shape.member))
-        case MapShape():
-            yield from ({"key": wrong} for wrong in _types(shape.value))
-        case _:
-            pass
 
 
+@_deep
 def _enums(shape: Shape) -> Iterator[Any]:
-    match shape:
-        case ListShape():
-            yield from ([wrong] for wrong in _enums(shape.member))
-        case MapShape():
-            yield from ({"key": wrong} for wrong in _enums(shape.value))
-        case _ if shape.metadata.get("enum"):
-            yield "longshore-no-such-value"
-            yield ""
-            if shape.name not in ANY_CASE:
-                yield shape.metadata["enum"][0].swapcase()
-        case _:
-            pass
+    if enum := shape.metadata.get("enum"):
+        yield from ("longshore-no-such-value", "")
+        if shape.name not in ANY_CASE:
+            yield enum[0].swapcase()
 
 
+@_deep
 def _limits(shape: Shape) -> Iterator[Any]:
     """Just below the least and just above the most."""
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
@@ -76,14 +82,6 @@ def _limits(shape: Shape) -> Iterator[Any]:
         yield _of_size(shape, least - 1)
     if most is not None:
         yield _of_size(shape, most + 1)
-    match shape:
-        case ListShape():
-            yield from ([wrong] for wrong in _limits(shape.member))
-        case MapShape():
-            yield from ({wrong: "value"} for wrong in _limits(shape.key))
-            yield from ({"key": wrong} for wrong in _limits(shape.value))
-        case _:
-            pass
 
 
 def _of_size(shape: Shape, size: int) -> Any:
@@ -96,10 +94,9 @@ def _of_size(shape: Shape, size: int) -> Any:
             return "a" * size if shape.type_name == "string" else size
 
 
+@_deep
 def _patterns(shape: Shape) -> Iterator[Any]:
     if pattern := shape.metadata.get("pattern"):
-        import re
-
         odd = [text for text in _ODD_TEXTS if not re.fullmatch(pattern, text)]
         assert odd, f"no text is known that {pattern} does not match"
         yield from odd
@@ -107,10 +104,10 @@ def _patterns(shape: Shape) -> Iterator[Any]:
 
 RULES: Mapping[str, Callable[[Member], Iterator[Any]]] = {
     "required": _required,
-    "types": lambda member: _types(member.shape) if member.in_body else iter(()),
-    "enums": lambda member: _enums(member.shape),
-    "limits": lambda member: _limits(member.shape),
-    "patterns": lambda member: _patterns(member.shape),
+    "types": lambda member: _types(member) if member.in_body else iter(()),
+    "enums": _enums,
+    "limits": _limits,
+    "patterns": _patterns,
 }
 
 

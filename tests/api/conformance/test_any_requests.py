@@ -61,7 +61,9 @@ class Tally:
 
     def __str__(self) -> str:
         done = self._statuses.total()
-        return f"{done:,} of {REQUESTS:,}, {self._statuses[200]:,} answered 200, memory {self.growth_mib:+.1f} MiB"
+        return (
+            f"{done:,} of about {REQUESTS:,}, {self._statuses[200]:,} answered 200, memory {self.growth_mib:+.1f} MiB"
+        )
 
     @property
     def growth_mib(self) -> float:
