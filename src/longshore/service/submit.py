@@ -38,7 +38,7 @@ class Submission(Overrides):
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    consumable_resource_properties_override: ConsumableResourceProperties | None = None
+    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -132,8 +132,7 @@ class Submissions:
             task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
             platform_capabilities=definition.platform_capabilities,
             scheduling_priority=definition.scheduling_priority or 0,
-            consumable_resource_properties=submission.consumable_resource_properties_override
-            or definition.consumable_resource_properties,
+            consumable_resource_properties=submission.consumables or definition.consumable_resource_properties,
         )
         edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
         tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
