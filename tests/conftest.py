@@ -70,6 +70,7 @@ PARTS: Mapping[str, Callable[[], str | None]] = {
     "browser": _missing_program("chromium", "chromium-browser", "google-chrome"),
     "docker": _missing_docker,
     "javascript": _missing_javascript,
+    "openmpi": _missing_program("mpirun.openmpi"),
     "postgres": _missing_program("pg_ctl", "pg_ctlcluster"),
     "slurm": _missing_program("sbatch"),
 }

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from longshore.domain.definition import ContainerProperties
+from longshore.domain.consumable import ConsumableResourceProperties
+from longshore.domain.definition import Formed
 from longshore.domain.dependency import Dependency
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.lifecycle.status import JobStatus
@@ -14,8 +15,11 @@ from longshore.domain.retry import RetryStrategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
-    """What was asked for, resolved at submission; shared by all children of an array job and never changed."""
+class JobSpec(Formed):
+    """What was asked for, resolved at submission; shared by all children of an array job and never changed.
+
+    Its form has every override merged and parameters substituted.
+    """
 
     scope: Scope
     #: key of the job that was submitted; children of an array share their parent's spec
@@ -25,8 +29,7 @@ class JobSpec:
     queue_name: str
     #: `name:revision`
     definition: str
-    #: every override merged, parameters substituted
-    container: ContainerProperties
+    #: what an attempt holds of hosts, all nodes together
     resources: Resources
     retry: RetryStrategy = RetryStrategy()
     timeout_seconds: int | None = None
@@ -40,6 +43,7 @@ class JobSpec:
     platform_capabilities: tuple[str, ...] = ()
     share_identifier: str | None = None
     scheduling_priority: int = 0
+    consumable_resource_properties: ConsumableResourceProperties | None = None
 
     def child_key(self, index: int) -> JobKey:
         """The key of child `index` of this array job."""
@@ -55,6 +59,7 @@ class Intent(StrEnum):
     """What is to be done for an attempt, saved with the status that calls for it and acted on after the commit."""
 
     NONE = "none"
+    WAIT = "wait"  #: of a part: it was not to be launched so far
     LAUNCH = "launch"
     STOP = "stop"
     RELEASE = "release"
@@ -95,11 +100,28 @@ class Attempt:
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
     stop_cause: StopCause | None = None
+    #: of an attempt with several containers or nodes: one for each, by node and then as the definition lists them
+    parts: tuple["Part", ...] = ()
 
     @property
     def has_ended(self) -> bool:
         """Whether its outcome is settled; it holds no resources then."""
         return self.stopped_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Attempt):
+    """One container of one node of an attempt with several: what engines know as an attempt of its own.
+
+    Its `attempt_id` is `ids.part_id`, its `host_id`, `resources` and GPUs are those of the container, `number` is the
+    whole attempt's. One that was never to be launched ends with intent WAIT, and nothing of it has to be released.
+    """
+
+    node: int
+    #: its name in the definition
+    container: str
+    #: at which others of the attempt reach it, once that is known; only of jobs with several nodes
+    address: str = ""
 
 
 class WishKind(StrEnum):

@@ -7,6 +7,8 @@ from hashlib import blake2b
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
+from longshore.domain.workload import workload_of
+from longshore.scheduling.gang import Gang, gang_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -15,7 +17,10 @@ class JobClass:
 
     scope: Scope
     queue_name: str
+    #: of all nodes together
     resources: Resources
+    #: the nodes of a job of several; empty for all others
+    gang: Gang = ()
 
     @property
     def id(self) -> str:
@@ -25,21 +30,26 @@ class JobClass:
 
 @lru_cache(maxsize=4096)
 def _digest(job_class: JobClass) -> str:
-    amounts = job_class.resources
     text = "\n".join(
         [
             job_class.scope.account_id,
             job_class.scope.region,
             job_class.queue_name,
-            f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}",
+            _amounts(job_class.resources),
+            *(f"{count} {_amounts(asked)}" for count, asked in job_class.gang),
         ]
     )
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+def _amounts(amounts: Resources) -> str:
+    return f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}"
+
+
 def class_of(spec: JobSpec) -> JobClass:
     """The class that jobs of this submission belong to while they are RUNNABLE."""
-    return JobClass(scope=spec.scope, queue_name=spec.queue_name, resources=spec.resources)
+    gang = () if spec.node_properties is None else gang_of([node.resources for node in workload_of(spec).nodes])
+    return JobClass(scope=spec.scope, queue_name=spec.queue_name, resources=spec.resources, gang=gang)
 
 
 def class_id(spec: JobSpec) -> str:

@@ -6,7 +6,7 @@ nobody else in this cycle: so no job is starved by smaller ones behind it or in 
 never start steps aside with its reason. The cost is by classes and placements, not by jobs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.explain import explain_follower, explain_head, explain_unreached
 from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
+from longshore.scheduling.gang import lay_out
 from longshore.scheduling.plan import Placement, Plan, WaitReason
 from longshore.scheduling.snapshot import (
     EnvironmentName,
@@ -74,7 +75,8 @@ def _lines_by_priority(snapshot: Snapshot) -> list[_Line]:
     for waiting in snapshot.classes:
         job_class = waiting.job_class
         if (queue := queues.get((job_class.scope, job_class.queue_name))) is not None:
-            lines.append(_Line(waiting, queue, oversize_of(queue, job_class.resources, snapshot)))
+            oversize = "wait" if job_class.gang else oversize_of(queue, job_class.resources, snapshot)
+            lines.append(_Line(waiting, queue, oversize))
     return sorted(lines, key=lambda line: -line.queue.priority)
 
 
@@ -103,7 +105,7 @@ def _fill(
             return  # the next cycle goes on from here
         fit = _first_fit(line, snapshot, room)
         if fit is None:
-            reasons[line.job_class], is_lasting = explain_head(queue, asked, line.oversize, snapshot, room)
+            reasons[line.job_class], is_lasting = explain_head(queue, line.job_class, line.oversize, snapshot, room)
             if not is_lasting:
                 blocked[queue.scope, queue.name] = key
                 _hold_room(line, snapshot, room)
@@ -119,6 +121,7 @@ def _fill(
                 host_id=fit.host_id,
                 resources=fit.resources,
                 gpu_names=fit.gpu_names,
+                nodes=fit.nodes,
             )
         )
         line.step()
@@ -129,8 +132,12 @@ def _fill(
 
 
 def _first_fit(line: _Line, snapshot: Snapshot, room: Room) -> Fit | None:
+    asked, gang = line.job_class.resources, line.job_class.gang
     for environment in _usable(line.queue, snapshot):
-        fit = room.find(environment.name, line.job_class.resources, line.oversize)
+        if gang:
+            fit = room.find_gang(environment.name, gang, asked)
+        else:
+            fit = room.find(environment.name, asked, line.oversize)
         if fit is not None:
             return fit
     return None
@@ -147,19 +154,32 @@ def _usable(queue: QueueView, snapshot: Snapshot) -> Iterator[EnvironmentView]:
 def _hold_room(line: _Line, snapshot: Snapshot, room: Room) -> None:
     """Keep what the blocked job waits for in the first environment that will do, best one whose cap is no obstacle.
 
-    Its share of the cap is kept in either case, the first host that could ever take it only when the cap has room: else
-    the host would stand idle for a job that its environment does not let start.
+    Its share of the cap is kept in either case, hosts that could ever take it only when the cap has room: else they
+    would stand idle for a job that its environment does not let start.
     """
     asked = line.job_class.resources
-    able: list[tuple[EnvironmentName, HostId]] = []
+    able: list[tuple[EnvironmentName, Collection[HostId]]] = []
     for environment in _usable(line.queue, snapshot):
-        hosts = (h for h in environment.hosts if held_resources(asked, room.host(h), line.oversize) is not None)
-        if environment.could_allow(asked) and (host_id := next(hosts, None)) is not None:
-            able.append((environment.name, host_id))
-    for name, host_id in able:
+        hosts = _hosts_that_could(line, environment, room)
+        if environment.could_allow(asked) and hosts:
+            able.append((environment.name, hosts))
+    for name, hosts in able:
         if room.cap_allows(name, asked):
             room.hold_cap(name, asked)
-            room.hold(host_id)
+            for host_id in hosts:
+                room.hold(host_id)
             return
     if able:
         room.hold_cap(able[0][0], asked)
+
+
+def _hosts_that_could(line: _Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:
+    """The first host that could take the job when idle, or those that could take its nodes; empty: there are none."""
+    job_class = line.job_class
+    if job_class.gang:
+        totals = {host_id: room.host(host_id).total for host_id in environment.hosts}
+        return dict.fromkeys(lay_out(job_class.gang, totals) or ())
+    for host_id in environment.hosts:
+        if held_resources(job_class.resources, room.host(host_id), line.oversize) is not None:
+            return (host_id,)
+    return ()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from longshore.domain.definition import ContainerOverrides, JobDefinition, JobTimeout
+from longshore.domain.consumable import ConsumableResourceProperties
+from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope
@@ -19,9 +20,9 @@ from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transacti
 from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
-from longshore.service.merging import resolve_container
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
+from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 
@@ -31,7 +32,7 @@ _DEFAULT_RETRY = RetryStrategy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Overrides):
     """A job as its caller asks for it; what is None is left to the definition."""
 
     name: str
@@ -39,7 +40,7 @@ class Submission:
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    overrides: ContainerOverrides | None = None
+    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -126,9 +127,11 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
             "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
             "scheduling policy."
         )
-    overrides = submission.overrides
+    overrides = submission.container_overrides
     if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
         raise invalid("vcpus and memory are not applicable for Fargate.")
+    if submission.array_size is not None and definition.node_properties is not None:
+        raise invalid("A multi-node parallel job cannot be an array job")
 
 
 def _resolve_spec(
@@ -142,7 +145,7 @@ def _resolve_spec(
     parameters = definition.parameters
     if submission.parameters:
         parameters = {**parameters, **submission.parameters}
-    container = resolve_container(definition.container, submission.overrides, parameters)
+    formed = resolve_form(definition, submission, parameters)
     retry, timeout = _resolve_attempts(definition, submission)
     propagate_tags = bool(definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags)
     return JobSpec(
@@ -152,8 +155,11 @@ def _resolve_spec(
         name=submission.name,
         queue_name=queue.name,
         definition=f"{definition.name}:{definition.revision}",
-        container=container,
-        resources=resolve_resources(container, fargate=queue.queue_type == "ECS_FARGATE"),
+        container=formed.container,
+        ecs_properties=formed.ecs_properties,
+        eks_properties=formed.eks_properties,
+        node_properties=formed.node_properties,
+        resources=resolve_resources(formed.form, fargate=queue.queue_type == "ECS_FARGATE"),
         retry=retry,
         timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
         array_size=submission.array_size,
@@ -163,6 +169,7 @@ def _resolve_spec(
         task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
         platform_capabilities=definition.platform_capabilities,
         scheduling_priority=definition.scheduling_priority or 0,
+        consumable_resource_properties=submission.consumables or definition.consumable_resource_properties,
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.domain.definition import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
+from longshore.domain.container import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
 from longshore.domain.errors import InvalidRequest
 from longshore.service.merging import merge_environment, merge_requirements, resolve_container, substitute
 
@@ -102,7 +102,6 @@ def test_only_four_members_can_be_overridden() -> None:
     "overrides",
     [
         ContainerOverrides(command=("a", "")),
-        ContainerOverrides(instance_type="m5.large"),
         ContainerOverrides(environment=(KeyValue(value="1"),)),
         ContainerOverrides(environment=(KeyValue(name="A=B", value="1"),)),
         ContainerOverrides(resource_requirements=(PROPERTIES.resource_requirements[0],) * 2),

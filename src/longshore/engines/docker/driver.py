@@ -8,7 +8,7 @@ answers for hundreds of containers.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
     INVENTED_EXIT_CODE,
     REASON_LENGTH,
+    WHOLE_LABEL,
     EngineInfo,
     Event,
     Inspected,
@@ -33,13 +34,17 @@ from longshore.engines.docker.parse import (
     parse_container,
     parse_die,
     parse_time,
+    whole_of,
 )
 from longshore.engines.docker.render import (
     HANDLE_VERSION,
     SpecRejected,
     container_name,
     ignored_settings,
+    network_of,
     render_create,
+    shared_labels,
+    shared_name,
 )
 from longshore.engines.docker.start_time import started_boot_seconds
 from longshore.engines.docker.usage import UsageSampler
@@ -168,9 +173,11 @@ class DockerDriver:
                     container=container.name,
                     image=container.image,
                     body=body,
+                    network=network_of(spec, self._config),
+                    network_labels=shared_labels(self._config.installation_id, spec.whole_id or ""),
                 )
             )
-        return _handle(attempt_id)
+        return _handle(attempt_id, spec.whole_id)
 
     def _launch_failed(self, failure: Observation) -> None:
         if failure.attempt_id in self._released:
@@ -363,6 +370,27 @@ class DockerDriver:
 
     async def release(self, handles: Sequence[Handle]) -> None:
         await asyncio.gather(*map(self._release, {handle.attempt_id for handle in handles}))
+        wholes = {handle.whole_id for handle in handles if handle.whole_id is not None}
+        await asyncio.gather(*map(self._remove_shared, wholes))
+
+    async def _remove_shared(self, whole_id: AttemptId) -> None:
+        """Nothing is left of what parts of the attempt shared, but for what some that are still there hold."""
+        installation_id = self._config.installation_id
+        try:
+            async with self._calls:
+                await self._quietly(self._connection.remove_network(shared_name(installation_id, whole_id)))
+                for name in await self._connection.volumes(f"{WHOLE_LABEL}={whole_id}"):
+                    if name.startswith(shared_name(installation_id, whole_id)):
+                        await self._quietly(self._connection.remove_volume(name))
+        except CallRefused as refusal:
+            raise EngineUnavailable(f"the engine cannot list volumes now: {refusal.message}") from refusal
+
+    async def _quietly(self, removal: Awaitable[None]) -> None:
+        try:
+            await removal
+        except CallRefused as refusal:
+            if refusal.status not in (403, 404, 409):  # in use, not there, in use
+                raise EngineUnavailable(f"the engine cannot remove it now: {refusal.message}") from refusal
 
     async def _release(self, attempt_id: AttemptId) -> None:
         asked = self._stops.pop(attempt_id, None)
@@ -403,8 +431,10 @@ class DockerDriver:
             raise EngineUnavailable(f"the engine cannot remove a container now: {refusal.message}") from refusal
 
     async def discover(self) -> Sequence[Handle]:
-        found = {*await self._list(), *self._failed, *self._launches.all_pending()}
-        return [_handle(attempt_id) for attempt_id in found]
+        listed = await self._list()
+        found = {*listed, *self._failed, *self._launches.all_pending()}
+        wholes = {attempt_id: whole_of(each.labels) for attempt_id, each in listed.items()}
+        return [_handle(attempt_id, wholes.get(attempt_id)) for attempt_id in found]
 
     # --- output ----------------------------------------------------------------------------------------------------
 
@@ -425,8 +455,8 @@ class DockerDriver:
             yield chunk
 
 
-def _handle(attempt_id: AttemptId) -> Handle:
-    return Handle(attempt_id=attempt_id, version=HANDLE_VERSION)
+def _handle(attempt_id: AttemptId, whole_id: AttemptId | None) -> Handle:
+    return Handle(attempt_id=attempt_id, version=HANDLE_VERSION, whole_id=whole_id)
 
 
 def _gone(attempt_id: AttemptId) -> Observation:

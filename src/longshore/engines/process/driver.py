@@ -13,6 +13,7 @@ from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.link import A, Link, LinkLost, connect, start_runner
 from longshore.engines.process.parse import parse_refusal, parse_report
 from longshore.engines.process.render import IGNORED, NO_MEMORY_LIMIT, SpecRejected, render_item
+from longshore.engines.process.shared import make_shared, remove_shared
 from longshore.engines.process.wire import (
     Discover,
     Done,
@@ -104,6 +105,7 @@ class ProcessDriver:
             uses_images=False,
             enforces_memory=not problem,
             ignored_settings=ignored,
+            wants_addresses=True,
             writes_log_files=True,
         )
 
@@ -146,6 +148,8 @@ class ProcessDriver:
         for spec in specs:
             try:
                 items.append(render_item(spec, self._config))
+                if spec.whole_id is not None:
+                    make_shared(spec, self._config)
             except SpecRejected as refusal:
                 failed[spec.attempt_id] = LaunchFailed(
                     attempt_id=spec.attempt_id, fault=LaunchFault.REJECTED, reason=str(refusal)
@@ -208,6 +212,9 @@ class ProcessDriver:
     async def release(self, handles: Sequence[Handle]) -> None:
         for ids in _pieces([handle.attempt_id for handle in handles], _MAX_IDS):
             await self._ask(Done, lambda seq, ids=ids: Release(seq, list(ids)))
+        # The first of an attempt's parts is not released before the last has ended.
+        for whole_id in {handle.whole_id for handle in handles if handle.whole_id is not None}:
+            await asyncio.to_thread(remove_shared, whole_id, self._config)
 
     async def discover(self) -> Sequence[Handle]:
         known = await self._ask(Known, Discover)

@@ -1,16 +1,27 @@
 """From a launch to what the runner is asked to start, or to the reason why it cannot be."""
 
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+from longshore.domain.container import ContainerSettings
+from longshore.domain.ids import AttemptId
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.wire import LIMITS, Item
 from longshore.ports.engine import LaunchSpec
 
+_NO_MOUNTS = (
+    "plain processes have no mounts of their own; they see the files of this machine. Containers of one task find the "
+    "folders that they share in variables called LONGSHORE_VOLUME_ and the name of the volume"
+)
 #: container settings that plain processes cannot honour: member of the launch to the reason
 IGNORED = {
     "image": "plain processes run the programs of this machine; the image is not used",
     "privileged": "a plain process has the rights of the user it runs as, no more",
     "readonly_root_filesystem": "plain processes see the files of this machine as their user may",
-    "volumes": "plain processes have no mounts of their own; they see the files of this machine",
-    "mount_points": "plain processes have no mounts of their own; they see the files of this machine",
+    "volumes": _NO_MOUNTS,
+    "mount_points": _NO_MOUNTS,
     "linux_parameters": "plain processes have no devices, shared memory, tmpfs, swap or init process of their own",
     "vcpus": "vCPUs are counted when jobs are placed; a plain process is not held to them",
     "network_configuration": "plain processes use the network of this machine",
@@ -37,15 +48,17 @@ def render_item(spec: LaunchSpec, config: ProcessConfig) -> Item:
         raise SpecRejected("plain processes run attempts of one node with one container")
     node = spec.nodes[0]
     container = node.containers[0]
-    if not container.command:
+    command = [*container.entrypoint, *container.command]
+    if not command:
         raise SpecRejected("no command is given, and that of the image is not known to plain processes")
-    texts = (*container.command, *container.environment, *container.environment.values())
+    environment = {**container.environment, **volume_variables(spec, config)}
+    texts = (*command, *environment, *environment.values())
     if sum(map(len, texts)) > MAX_CHARACTERS:
         raise SpecRejected(f"command and environment have more than {MAX_CHARACTERS} characters together")
     for text in texts:
         if "\0" in text or not _has_bytes(text):
             raise SpecRejected("the command or the environment holds a character that no process can be given")
-    if any(not name or "=" in name for name in container.environment):
+    if any(not name or "=" in name for name in environment):
         raise SpecRejected("the name of an environment variable is empty or holds an equals sign")
     user = container.settings.user or ""
     if config.user is not None:
@@ -63,13 +76,34 @@ def render_item(spec: LaunchSpec, config: ProcessConfig) -> Item:
         id=spec.attempt_id,
         node=node.index,
         container=container.name,
-        command=list(container.command),
-        environment=dict(container.environment),
+        command=command,
+        environment=environment,
         log=str(container.log_path.absolute()),
         user=user,
         limits=limits,
         memory_bytes=container.resources.memory_mib * 1024 * 1024 if config.cgroup == "auto" else 0,
     )
+
+
+def shared_folder(whole_id: AttemptId, config: ProcessConfig) -> Path:
+    """What the parts of one attempt share is in there."""
+    return config.data_dir / "shared" / whole_id
+
+
+def volume_variables(spec: LaunchSpec, config: ProcessConfig) -> Mapping[str, str]:
+    """Where each volume of a part is: its host path, or a folder that the parts of its node share."""
+    if spec.whole_id is None:
+        return {}
+    node = spec.nodes[0]
+    root = shared_folder(spec.whole_id, config) / str(node.index)
+    settings: ContainerSettings = node.containers[0].settings
+    variables: dict[str, str] = {}
+    for volume in settings.volumes:
+        if volume.name and not volume.efs_volume_configuration and not volume.s3files_volume_configuration:
+            own = root / blake2b(volume.name.encode(), digest_size=8).hexdigest()
+            path = (volume.host.source_path if volume.host else None) or str(own.absolute())
+            variables[f"LONGSHORE_VOLUME_{re.sub(r'[^A-Za-z0-9]', '_', volume.name).upper()}"] = path
+    return variables
 
 
 def _has_bytes(text: str) -> bool:

@@ -23,6 +23,9 @@ def check_end(scenario: Scenario, checks: StoreChecks, site: RecordingSite, read
     for row in checks.attempts.values():
         if row.stopped_at is None or row.intent is not None:
             broken("every attempt is released", f"{checks.name(row.job_key)}: {row}")
+    for part in checks.parts.rows.values():
+        if part.stopped_at is None or part.intent not in (None, "wait"):
+            broken("every attempt is released", f"{checks.name(part.job_key)}: {part}")
     if not all(task.live for task in site.tasks(FOREIGN)):
         broken("tasks of others are not touched", "the one that was there from the beginning is over")
     left = [task.spec.attempt_id for engine in scenario.engines for task in site.tasks(engine)]

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from longshore.domain.dependency import DependencyType
 from longshore.domain.job import TimelineEntry
+from longshore.scheduling.classes import class_of
 from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
 
@@ -193,7 +194,7 @@ class History:
             if older.queue != planned.queue or older_intake is None or older_intake > intake:
                 continue
             fits = all(scenario.fits_environment(older, name) for name in environments)
-            if fits or older.resources == planned.resources:
+            if fits or class_of(older.spec) == class_of(planned.spec):
                 broken(
                     "submission order",
                     f"{self._census.name(key)} (intake {intake}) started before {self._census.name(other)} "

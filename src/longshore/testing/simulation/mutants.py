@@ -20,7 +20,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
-from longshore.domain.lifecycle import machine
+from longshore.domain.lifecycle import attempts, machine
 from longshore.scheduling import cycle
 from longshore.scheduling.fitting import Room
 from longshore.testing.simulation.runner import Failure, run_seeds
@@ -83,8 +83,8 @@ MUTANTS = (
         (
             Leader,
             "lead",
-            "self._act(self._present.ledger.open_attempts())",
-            "self._act([e for e in self._present.ledger.open_attempts() if e.attempt.intent is not Intent.RELEASE])",
+            "self._act(self._present.ledger.open_tasks())",
+            "self._act([e for e in self._present.ledger.open_tasks() if e.attempt.intent is not Intent.RELEASE])",
         ),
     ),
     _mutant(
@@ -124,7 +124,7 @@ MUTANTS = (
         "a counter misses an update",
         (
             Changes,
-            "apply",
+            "_follow_status",
             "if after.id.index is not None:",
             "if after.id.index is not None and before.status != 'RUNNING':",
         ),
@@ -176,9 +176,7 @@ MUTANTS = (
     _mutant(
         "terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")
     ),
-    _mutant(
-        "a lost host has an exit code", (machine, "_close_lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")
-    ),
+    _mutant("a lost host has an exit code", (attempts, "lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")),
     _mutant("lost hosts are charged", (machine, "_settle", "lost_hosts + 1", "lost_hosts")),
     _mutant(
         "CancelJob fails a PENDING job at once",
