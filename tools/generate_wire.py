@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import botocore
 from botocore.loaders import Loader
@@ -29,6 +29,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
         "CreateLogStream",
         "DeleteLogGroup",
         "DeleteLogStream",
+        "DeleteRetentionPolicy",
         "DescribeLogGroups",
         "DescribeLogStreams",
         "FilterLogEvents",
@@ -36,7 +37,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
         "PutLogEvents",
         "PutRetentionPolicy",
     ),
-    "sts": ("GetCallerIdentity",),
+    "sts": ("GetCallerIdentity", "GetSessionToken"),
 }
 
 #: Enumerations that AWS Batch reads in any case, so that they are text here. Source: AWS Batch API, EvaluateOnExit.
@@ -46,6 +47,8 @@ MAY_BE_EMPTY = frozenset({"TagrisTagsMap"})
 
 IMPORTED = frozenset({"Annotated", "Int32", "Int64", "Literal", "Mapping", "Meta", "Operation", "Sequence", "Shape"})
 PLAIN = {"string": "str", "boolean": "bool", "float": "float", "double": "float", "integer": "int", "long": "int"}
+#: As the query protocol writes it: a text by ISO 8601.
+PLAIN["timestamp"] = "str"
 BOUNDED = {"integer": "Int32", "long": "Int64"}
 
 
@@ -307,7 +310,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; sum up the differences and fail on any")
     check = parser.parse_args().check
     stale = 0
-    loader = Loader()
+    loader = cast(Any, Loader())
     for service, taken in SERVICES.items():
         wire = WireModel(service, loader.load_service_model(service, "service-2"), taken)
         for file, text in wire.modules().items():

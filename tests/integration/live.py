@@ -114,6 +114,9 @@ class LiveServer:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
+    def version(self) -> str:
+        return str(self.native("/longshore/status")["version"])
+
     def runner_pids(self) -> list[int]:
         """Processes of the runner of this data folder."""
         needle = f"longshore.engines.process.runner\0--data\0{self.data}\0".encode()
@@ -180,10 +183,13 @@ class LiveServer:
             token = {"nextToken": page["nextForwardToken"]}
 
 
+S = TypeVar("S", bound=LiveServer)
+
+
 @contextmanager
-def live_server(folder: Path, **options: Any) -> Iterator[LiveServer]:
+def live_server(folder: Path, *, kind: type[S] = LiveServer, **options: Any) -> Iterator[S]:
     """A server that is not started yet; in the end it and what it left running are gone."""
-    server = LiveServer(folder, **options)
+    server = kind(folder, **options)
     try:
         yield server
     finally:

@@ -23,8 +23,15 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("server.host", '"localhost"', "localhost", "localhost"),
     ("server.port", "0", "0", 0),
     ("server.unix_socket", '"/run/l.sock"', "/run/l.sock", Path("/run/l.sock")),
+    (
+        "server.host_names",
+        '["Batch.Example.org", "gateway"]',
+        "batch.example.org,gateway",
+        ("batch.example.org", "gateway"),
+    ),
     ("server.unix_socket", '"none"', "none", None),
     ("server.data", '"/srv/x/../data"', "/srv/x/../data", Path("/srv/data")),
+    ("server.auth", '"sigv4"', "sigv4", "sigv4"),
     ("server.account_id", '"123456789012"', "123456789012", "123456789012"),
     ("server.region", '"us-gov-west-1"', "us-gov-west-1", "us-gov-west-1"),
     ("server.engine", '"process"', "process", "process"),
@@ -47,6 +54,7 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("limits.body_bytes", "65536", "65536", 65_536),
     ("retention.history_days", "30", "30", 30),
     ("retention.history_days", '"keep"', "keep", None),
+    ("retention.log_days", "30", "30", 30),
     ("logs.stream_cap_mib", "1", "1", 1),
     ("logs.pack_below_bytes", "0", "0", 0),
 ]
@@ -116,10 +124,14 @@ def test_every_setting_is_read_alike_from_all_sources(
         ("server.data", ""),
         ("server.data", "a\0b"),
         ("server.data", "~no-such-user-here/x"),
+        ("server.auth", "none"),
         ("server.account_id", "12345678901"),
         ("server.account_id", "123456789012\n"),
         ("server.region", "nowhere"),
         ("server.engine", "podman"),
+        ("server.host_names", "gateway:8642"),
+        ("server.host_names", "gateway,GATEWAY"),
+        ("server.host_names", "*"),
         ("local.vcpus", "0"),
         ("local.vcpus", "1.5"),
         ("local.vcpus", "9" * 5000),
@@ -176,11 +188,18 @@ def test_what_is_wrong_in_the_file_is_told_with_the_file_and_the_key(tmp_path: P
     assert len(caught.value.message.splitlines()) == 1
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "127.0.0.1:80", ""])
-def test_an_address_that_others_can_reach_is_refused(tmp_path: Path, host: str) -> None:
-    """Requests are not authenticated, so only this machine may send them."""
-    with pytest.raises(SettingsError, match=r"^--host: '.*' is not a loopback address .* not authenticated"):
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"])
+def test_an_address_that_others_can_reach_wants_verified_requests(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError, match=f"^server.host: {host} is not a loopback address; .* --auth sigv4"):
         load(tmp_path, flags={"server.host": host})
+    settings = load(tmp_path, f'[server]\nhost = "{host}"\n', environ={"LONGSHORE_SERVER_AUTH": "sigv4"})
+    assert (settings.server.host, settings.server.is_loopback) == (host, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "", "example.org"])
+def test_what_is_no_address_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--host: '.*' is not an address of this machine"):
+        load(tmp_path, flags={"server.host": host, "server.auth": "sigv4"})
 
 
 def test_a_value_that_another_overrides_is_checked_all_the_same(tmp_path: Path) -> None:

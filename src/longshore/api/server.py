@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Generator
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from uvicorn.server import ServerState
 
 from longshore.api.aws.codec import encode_error
 from longshore.api.limits import Limits
+from longshore.api.owners import OWNERS
 
 #: Connections beyond the limit that are still told so; more are closed without a word.
 _TOLD_OFF = 64
@@ -120,6 +122,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for a request."""
         super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        # What a socket of 0600 lets in is the server's own user.
+        self.app_state = {**self.app_state, OWNERS: connection is not None and connection.family == socket.AF_UNIX}
         beyond = len(self.connections) - self._limits.connections
         self._surplus = beyond > 0
         if beyond > _TOLD_OFF:
@@ -160,6 +165,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.app = application
 
+    def shutdown(self) -> None:
+        """What was begun is finished; a body that is still to come gets half the time that there is for that."""
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.loop.call_later(self._limits.shutdown_seconds / 2, self._give_up_body)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read."""
         _MALFORMED.write_to(self.transport)
@@ -177,6 +188,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _give_up_body(self) -> None:
+        if self.cycle.more_body:
+            self.transport.close()
 
     def _give_up_head(self) -> None:
         if self._in_head:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from longshore.domain.access_key import AccessKey
 from longshore.domain.array import ArraySummary
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
@@ -141,6 +142,10 @@ class JobReader(Protocol):
         """Keys of those that exist; ids of nodes are not looked for."""
         ...
 
+    def submitted_queues(self) -> Sequence[tuple[Scope, str]]:
+        """Every queue that jobs were ever submitted to, also those that are deleted by now."""
+        ...
+
     def describe_jobs(self, keys: Sequence[JobKey]) -> Sequence[JobView]:
         """In the order asked for; unknown keys are left out."""
         ...
@@ -163,8 +168,8 @@ class JobReader(Protocol):
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
 
-    def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
-        """Why each class of waiting jobs waits, as the leader last published it."""
+    def class_reasons(self, class_ids: Collection[str] | None) -> Mapping[str, str]:
+        """Why each of these classes of waiting jobs (None: all) waits, as the leader last published it."""
         ...
 
 
@@ -221,7 +226,17 @@ class ControlReader(Protocol):
         ...
 
 
-class Reader(ResourceReader, JobReader, ControlReader, Protocol):
+class KeyReader(Protocol):
+    """Access keys, those that are disabled included."""
+
+    def access_key(self, key_id: str) -> AccessKey | None: ...
+
+    def access_keys(self) -> Sequence[AccessKey]:
+        """All, oldest first."""
+        ...
+
+
+class Reader(ResourceReader, JobReader, ControlReader, KeyReader, Protocol):
     """One committed state of the store."""
 
 
@@ -301,7 +316,17 @@ class ControlWriter(Protocol):
         ...
 
 
-class Transaction(Reader, ResourceWriter, JobWriter, ControlWriter, Protocol):
+class KeyWriter(Protocol):
+    """What people write of access keys, beside a running server or without one."""
+
+    def put_access_key(self, key: AccessKey) -> None:
+        """Add it, or replace the one of that id."""
+        ...
+
+    def delete_access_key(self, key_id: str) -> None: ...
+
+
+class Transaction(Reader, ResourceWriter, JobWriter, ControlWriter, KeyWriter, Protocol):
     """One unit of work: all of it happens, or nothing."""
 
 

@@ -1,25 +1,18 @@
-"""Finding jobs across all accounts and regions, for the operator's own view; AWS callers see their own."""
+"""Finding things across all regions: of all accounts, for the operator, or of one, for who has a key of it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from longshore.domain.errors import InvalidRequest, NotFound
-from longshore.domain.ids import Scope, parse_job_id
-from longshore.ports.store import JobView, Reader, ResourceReader
+from longshore.domain.ids import parse_job_id
+from longshore.ports.store import JobView, Reader
 from longshore.service.nodes import node_views
 
 #: More than there ever are of queues or environments.
 ALL = 1_000_000
 
 
-def scopes(reader: ResourceReader) -> Sequence[Scope]:
-    """Every account and region that has a queue or an environment."""
-    resources = (*reader.queues(None, limit=ALL), *reader.environments(None, limit=ALL))
-    return sorted({resource.scope for resource in resources})
-
-
-def find_job(reader: Reader, text: str) -> JobView:
-    """The job, child or node with this id, in whatever scope.
+def find_job(reader: Reader, text: str, account_id: str | None) -> JobView:
+    """The job, child or node with this id, in whatever scope, or in those of one account.
 
     Raises:
         InvalidRequest: it is no job id.
@@ -28,8 +21,9 @@ def find_job(reader: Reader, text: str) -> JobView:
     job_id = parse_job_id(text)
     if job_id is None:
         raise InvalidRequest(f"{text[:100]} is not a job id")
+    scopes = {scope for scope, _ in reader.submitted_queues() if account_id in (None, scope.account_id)}
     whole = replace(job_id, node=None)
-    for scope in scopes(reader):
+    for scope in scopes:
         for view in reader.describe_jobs(list(reader.find_jobs(scope, [whole]).values())):
             for each in [view] if job_id.node is None else node_views(view, [job_id.node]):
                 return each

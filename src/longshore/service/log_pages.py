@@ -89,6 +89,8 @@ class LogQuery:
     """Which page."""
 
     job_id: str
+    #: None: of whatever account
+    account_id: str | None = None
     #: from 1; None: the latest
     attempt: int | None = None
     #: of a job with several; None: the first of those that decide over its success
@@ -123,7 +125,7 @@ class LogPages:
 
     async def _read_now(self, query: LogQuery) -> LogPage:
         # The job is read before its log, and a log is whole before an attempt's end is stored: so nothing is missed.
-        view, status_reason = await self._store.read(lambda reader: _find(reader, query.job_id))
+        view, status_reason = await self._store.read(lambda reader: _find(reader, query))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
         part = _choose_part(view, attempt, query.container) if attempt else None
@@ -156,12 +158,14 @@ class LogPages:
         )
 
 
-def _find(reader: Reader, text: str) -> tuple[JobView, str]:
+def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
     """The job, and why it stands where it stands."""
-    view = find_job(reader, text)
+    view = find_job(reader, query.job_id, query.account_id)
     if view.job.is_array_parent:
         last = (view.job.spec.array_size or 0) - 1
-        raise InvalidRequest(f"array job {text} has no output of its own: name one of its children, 0 to {last}")
+        raise InvalidRequest(
+            f"array job {query.job_id} has no output of its own: name one of its children, 0 to {last}"
+        )
     waiting = [view.job.spec] if view.job.status is JobStatus.RUNNABLE else []
     published = published_reasons(reader, waiting).get(view.job.spec.key)
     return view, published.status_reason if published else view.job.status_reason

@@ -9,14 +9,18 @@ from longshore.api.aws.logs.wire.operations import OPERATIONS as LOGS
 from longshore.api.aws.protocols.json_target import JsonTargetFront
 from longshore.api.aws.protocols.query import QueryFront
 from longshore.api.aws.protocols.rest_json import RestJsonFront
-from longshore.api.aws.sts.handlers import HANDLERS as STS_HANDLERS
+from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
 from longshore.api.aws.sts.wire.operations import OPERATIONS as STS
 
 #: `X-Amz-Target` up to the point, and the service that it means.
 TARGETS: Mapping[str, str] = {"Logs_20140328": "logs"}
 
+#: Operations, by `X-Amz-Target`, that AWS takes longer bodies for than our limit for all. A put of log events holds
+#: 1,048,576 bytes of UTF-8 and 10,000 events; a byte is up to six as JSON (`\\u0000`), and each event has its frame.
+LARGE_BODIES: Mapping[bytes, int] = {b"Logs_20140328.PutLogEvents": 8 * 2**20}
 
-def build_fronts(*, batch: Handlers, logs: Handlers) -> Mapping[str, Front]:
+
+def build_fronts(*, batch: Handlers, logs: Handlers, sts: Handlers | None = None) -> Mapping[str, Front]:
     """The fronts over these handlers, by service.
 
     Raises:
@@ -25,5 +29,5 @@ def build_fronts(*, batch: Handlers, logs: Handlers) -> Mapping[str, Front]:
     return {
         "batch": RestJsonFront("AWS Batch", BATCH, batch, BATCH_FAULTS),
         "logs": JsonTargetFront("Logs_20140328", LOGS, logs, LOGS_FAULTS),
-        "sts": QueryFront("https://sts.amazonaws.com/doc/2011-06-15/", STS, STS_HANDLERS, STS_FAULTS),
+        "sts": QueryFront("https://sts.amazonaws.com/doc/2011-06-15/", STS, sts or build_sts_handlers(), STS_FAULTS),
     }
