@@ -16,7 +16,8 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.queue import JobQueue
+from longshore.domain.policy import SchedulingPolicy
+from longshore.domain.queue import JobQueue, QueueFront, ShareUse
 
 T = TypeVar("T")
 
@@ -107,6 +108,20 @@ class ResourceReader(Protocol):
         self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
     ) -> Sequence[JobQueue]: ...
 
+    def queue_front(self, scope: Scope, name: str) -> QueueFront | None:
+        """Who comes next in a queue, as the leader last published it."""
+        ...
+
+    def scheduling_policy(self, scope: Scope, name: str) -> SchedulingPolicy | None: ...
+
+    def scheduling_policies(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[SchedulingPolicy]: ...
+
+    def share_uses(self, scope: Scope | None = None, queue_name: str | None = None) -> Sequence[ShareUse]:
+        """What shares have used, of one queue or of all."""
+        ...
+
     def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None: ...
 
     def latest_active_definition(self, scope: Scope, name: str) -> JobDefinition | None:
@@ -154,6 +169,10 @@ class JobReader(Protocol):
         ...
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
+
+    def live_shares(self, scope: Scope, queue_name: str) -> Sequence[str]:
+        """Share identifiers of all jobs of the queue that have not ended."""
+        ...
 
     def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
         """Why each class of waiting jobs waits, as the leader last published it."""
@@ -228,7 +247,13 @@ class ResourceWriter(Protocol):
 
     def put_queue(self, queue: JobQueue) -> None: ...
 
-    def delete_queue(self, scope: Scope, name: str) -> None: ...
+    def delete_queue(self, scope: Scope, name: str) -> None:
+        """With its front and what its shares have used."""
+        ...
+
+    def put_scheduling_policy(self, policy: SchedulingPolicy) -> None: ...
+
+    def delete_scheduling_policy(self, scope: Scope, name: str) -> None: ...
 
     def next_revision(self, scope: Scope, name: str) -> int:
         """1 for a new name; numbers are never used twice."""
@@ -279,6 +304,18 @@ class ControlWriter(Protocol):
     def clear_requests(self, keys: Collection[JobKey]) -> None: ...
 
     def append_events(self, entries: Iterable[TimelineEntry]) -> None: ...
+
+    def put_queue_front(self, front: QueueFront) -> None: ...
+
+    def queue_fronts(self) -> Sequence[QueueFront]: ...
+
+    def save_share_uses(self, uses: Iterable[ShareUse]) -> None:
+        """Add them, or replace those of the same shares."""
+        ...
+
+    def forget_share_uses(self, uses: Iterable[ShareUse]) -> None:
+        """Remove what is kept of these shares."""
+        ...
 
     def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None: ...
 

@@ -9,6 +9,7 @@ from longshore.ports.store import Store
 from longshore.service.definitions import Definitions
 from longshore.service.describe import Descriptions
 from longshore.service.environments import Environments
+from longshore.service.policies import Policies
 from longshore.service.queues import Queues
 from longshore.service.requests import Requests
 from longshore.service.submit import Submissions
@@ -21,6 +22,7 @@ class Services:
 
     definitions: Definitions
     environments: Environments
+    policies: Policies
     queues: Queues
     submissions: Submissions
     requests: Requests
@@ -41,6 +43,7 @@ def build_services(
     return Services(
         definitions=Definitions(store, clock),
         environments=Environments(store, clock, notifier, engines=engines, resolve_engine=resolve_engine),
+        policies=Policies(store, clock, notifier),
         queues=Queues(store, clock, notifier),
         submissions=Submissions(store, clock, notifier, array_size_max=array_size_max),
         requests=Requests(store, notifier),

@@ -22,6 +22,7 @@ from longshore.service.merging import resolve_container
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
+from longshore.service.sharing import check_sharing
 
 _LIMIT_KIB = 30
 _MOST_DEPENDENCIES = 20
@@ -83,11 +84,7 @@ class Submissions:
         queue = _open_queue(tx, scope, submission.queue)
         definition = resolve_active(tx, scope, submission.definition)
         _check_capability(definition, queue)
-        if submission.share_identifier is not None or submission.scheduling_priority is not None:
-            raise InvalidRequest(
-                "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
-                "scheduling policy."
-            )
+        check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
         parameters = definition.parameters
         if submission.parameters:
             parameters = {**parameters, **submission.parameters}
@@ -125,10 +122,15 @@ class Submissions:
             propagate_tags=propagate_tags,
             task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
             platform_capabilities=definition.platform_capabilities,
-            scheduling_priority=definition.scheduling_priority or 0,
+            share_identifier=submission.share_identifier,
+            scheduling_priority=_first_given(submission.scheduling_priority, definition.scheduling_priority),
         )
         edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
         tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
+
+
+def _first_given(overriding: int | None, given: int | None) -> int:
+    return (given or 0) if overriding is None else overriding
 
 
 def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:

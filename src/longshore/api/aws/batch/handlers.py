@@ -1,6 +1,6 @@
 """The operations of AWS Batch that are built: each is translated, carried out by its use case, and translated back."""
 
-from longshore.api.aws.batch.translate import definitions, environments, jobs, queues, submissions
+from longshore.api.aws.batch.translate import definitions, environments, jobs, policies, queues, submissions
 from longshore.api.aws.batch.wire import requests as req
 from longshore.api.aws.batch.wire import responses as res
 from longshore.api.aws.exchange import Handlers
@@ -17,14 +17,18 @@ def build_handlers(services: Services) -> Handlers:
         "CancelJobs": batch.cancel_jobs,
         "CreateComputeEnvironment": batch.create_compute_environment,
         "CreateJobQueue": batch.create_job_queue,
+        "CreateSchedulingPolicy": batch.create_scheduling_policy,
         "DeleteComputeEnvironment": batch.delete_compute_environment,
         "DeleteJobQueue": batch.delete_job_queue,
+        "DeleteSchedulingPolicy": batch.delete_scheduling_policy,
         "DeregisterJobDefinition": batch.deregister_job_definition,
         "DescribeComputeEnvironments": batch.describe_compute_environments,
         "DescribeJobDefinitions": batch.describe_job_definitions,
         "DescribeJobQueues": batch.describe_job_queues,
         "DescribeJobs": batch.describe_jobs,
+        "DescribeSchedulingPolicies": batch.describe_scheduling_policies,
         "ListJobs": batch.list_jobs,
+        "ListSchedulingPolicies": batch.list_scheduling_policies,
         "ListTagsForResource": batch.list_tags_for_resource,
         "RegisterJobDefinition": batch.register_job_definition,
         "SubmitJob": batch.submit_job,
@@ -34,6 +38,7 @@ def build_handlers(services: Services) -> Handlers:
         "UntagResource": batch.untag_resource,
         "UpdateComputeEnvironment": batch.update_compute_environment,
         "UpdateJobQueue": batch.update_job_queue,
+        "UpdateSchedulingPolicy": batch.update_scheduling_policy,
     }
 
 
@@ -110,6 +115,36 @@ class BatchHandlers:
 
     async def delete_job_queue(self, caller: Caller, request: req.DeleteJobQueueRequest) -> None:
         await self._services.queues.delete(caller.scope, request.job_queue)
+
+    async def create_scheduling_policy(
+        self, caller: Caller, request: req.CreateSchedulingPolicyRequest
+    ) -> res.CreateSchedulingPolicyResponse:
+        policy = await self._services.policies.create(caller.scope, policies.read_draft(request))
+        return policies.render_creation(policy)
+
+    async def describe_scheduling_policies(
+        self, caller: Caller, request: req.DescribeSchedulingPoliciesRequest
+    ) -> res.DescribeSchedulingPoliciesResponse:
+        return policies.render_policies(await self._services.policies.describe(caller.scope, request.arns))
+
+    async def list_scheduling_policies(
+        self, caller: Caller, request: req.ListSchedulingPoliciesRequest
+    ) -> res.ListSchedulingPoliciesResponse:
+        page = await self._services.policies.list(
+            caller.scope, max_results=request.max_results, next_token=request.next_token
+        )
+        return policies.render_arns(page)
+
+    async def update_scheduling_policy(self, caller: Caller, request: req.UpdateSchedulingPolicyRequest) -> None:
+        await self._services.policies.update(
+            caller.scope,
+            request.arn,
+            policies.read_fairshare(request.fairshare_policy),
+            policies.read_quota_share(request.quota_share_policy),
+        )
+
+    async def delete_scheduling_policy(self, caller: Caller, request: req.DeleteSchedulingPolicyRequest) -> None:
+        await self._services.policies.delete(caller.scope, request.arn)
 
     async def submit_job(self, caller: Caller, request: req.SubmitJobRequest) -> res.SubmitJobResponse:
         scope = caller.scope
