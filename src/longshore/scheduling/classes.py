@@ -16,6 +16,11 @@ class JobClass:
     scope: Scope
     queue_name: str
     resources: Resources
+    #: of a fair-share queue, else empty; priorities count within a share
+    share: str = ""
+    priority: int = 0
+    #: names and quantities of consumable resources
+    consumables: tuple[tuple[str, int], ...] = ()
 
     @property
     def id(self) -> str:
@@ -26,20 +31,27 @@ class JobClass:
 @lru_cache(maxsize=4096)
 def _digest(job_class: JobClass) -> str:
     amounts = job_class.resources
-    text = "\n".join(
-        [
-            job_class.scope.account_id,
-            job_class.scope.region,
-            job_class.queue_name,
-            f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}",
-        ]
-    )
-    return blake2b(text.encode(), digest_size=12).hexdigest()
+    parts = [
+        job_class.scope.account_id,
+        job_class.scope.region,
+        job_class.queue_name,
+        f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}",
+    ]
+    if job_class.share:
+        parts.append(f"share {job_class.share} {job_class.priority}")
+    parts += (f"consumable {name} {quantity}" for name, quantity in job_class.consumables)
+    return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def class_of(spec: JobSpec) -> JobClass:
     """The class that jobs of this submission belong to while they are RUNNABLE."""
-    return JobClass(scope=spec.scope, queue_name=spec.queue_name, resources=spec.resources)
+    return JobClass(
+        scope=spec.scope,
+        queue_name=spec.queue_name,
+        resources=spec.resources,
+        share=spec.share_identifier or "",
+        priority=spec.scheduling_priority if spec.share_identifier is not None else 0,
+    )
 
 
 def class_id(spec: JobSpec) -> str:
