@@ -35,10 +35,10 @@ async def find_obstacle(spec: JobSpec, logs: AttemptLogs) -> str:
     """Why a container of this job must not be started, as AWS would say it; empty when nothing stands in its way."""
     if len(spec.task_tags) > MOST_TAGS:
         return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
-    if spec.container.secrets:
+    if spec.single_container.secrets:
         cause = "this server does not resolve secrets yet"
         return f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}"
-    configuration = spec.container.log_configuration
+    configuration = spec.single_container.log_configuration
     if configuration is None or (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
         return ""
     create = configuration.options.get("awslogs-create-group", "").lower() == "true"
@@ -60,16 +60,16 @@ def attempt_log(entry: OpenAttempt) -> AttemptLog:
 def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
     """The order to an engine to start an attempt."""
     job, attempt, spec = entry.job, entry.attempt, entry.job.spec
-    own = {variable.name: variable.value or "" for variable in spec.container.environment if variable.name}
+    own = {variable.name: variable.value or "" for variable in spec.single_container.environment if variable.name}
     container = ContainerLaunch(
         name="default",
-        image=spec.container.image or "",
-        command=spec.container.command,
+        image=spec.single_container.image or "",
+        command=spec.single_container.command,
         environment={**own, **batch_variables(entry)},
         resources=attempt.resources,
         gpu_names=attempt.gpu_names,
         vcpu_is_cap=entry.environment.is_fargate,
-        settings=spec.container,
+        settings=spec.single_container,
         log_path=logs.path(attempt.attempt_id),
     )
     return LaunchSpec(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from longshore.domain.definition import ContainerProperties
+from longshore.domain.consumable import ConsumableResourceProperties
+from longshore.domain.definition import Formed
 from longshore.domain.dependency import Dependency
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.lifecycle.status import JobStatus
@@ -14,8 +15,11 @@ from longshore.domain.retry import RetryStrategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
-    """What was asked for, resolved at submission; shared by all children of an array job and never changed."""
+class JobSpec(Formed):
+    """What was asked for, resolved at submission; shared by all children of an array job and never changed.
+
+    Its form has every override merged and parameters substituted.
+    """
 
     scope: Scope
     #: key of the job that was submitted; children of an array share their parent's spec
@@ -25,8 +29,7 @@ class JobSpec:
     queue_name: str
     #: `name:revision`
     definition: str
-    #: every override merged, parameters substituted
-    container: ContainerProperties
+    #: what an attempt holds of hosts, all nodes together
     resources: Resources
     retry: RetryStrategy = RetryStrategy()
     timeout_seconds: int | None = None
@@ -40,6 +43,7 @@ class JobSpec:
     platform_capabilities: tuple[str, ...] = ()
     share_identifier: str | None = None
     scheduling_priority: int = 0
+    consumable_resource_properties: ConsumableResourceProperties | None = None
 
     def child_key(self, index: int) -> JobKey:
         """The key of child `index` of this array job."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from longshore.domain.definition import ContainerSettings
+from longshore.domain.container import ContainerSettings
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from longshore.domain.definition import (
+from longshore.domain.container import (
     ContainerProperties,
     EfsVolume,
     KeyValue,

@@ -4,12 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from longshore.domain.definition import (
-    ContainerProperties,
-    FargatePlatformConfiguration,
-    JobDefinition,
-    JobTimeout,
-)
+from longshore.domain.container import ContainerProperties, FargatePlatformConfiguration
+from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Scope, resource_name
 from longshore.domain.retry import RetryStrategy

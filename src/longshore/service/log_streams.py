@@ -11,7 +11,7 @@ _LONGEST_PREFIX = 200
 
 def log_stream(spec: JobSpec, attempt_id: AttemptId) -> tuple[str, str]:
     """Log group and stream of an attempt. Source: AWS Batch user guide, awslogs log driver."""
-    configuration = spec.container.log_configuration
+    configuration = spec.single_container.log_configuration
     options: Mapping[str, str] = configuration.options if configuration else {}
     prefix = options.get("awslogs-stream-prefix") or spec.definition.rpartition(":")[0][:_LONGEST_PREFIX]
     return options.get("awslogs-group") or DEFAULT_LOG_GROUP, f"{prefix}/default/{attempt_id}"

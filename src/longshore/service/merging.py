@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from longshore.domain.definition import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
+from longshore.domain.container import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
 from longshore.domain.errors import InvalidRequest
 from longshore.service.container_rules import check_environment
 from longshore.service.refusals import invalid

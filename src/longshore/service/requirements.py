@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from longshore.domain.definition import ContainerProperties
+from longshore.domain.container import ContainerProperties
 from longshore.domain.resources import Resources
 from longshore.service.refusals import invalid
 

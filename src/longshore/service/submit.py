@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from longshore.domain.definition import ContainerOverrides, JobDefinition, JobTimeout
+from longshore.domain.container import ContainerOverrides
+from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope, resource_name
@@ -92,7 +93,7 @@ class Submissions:
         overrides = submission.overrides
         if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
             raise invalid("vcpus and memory are not applicable for Fargate.")
-        container = resolve_container(definition.container, overrides, parameters)
+        container = resolve_container(definition.single_container, overrides, parameters)
         resources = resolve_resources(container, fargate=fargate)
         retry, timeout = _resolve_attempts(definition, submission)
         if len(submission.depends_on) > _MOST_DEPENDENCIES:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from longshore.domain.definition import ContainerProperties
+from longshore.domain.container import ContainerProperties
 from longshore.domain.job import JobSpec
 from longshore.ports.engine import Capabilities
 from longshore.ports.overview import EngineHealth
@@ -45,7 +45,7 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
     """What holds of every job first; an engine's own words on a setting come in place of ours."""
     gaps: dict[str, str] = {}
     if not engine.uses_images:
-        image = f"the image {spec.container.image} is not used; " if spec.container.image else ""
+        image = f"the image {spec.single_container.image} is not used; " if spec.single_container.image else ""
         gaps["image"] = f"{image}the command runs as a plain process of the machine"
         gaps["isolation"] = "processes of one user can reach each other and each other's files: no security boundary"
     if not engine.enforces_memory:
@@ -54,7 +54,7 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
             "end for lack of memory is not told apart from others"
         )
     for path, reason in engine.ignored_settings.items():
-        if _is_asked_for(spec.container, path):
+        if _is_asked_for(spec.single_container, path):
             gaps[_api_name(path)] = reason
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"

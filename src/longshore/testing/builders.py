@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from longshore.domain.definition import ContainerProperties, ContainerSettings, JobDefinition, ResourceRequirement
+from longshore.domain.container import ContainerProperties, ContainerSettings, ResourceRequirement
+from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import Dependency
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from longshore.domain.definition import ContainerProperties, JobDefinition
+from longshore.domain.container import ContainerProperties
+from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
@@ -61,7 +62,7 @@ class JobBuilder:
 
     def running(self, *command: str) -> "JobBuilder":
         """With this command."""
-        return self._with(container=replace(self.spec.container, command=command))
+        return self._with(container=replace(self.spec.single_container, command=command))
 
     def retried(self, attempts: int, *rules: EvaluateOnExit) -> "JobBuilder":
         """Attempted at most so often."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from longshore.domain.definition import LinuxParameters, LogConfiguration, Secret, Ulimit
+from longshore.domain.container import LinuxParameters, LogConfiguration, Secret, Ulimit
 from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from longshore.domain.definition import (
+from longshore.domain.container import (
     ContainerSettings,
     Device,
     HostVolume,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from longshore.domain.definition import ContainerSettings
+from longshore.domain.container import ContainerSettings
 from longshore.domain.ids import AttemptId
 from longshore.domain.resources import Resources
 from longshore.engines.docker.config import DockerConfig

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.domain.definition import ContainerSettings
+from longshore.domain.container import ContainerSettings
 from longshore.domain.resources import Resources
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from longshore.domain.definition import ContainerSettings, Ulimit
+from longshore.domain.container import ContainerSettings, Ulimit
 from longshore.engines.process.config import ProcessConfig
 from longshore.ports.engine import Handle, LaunchFailed, LaunchFault, StopRequest, TaskState
 

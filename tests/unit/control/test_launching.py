@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longshore.control.launching import attempt_log, batch_variables, find_obstacle, render_launch
-from longshore.domain.definition import ContainerProperties, KeyValue, LogConfiguration, Secret
+from longshore.domain.container import ContainerProperties, KeyValue, LogConfiguration, Secret
 from longshore.domain.ids import AttemptId, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.domain.definition import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
+from longshore.domain.container import ContainerOverrides, ContainerProperties, KeyValue, ResourceRequirement
 from longshore.domain.errors import InvalidRequest
 from longshore.service.merging import merge_environment, merge_requirements, resolve_container, substitute
 

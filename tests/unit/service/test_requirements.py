@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.domain.definition import ContainerProperties, ResourceRequirement
+from longshore.domain.container import ContainerProperties, ResourceRequirement
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.resources import Resources
 from longshore.service.requirements import resolve_resources

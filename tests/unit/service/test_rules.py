@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from longshore.domain.definition import (
+from longshore.domain.container import (
     ContainerProperties,
     EfsAuthorization,
     EfsVolume,
     EphemeralStorage,
     FargatePlatformConfiguration,
     HostVolume,
-    JobTimeout,
     LinuxParameters,
     LogConfiguration,
     MountPoint,
@@ -21,6 +20,7 @@ from longshore.domain.definition import (
     Ulimit,
     Volume,
 )
+from longshore.domain.definition import JobTimeout
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.service.attempt_rules import check_retry, check_timeout

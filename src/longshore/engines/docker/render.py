@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
-from longshore.domain.definition import ContainerSettings, LinuxParameters, MountPoint, Volume
+from longshore.domain.container import ContainerSettings, LinuxParameters, MountPoint, Volume
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.parse import (
     ATTEMPT_LABEL,

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
-from longshore.domain.definition import ContainerOverrides, JobTimeout
+from longshore.domain.container import ContainerOverrides
+from longshore.domain.definition import JobTimeout
 from longshore.domain.dependency import Dependency
 from longshore.domain.errors import Conflict, RequestRefused, StoreUnavailable
 from longshore.domain.ids import JobId

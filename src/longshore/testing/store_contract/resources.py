@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from longshore.domain.definition import (
+from longshore.domain.container import (
     ContainerProperties,
     Device,
     HostVolume,
-    JobTimeout,
     KeyValue,
     LinuxParameters,
     LogConfiguration,
@@ -19,6 +18,7 @@ from longshore.domain.definition import (
     Ulimit,
     Volume,
 )
+from longshore.domain.definition import JobTimeout
 from longshore.domain.ids import Scope
 from longshore.domain.queue import StateTimeLimitAction
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.domain.definition import (
+from longshore.domain.container import (
     ContainerSettings,
     Device,
     EfsVolume,

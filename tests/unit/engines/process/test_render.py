@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.domain.definition import ContainerSettings, Ulimit
+from longshore.domain.container import ContainerSettings, Ulimit
 from longshore.domain.ids import AttemptId
 from longshore.domain.resources import Resources
 from longshore.engines.process.config import ProcessConfig

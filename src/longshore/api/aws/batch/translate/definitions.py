@@ -5,7 +5,8 @@ import msgspec
 from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt, render
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
-from longshore.domain.definition import ContainerProperties, JobDefinition, JobTimeout, KeyValue
+from longshore.domain.container import ContainerProperties, KeyValue
+from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.retry import RetryStrategy
 from longshore.service.definitions import DefinitionDraft, DefinitionQuery
@@ -77,7 +78,7 @@ def render_definitions(page: Page[JobDefinition]) -> responses.DescribeJobDefini
 
 
 def _render_definition(definition: JobDefinition) -> wire.JobDefinition:
-    container = render(definition.container, wire.ContainerProperties)
+    container = render(definition.single_container, wire.ContainerProperties)
     retry, timeout = definition.retry_strategy, definition.timeout
     return wire.JobDefinition(
         job_definition_name=definition.name,
@@ -89,7 +90,7 @@ def _render_definition(definition: JobDefinition) -> wire.JobDefinition:
         parameters=definition.parameters,
         retry_strategy=None if retry is None else render(retry, wire.RetryStrategy),
         container_properties=msgspec.structs.replace(
-            container, environment=render_environment(definition.container.environment)
+            container, environment=render_environment(definition.single_container.environment)
         ),
         timeout=None if timeout is None else render(timeout, wire.JobTimeout),
         tags=definition.tags,

@@ -106,8 +106,8 @@ def _definition_arn(spec: JobSpec) -> str:
 
 def _render_container(spec: JobSpec, latest: Attempt | None) -> wire.ContainerDetail:
     """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
-    detail = render(spec.container, wire.ContainerDetail)
-    environment = render_environment(spec.container.environment)
+    detail = render(spec.single_container, wire.ContainerDetail)
+    environment = render_environment(spec.single_container.environment)
     if latest is None:
         return msgspec.structs.replace(detail, environment=environment, network_interfaces=())
     run = _render_run(spec, latest)

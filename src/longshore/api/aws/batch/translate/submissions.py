@@ -6,7 +6,8 @@ from longshore.api.aws.batch.translate.definitions import read_retry
 from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
-from longshore.domain.definition import ContainerOverrides, JobTimeout
+from longshore.domain.container import ContainerOverrides
+from longshore.domain.definition import JobTimeout
 from longshore.domain.dependency import Dependency
 from longshore.domain.ids import JobId, Scope
 from longshore.service.requests import BulkOutcome
