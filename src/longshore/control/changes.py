@@ -246,6 +246,8 @@ class Changes:
             self._tx.save_attempts(changed)
         if self._entries:
             self._tx.append_events(self._entries)
+        if self._present.holdings.flush(self._tx):
+            self._present.forget_consumables()
         self._saved.clear()
         self._opened.clear()
         self._attempts.clear()

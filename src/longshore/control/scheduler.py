@@ -10,9 +10,8 @@ from longshore.domain.ids import AttemptId
 from longshore.domain.lifecycle.events import PlacementCommitted
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import Transaction
-from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import plan_cycle
-from longshore.scheduling.plan import WaitReason
+from longshore.scheduling.plan import Plan, WaitReason
 from longshore.scheduling.snapshot import Oversize
 
 
@@ -24,8 +23,8 @@ def place_jobs(
     engine_problems: Mapping[str, str],
     oversize: Oversize,
     new_attempt_id: Callable[[], AttemptId],
-) -> Mapping[JobClass, WaitReason]:
-    """Start what fits; returns why the rest waits. A proposal that no longer holds is dropped alone."""
+) -> Plan:
+    """Start what fits; returns what was planned. A proposal that no longer holds is dropped alone."""
     plan = plan_cycle(present.snapshot(tx, engine_problems, oversize))
     changes.load(placement.key for placement in plan.placements)
     for placement in plan.placements:
@@ -45,12 +44,18 @@ def place_jobs(
             ),
         )
     changes.flush()
-    return plan.reasons
+    return plan
 
 
-def render_reason(reason: WaitReason, tx: Transaction) -> str:
-    """A reason as it is published: JSON with `statusReason`, `causes` and, where a job is ahead, `behind` (its id)."""
-    document: dict[str, object] = {"statusReason": reason.status_reason, "causes": reason.causes}
+def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = False) -> str:
+    """A reason as it is published: JSON with `statusReason`, `causes` and, where a job is ahead, `behind` (its id).
+
+    That of a head that `is_blocked` begins with what AWS Batch calls it.
+    """
+    status_reason = reason.status_reason
+    if is_blocked and reason.code and not status_reason.startswith(reason.code):
+        status_reason = f"{reason.code} ({'; '.join(reason.causes)})"
+    document: dict[str, object] = {"statusReason": status_reason, "causes": reason.causes}
     if reason.behind is not None and (ahead := tx.load_jobs([reason.behind]).get(reason.behind)) is not None:
         document["behind"] = str(ahead.id)
     return msgspec.json.encode(document).decode()

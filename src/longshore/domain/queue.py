@@ -99,6 +99,8 @@ class HeadJob:
     #: why it is blocked, as AWS Batch calls it
     code: str
     since: Instant
+    #: it has waited so long that callers are told the code
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from longshore.domain.array import ArraySummary
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
@@ -112,6 +113,12 @@ class ResourceReader(Protocol):
         """Who comes next in a queue, as the leader last published it."""
         ...
 
+    def consumable(self, scope: Scope, name: str) -> ConsumableResource | None: ...
+
+    def consumables(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ConsumableResource]: ...
+
     def scheduling_policy(self, scope: Scope, name: str) -> SchedulingPolicy | None: ...
 
     def scheduling_policies(
@@ -170,6 +177,21 @@ class JobReader(Protocol):
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
 
+    def consumables_in_use(self, scope: Scope) -> Mapping[str, int]:
+        """What attempts that have not ended hold of each consumable resource, by name."""
+        ...
+
+    def is_consumable_awaited(self, scope: Scope, name: str) -> bool:
+        """Whether a job that has not ended takes some of it."""
+        ...
+
+    def jobs_with_consumable(
+        self, scope: Scope, name: str, where: JobFilter, *, before: JobKey | None, limit: int
+    ) -> Sequence[tuple[JobKey, int]]:
+        """Submitted jobs and array parents that take some of it, newest first, keys below `before`, and how much each
+        job, or child, takes. Of `where`, statuses and name count."""
+        ...
+
     def live_shares(self, scope: Scope, queue_name: str) -> Sequence[str]:
         """Share identifiers of all jobs of the queue that have not ended."""
         ...
@@ -223,6 +245,10 @@ class ControlReader(Protocol):
 
     def summary(self, parent: JobKey) -> ArraySummary | None: ...
 
+    def queue_fronts(self) -> Sequence[QueueFront]:
+        """Of all queues, as they were last published; read at start."""
+        ...
+
     def epoch(self) -> int:
         """The present leader's epoch; 0 before the first."""
         ...
@@ -249,6 +275,16 @@ class ResourceWriter(Protocol):
 
     def delete_queue(self, scope: Scope, name: str) -> None:
         """With its front and what its shares have used."""
+        ...
+
+    def put_consumable(self, resource: ConsumableResource) -> None: ...
+
+    def delete_consumable(self, scope: Scope, name: str) -> None: ...
+
+    def note_call(
+        self, scope: Scope, operation: str, token: str, payload: str, *, at: datetime, forget_before: datetime
+    ) -> str | None:
+        """The payload of an earlier call with this token; None, and it is remembered, for the first one."""
         ...
 
     def put_scheduling_policy(self, policy: SchedulingPolicy) -> None: ...
@@ -306,8 +342,6 @@ class ControlWriter(Protocol):
     def append_events(self, entries: Iterable[TimelineEntry]) -> None: ...
 
     def put_queue_front(self, front: QueueFront) -> None: ...
-
-    def queue_fronts(self) -> Sequence[QueueFront]: ...
 
     def save_share_uses(self, uses: Iterable[ShareUse]) -> None:
         """Add them, or replace those of the same shares."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
+from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
@@ -51,6 +52,7 @@ def class_of(spec: JobSpec) -> JobClass:
         resources=spec.resources,
         share=spec.share_identifier or "",
         priority=spec.scheduling_priority if spec.share_identifier is not None else 0,
+        consumables=consumables_of(spec),
     )
 
 

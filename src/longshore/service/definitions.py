@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.container import ContainerProperties, FargatePlatformConfiguration
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.errors import NotFound
@@ -12,6 +13,7 @@ from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.consumption import check_consumption
 from longshore.service.container_rules import check_container
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page, check_page, open_token, page_of
@@ -34,6 +36,7 @@ class DefinitionDraft:
     timeout: JobTimeout | None = None
     propagate_tags: bool | None = None
     platform_capabilities: tuple[str, ...] = ()
+    consumables: ConsumableResourceProperties | None = None
     tags: Mapping[str, str]
     #: of the request
     size_bytes: int
@@ -77,6 +80,7 @@ class Definitions:
             timeout=draft.timeout,
             propagate_tags=draft.propagate_tags,
             platform_capabilities=draft.platform_capabilities,
+            consumable_resource_properties=draft.consumables,
             tags=draft.tags,
             registered_at=self._clock.now(),
         )
@@ -188,6 +192,7 @@ def _check_draft(draft: DefinitionDraft) -> None:
     check_name(draft.name, "Job definition")
     check_size(draft.size_bytes, limit_kib=_LIMIT_KIB, what="Job definition")
     check_tags(draft.tags)
+    check_consumption(draft.consumables)
     if "MANAGED_INSTANCES" in draft.platform_capabilities:
         raise not_built("The platform capability MANAGED_INSTANCES")
     priority = draft.scheduling_priority

@@ -62,7 +62,7 @@ class Descriptions:
 
         def work(reader: Reader) -> Sequence[JobView]:
             keys = reader.find_jobs(scope, ids)
-            return _with_reasons(reader, reader.describe_jobs([keys[job_id] for job_id in ids if job_id in keys]))
+            return with_reasons(reader, reader.describe_jobs([keys[job_id] for job_id in ids if job_id in keys]))
 
         return await self._store.read(work) if ids else []
 
@@ -97,7 +97,7 @@ class Descriptions:
             name = resource_name(queue, "job-queue", scope)
             if name is None or reader.queue(scope, name) is None:
                 raise NotFound(f"JobQueue {queue} not found.")
-            return _with_reasons(reader, reader.list_jobs(scope, name, where, before=before, limit=limit + 1))
+            return with_reasons(reader, reader.list_jobs(scope, name, where, before=before, limit=limit + 1))
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
@@ -116,13 +116,13 @@ class Descriptions:
             key = reader.find_jobs(scope, [job_id]).get(job_id)
             if key is None:
                 return []
-            return _with_reasons(reader, reader.list_children(key, frozenset({status}), after=after, limit=limit + 1))
+            return with_reasons(reader, reader.list_children(key, frozenset({status}), after=after, limit=limit + 1))
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
 
 
-def _with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
+def with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
     """`views` with the reason why each waiting one waits, as the leader last published it for its class."""
     classes = {view.job.key: class_id(view.job.spec) for view in views if view.job.status is JobStatus.RUNNABLE}
     if not classes:

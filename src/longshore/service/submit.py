@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.container import ContainerOverrides
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
@@ -17,6 +18,7 @@ from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.consumption import check_known, resolve_consumption
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
 from longshore.service.merging import resolve_container
@@ -49,6 +51,7 @@ class Submission:
     tags: Mapping[str, str] | None = None
     share_identifier: str | None = None
     scheduling_priority: int | None = None
+    consumables: ConsumableResourceProperties | None = None
     #: of the request
     size_bytes: int
 
@@ -125,7 +128,11 @@ class Submissions:
             platform_capabilities=definition.platform_capabilities,
             share_identifier=submission.share_identifier,
             scheduling_priority=_first_given(submission.scheduling_priority, definition.scheduling_priority),
+            consumable_resource_properties=resolve_consumption(
+                definition.consumable_resource_properties, submission.consumables, scope
+            ),
         )
+        check_known(tx, spec)
         edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
         tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
 

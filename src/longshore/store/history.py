@@ -12,6 +12,7 @@ from longshore.store.tables import (
     array_summaries,
     attempts,
     events,
+    job_consumables,
     job_dependencies,
     job_specs,
     jobs,
@@ -37,6 +38,7 @@ _BY_KEY = (
     job_dependencies.c.job_key,
     job_dependencies.c.on_key,
     array_summaries.c.parent_key,
+    job_consumables.c.job_key,
     job_specs.c.key,
     jobs.c.key,
 )

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec.json import Decoder
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, or_, select
 
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.errors import StoreUnavailable
@@ -18,6 +19,7 @@ from longshore.store.shares import ShareRows
 from longshore.store.statements import InList, Row, Search, Session, Statement, insert_into
 from longshore.store.tables import (
     compute_environments,
+    consumable_resources,
     job_definitions,
     job_queues,
     queue_fronts,
@@ -111,6 +113,7 @@ class _NamedDocuments(Generic[N]):
 _ENVIRONMENTS = _NamedDocuments(compute_environments, ComputeEnvironment)
 _QUEUES = _NamedDocuments(job_queues, JobQueue)
 _FRONTS = _NamedDocuments(queue_fronts, QueueFront)
+_CONSUMABLES = _NamedDocuments(consumable_resources, ConsumableResource)
 _POLICIES = _NamedDocuments(scheduling_policies, SchedulingPolicy)
 
 _d = job_definitions.c
@@ -143,7 +146,7 @@ _DELETE_DEFINITION = Statement(
 
 
 class ResourceRows(ShareRows):
-    """Environments, queues, policies and definitions."""
+    """Environments, queues, policies, consumable resources and definitions."""
 
     def environment(self, scope: Scope, name: str) -> ComputeEnvironment | None:
         return _ENVIRONMENTS.get(self, scope, name)
@@ -183,6 +186,20 @@ class ResourceRows(ShareRows):
 
     def put_queue_front(self, front: QueueFront) -> None:
         _FRONTS.put(self, front)
+
+    def consumable(self, scope: Scope, name: str) -> ConsumableResource | None:
+        return _CONSUMABLES.get(self, scope, name)
+
+    def consumables(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ConsumableResource]:
+        return _CONSUMABLES.page(self, scope, names, after, limit)
+
+    def put_consumable(self, resource: ConsumableResource) -> None:
+        _CONSUMABLES.put(self, resource)
+
+    def delete_consumable(self, scope: Scope, name: str) -> None:
+        _CONSUMABLES.delete(self, scope, name)
 
     def scheduling_policy(self, scope: Scope, name: str) -> SchedulingPolicy | None:
         return _POLICIES.get(self, scope, name)

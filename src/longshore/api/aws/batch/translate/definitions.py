@@ -5,6 +5,7 @@ import msgspec
 from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt, render
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
+from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.container import ContainerProperties, KeyValue
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.errors import InvalidRequest
@@ -24,7 +25,6 @@ def read_draft(request: requests.RegisterJobDefinitionRequest) -> DefinitionDraf
             "node_properties": "nodeProperties",
             "eks_properties": "eksProperties",
             "ecs_properties": "ecsProperties",
-            "consumable_resource_properties": "consumableResourceProperties",
         },
     )
     if request.container_properties is None:
@@ -38,6 +38,7 @@ def read_draft(request: requests.RegisterJobDefinitionRequest) -> DefinitionDraf
         timeout=read(request.timeout, JobTimeout),
         propagate_tags=request.propagate_tags,
         platform_capabilities=tuple(request.platform_capabilities or ()),
+        consumables=read(request.consumable_resource_properties, ConsumableResourceProperties),
         tags=request.tags or {},
         size_bytes=len(msgspec.json.encode(request)),
     )
@@ -97,7 +98,13 @@ def _render_definition(definition: JobDefinition) -> wire.JobDefinition:
         propagate_tags=definition.propagate_tags,
         platform_capabilities=definition.platform_capabilities,
         container_orchestration_type="ECS",
+        consumable_resource_properties=render_consumption(definition.consumable_resource_properties),
     )
+
+
+def render_consumption(properties: ConsumableResourceProperties | None) -> wire.ConsumableResourceProperties | None:
+    """What a job takes of consumable resources, as it was given."""
+    return None if properties is None else render(properties, wire.ConsumableResourceProperties)
 
 
 def render_environment(variables: tuple[KeyValue, ...]) -> list[wire.KeyValuePair]:

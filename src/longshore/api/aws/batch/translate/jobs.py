@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from longshore.api.aws.batch.translate.definitions import render_environment
+from longshore.api.aws.batch.translate.definitions import render_consumption, render_environment
 from longshore.api.aws.batch.translate.shapes import milliseconds, render
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
@@ -95,6 +95,7 @@ def render_job(view: JobView) -> wire.JobDetail:
         propagate_tags=spec.propagate_tags,
         platform_capabilities=spec.platform_capabilities,
         eks_attempts=(),
+        consumable_resource_properties=render_consumption(spec.consumable_resource_properties),
         is_cancelled=job.wish is not None and job.wish.kind is WishKind.CANCEL,
         is_terminated=job.wish is not None and job.wish.kind is WishKind.TERMINATE,
     )

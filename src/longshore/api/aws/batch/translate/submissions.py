@@ -6,6 +6,7 @@ from longshore.api.aws.batch.translate.definitions import read_retry
 from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
+from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.container import ContainerOverrides
 from longshore.domain.definition import JobTimeout
 from longshore.domain.dependency import Dependency
@@ -18,7 +19,6 @@ _NOT_BUILT = {
     "node_overrides": "nodeOverrides",
     "eks_properties_override": "eksPropertiesOverride",
     "ecs_properties_override": "ecsPropertiesOverride",
-    "consumable_resource_properties_override": "consumableResourcePropertiesOverride",
 }
 
 
@@ -41,6 +41,7 @@ def read_submission(request: requests.SubmitJobRequest) -> Submission:
         tags=request.tags,
         share_identifier=request.share_identifier,
         scheduling_priority=request.scheduling_priority_override,
+        consumables=read(request.consumable_resource_properties_override, ConsumableResourceProperties),
         size_bytes=len(_encode(request)),
     )
 
