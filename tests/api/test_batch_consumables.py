@@ -86,7 +86,10 @@ def test_updates_set_add_and_remove(batch: Batch) -> None:
         ({"operation": "DOUBLE", "quantity": 1}, "W: The operation should be one of SET, ADD, REMOVE, got DOUBLE"),
         ({"operation": "ADD"}, "W: A quantity is required with an operation"),
         ({"operation": "ADD", "quantity": -1}, f"W: quantity should be between 0 and {2**53}, got -1"),
-        ({"operation": "ADD", "quantity": 1, "clientToken": "x" * 65}, "W: clientToken should have 1 to 64 characters"),
+        (
+            {"operation": "ADD", "quantity": 1, "clientToken": "x" * 65},
+            "W: clientToken: expected `str` of length <= 64",
+        ),
     ):
         assert batch.refusal("update_consumable_resource", consumableResource="r", **members) == text
     refusal = batch.refusal("update_consumable_resource", consumableResource="no", operation="ADD", quantity=1)

@@ -16,12 +16,13 @@ from longshore.domain.job import TimelineEntry
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
-from longshore.testing.builders import a_definition
+from longshore.testing.builders import HERE, a_definition
+from longshore.testing.simulation.broken import Broken, broken
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
 from longshore.testing.simulation.fate import Fate
 from longshore.testing.simulation.gates import ServerDied
-from longshore.testing.simulation.history import Broken, Census, broken, check_timeline
+from longshore.testing.simulation.history import Census, check_timeline
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.loop import LoopClock, run_virtually
@@ -222,6 +223,10 @@ class World:
             tx.put_environment(environment)
         for queue in self.scenario.queues:
             tx.put_queue(queue)
+        for policy in self.scenario.policies:
+            tx.put_scheduling_policy(policy)
+        for resource in self.scenario.consumables:
+            tx.put_consumable(resource)
         tx.put_definition(a_definition())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -277,6 +282,12 @@ class World:
         for job in self.checks.jobs.values():
             if job.request_kind is not None and not job.is_final:
                 broken("requests are carried out", f"{self.checks.name(job.key)}: {job}")
+        for resource in self.scenario.consumables:
+            wanted = resource.quantity + self._client.updated[resource.name]
+            if (found := self._read(lambda reader, name=resource.name: reader.consumable(HERE, name))) is None:
+                broken("updates are done once", f"{resource.name} is gone")
+            elif found.quantity != wanted:
+                broken("updates are done once", f"{found}; it should be {wanted}")
         if remaining := self.checks.queues & self.scenario.deleted_queues.keys():
             broken("deleted queues go", f"{remaining}")
         if remaining := self.checks.environments & self.scenario.deleted_environments:
