@@ -135,6 +135,7 @@ def explain_shortage(
 
 def explain_reservation(asked: Resources, standings: Standings, capacity_milli: int) -> WaitReason:
     """How much of the queue's capacity is kept for shares that are not active."""
+    assert standings.limit_milli is not None
     cause = (
         f"asks {vcpus(asked.vcpu_milli)}; computeReservation lets the active shares hold "
         f"{vcpus(standings.limit_milli)} of {vcpus(capacity_milli)}, and they hold {vcpus(standings.held_milli)}"

@@ -44,8 +44,10 @@ class FairShareView:
                 return entry.weight_factor * sum(map(entry.covers, self.shares))
         return 1.0
 
-    def limit_milli(self, capacity_milli: int) -> int:
-        """How much of this capacity the active shares may hold together; the rest is kept for others."""
+    def limit_milli(self, capacity_milli: int) -> int | None:
+        """How much of this capacity the active shares may hold together; None: nothing is kept for others."""
+        if self.policy.compute_reservation == 0:
+            return None
         kept = (self.policy.compute_reservation / 100) ** max(len(self.shares), 1)
         return int(capacity_milli * (1 - kept))
 
@@ -78,4 +80,5 @@ class Standings:
 
     def allow(self, milli: int) -> bool:
         """Whether the limit lets so much more be held. A queue that holds nothing may always start one job."""
-        return self.held_milli == 0 or self.held_milli + milli <= self.limit_milli
+        limit = self.limit_milli
+        return limit is None or self.held_milli == 0 or self.held_milli + milli <= limit

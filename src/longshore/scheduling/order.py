@@ -38,7 +38,7 @@ class Line:
         self.head = run.intake + self._offset, JobKey(run.key + self._offset)
 
 
-class _Lines:
+class Lines:
     """Lines merged by priority and intake number."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
@@ -78,7 +78,7 @@ class FifoOrder:
     """First in, first out."""
 
     def __init__(self, waiting: Sequence[WaitingClass]) -> None:
-        self._lines = _Lines(map(Line, waiting))
+        self._lines = Lines(map(Line, waiting))
 
     @property
     def first(self) -> Line | None:
@@ -111,7 +111,7 @@ class FairOrder:
             by_share.setdefault(each.job_class.share, []).append(Line(each))
         new = {share: ShareView() for share in by_share.keys() - fair.shares.keys()}
         self.standings = Standings(replace(fair, shares={**fair.shares, **new}), capacity_milli)
-        self._shares = {share: _Lines(lines) for share, lines in by_share.items()}
+        self._shares = {share: Lines(lines) for share, lines in by_share.items()}
         self._heap: list[tuple[float, int, str]] = []
         for share in self._shares:
             self._push(share)

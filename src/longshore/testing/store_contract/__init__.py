@@ -11,10 +11,11 @@ from longshore.testing.store_contract.control import ControlContract
 from longshore.testing.store_contract.jobs import JobContract
 from longshore.testing.store_contract.listing import ListingContract
 from longshore.testing.store_contract.resources import ResourceContract
+from longshore.testing.store_contract.sharing import SharingContract
 from longshore.testing.store_contract.work import Reopen, WorkContract
 
 __all__ = ["Reopen", "StoreContract"]
 
 
-class StoreContract(ResourceContract, JobContract, ListingContract, ControlContract, WorkContract):
+class StoreContract(ResourceContract, JobContract, ListingContract, ControlContract, SharingContract, WorkContract):
     """What every store must do, whatever it keeps its rows in."""
