@@ -11,8 +11,8 @@ FAIR = {
     "shareDecaySeconds": 3600,
     "computeReservation": 50,
     "shareDistribution": [
-        {"shareIdentifier": "UserA*", "weightFactor": 0.125},
-        {"shareIdentifier": "UserB", "weightFactor": 1.5},
+        {"shareIdentifier": "TeamA*", "weightFactor": 0.125},
+        {"shareIdentifier": "TeamB", "weightFactor": 1.5},
     ],
 }
 
@@ -89,12 +89,12 @@ def test_the_kind_is_fixed_for_life(batch: Batch) -> None:
             "A shareIdentifier should be 1 to 255 letters, digits, dots, hyphens and underscores",
         ),
         (
-            {"shareDistribution": [{"shareIdentifier": each} for each in ("UserA1", "b", "UserA*")]},
-            "shareIdentifiers of shareDistribution cannot overlap: UserA* and UserA1",
+            {"shareDistribution": [{"shareIdentifier": each} for each in ("TeamA1", "b", "TeamA*")]},
+            "shareIdentifiers of shareDistribution cannot overlap: TeamA* and TeamA1",
         ),
         (
-            {"shareDistribution": [{"shareIdentifier": each} for each in ("User*", "UserA*")]},
-            "shareIdentifiers of shareDistribution cannot overlap: User* and UserA*",
+            {"shareDistribution": [{"shareIdentifier": each} for each in ("Team*", "TeamA*")]},
+            "shareIdentifiers of shareDistribution cannot overlap: Team* and TeamA*",
         ),
         (
             {"shareDistribution": [{"shareIdentifier": each} for each in ("a", "b", "a")]},
@@ -179,10 +179,10 @@ def test_jobs_of_a_fair_share_queue_name_a_share(batch: Batch) -> None:
     assert refusal == "W: A shareIdentifier should be 1 to 255 letters, digits, dots, hyphens and underscores"
     refusal = batch.refusal("submit_job", **members, shareIdentifier="a", schedulingPriorityOverride=10_000)
     assert refusal == "W: schedulingPriorityOverride should be between 0 and 9999, got 10000"
-    plain = batch.submit_job(**members, shareIdentifier="UserA-1")["jobId"]
+    plain = batch.submit_job(**members, shareIdentifier="TeamA-1")["jobId"]
     first = batch.submit_job(**members, shareIdentifier="a", schedulingPriorityOverride=0)["jobId"]
     shown = [(batch.job(each)["shareIdentifier"], batch.job(each)["schedulingPriority"]) for each in (plain, first)]
-    assert shown == [("UserA-1", 5), ("a", 0)]
+    assert shown == [("TeamA-1", 5), ("a", 0)]
     listed = batch.list_jobs(
         jobQueue="fair", jobStatus="SUBMITTED", filters=[{"name": "SHARE_IDENTIFIER", "values": ["a"]}]
     )

@@ -58,7 +58,7 @@ class Changes:
             self._jobs.update(self._tx.load_jobs(missing))
 
     def adopt(self, jobs: Iterable[Job]) -> None:
-        """Take jobs that were read in this transaction as loaded."""
+        """Take jobs as loaded that were read in this transaction, or hold an open attempt and are in the ledger."""
         for job in jobs:
             self._jobs.setdefault(job.key, job)
 
@@ -81,6 +81,8 @@ class Changes:
         self._saved.add(key)
         if step.attempt is not None:
             self._note_attempt(after, step.attempt, is_new=isinstance(event, PlacementCommitted))
+        elif after.attempt is not None:
+            self._present.ledger.note_job(after)
         if after.status is not before.status or isinstance(event, (CancelRequested, TerminateRequested)):
             self._entries.append(
                 TimelineEntry(

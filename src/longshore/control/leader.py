@@ -136,6 +136,7 @@ class Leader:
         """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""
         self._epoch = await self._store.write(lambda tx: tx.claim_leadership())
         self._present = await self._store.read(lambda reader: Present.rebuild(reader, self._hosts))
+        self._reasons = dict(await self._store.read(lambda reader: reader.class_reasons(None)))
         self._act(self._present.ledger.open_attempts())
 
     async def run(self) -> None:
@@ -254,7 +255,7 @@ class Leader:
             more = look_at_requests(tx, present, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
-            changes.load([entry.job.key])
+            changes.adopt([entry.job])
             changes.apply(entry.job.key, TimeoutPassed(attempt_id=entry.attempt.attempt_id))
         changes.flush()
         for _ in range(LOOKS_PER_TURN):
@@ -274,7 +275,7 @@ class Leader:
         launches: list[OpenAttempt] = []
         attempt_ids = [item.attempt_id for item in news if not isinstance(item, Released)]
         entries = [entry for entry in map(present.ledger.find, attempt_ids) if entry is not None]
-        changes.load(entry.job.key for entry in entries if not entry.attempt.has_ended)
+        changes.adopt(entry.job for entry in entries if not entry.attempt.has_ended)
         for item in news:
             if isinstance(item, Released):
                 for attempt_id in item.attempt_ids:

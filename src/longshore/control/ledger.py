@@ -1,7 +1,7 @@
 """Who holds what: the attempts that are open, and what they leave of hosts and environments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey
@@ -26,6 +26,7 @@ class OpenAttempt:
     """An attempt that is not released yet."""
 
     attempt: Attempt
+    #: as it is in the store while the attempt has not ended
     job: Job
     environment: ComputeEnvironment
 
@@ -81,6 +82,12 @@ class Ledger:
             self._hold(entry, sign=1)
         elif attempt.has_ended and was_holding:
             self._hold(entry, sign=-1)
+
+    def note_job(self, job: Job) -> None:
+        """Keep a job that holds an attempt, which stays as it is."""
+        assert job.attempt is not None, job
+        entry = self._open[job.attempt.attempt_id]
+        self._open[job.attempt.attempt_id] = replace(entry, job=job)
 
     def drop(self, attempt_id: AttemptId) -> None:
         """Forget a released attempt."""

@@ -78,6 +78,40 @@ async def test_a_job_that_lacks_a_consumable_resource_says_how_much(desk: Desk) 
     assert "capacity: asks 4 of consumable resource licence, free 2 of 5" in await desk.waits(waiting.uuid)
 
 
+async def test_jobs_ahead_in_other_queues_are_told_apart(desk: Desk) -> None:
+    """Those of queues that share an environment: all where the priority is higher, earlier ones where it is equal."""
+    await desk.put(environment=an_environment("aside", engine="fake"), queue=a_queue("aside", "aside", priority=9))
+    await desk.put(queue=a_queue("urgent", "aside", "environment", priority=7))
+    await desk.put(queue=a_queue("equal"))
+    await desk.put(queue=a_queue("low", priority=0))
+    await desk.submit(a_job().needing(vcpu=4))
+    early = await desk.submit(a_job().needing(vcpu=4).in_queue("equal"))
+    own = await desk.submit(a_job())
+    waiting = await desk.submit(a_job())
+    await desk.submit(a_job().in_queue("equal"))
+    await desk.submit(a_job().in_queue("low"))
+    await desk.submit(a_job().needing(vcpu=2).in_queue("aside"))
+    urgent = await desk.submit(a_job().needing(vcpu=4).in_queue("urgent"))
+    await desk.submit(a_job().needing(vcpu=4).array(3).in_queue("urgent"))
+    told = [cause for cause in (await desk.explain(waiting.uuid))["waitsFor"] if cause["text"].startswith("ahead")]
+    assert [(cause["text"], cause["jobId"]) for cause in told] == [
+        (
+            "ahead of it in job queue urgent, whose priority is 7 and not 1: 4 RUNNABLE jobs, array children counted;"
+            f" the first is {urgent.uuid}",
+            urgent.uuid,
+        ),
+        (
+            "ahead of it in job queue equal, whose priority is 1 too: 1 RUNNABLE job, array children counted;"
+            f" the first is {early.uuid}",
+            early.uuid,
+        ),
+        (
+            f"ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is {own.uuid}",
+            own.uuid,
+        ),
+    ]
+
+
 async def test_children_ahead_are_counted(desk: Desk) -> None:
     array = await desk.submit(a_job().needing(vcpu=2).array(5))
     waits = await desk.waits(f"{array.uuid}:4")

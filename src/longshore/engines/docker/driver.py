@@ -7,7 +7,6 @@ answers for hundreds of containers.
 
 import asyncio
 import os
-import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -21,6 +20,7 @@ from longshore.engines.docker.connection import CallRefused, Connection
 from longshore.engines.docker.launching import LONGEST_DELAY_SECONDS, Launch, Launches
 from longshore.engines.docker.leftovers import kill_leftovers
 from longshore.engines.docker.log_stream import LogStream
+from longshore.engines.docker.news import News, NewsFeed
 from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
     INVENTED_EXIT_CODE,
@@ -41,6 +41,7 @@ from longshore.engines.docker.render import (
     ignored_settings,
     render_create,
 )
+from longshore.engines.docker.start_time import started_boot_seconds
 from longshore.engines.docker.usage import UsageSampler
 from longshore.ports.engine import (
     Capabilities,
@@ -58,18 +59,10 @@ from longshore.ports.engine import (
 )
 
 _FINGERPRINT_SECONDS = 3.0
-#: Events that come this close together are told as one batch, so that a short job costs one look at it, not two.
-_BATCH_SECONDS = 0.01
-#: How far back the event stream is asked for when it is opened, so that nothing falls between it and the listing.
-_OVERLAP_SECONDS = 2.0
 _REMEMBERED_RELEASES = 4096
 _OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START}
 
 logger = structlog.stdlib.get_logger(__name__)
-
-
-#: An event; a launch that failed; the end of the stream of events; None when the stream begins.
-_News = Event | Observation | EngineUnavailable | None
 
 
 @dataclass(slots=True)
@@ -91,6 +84,7 @@ class DockerDriver:
         self._connection = Connection(
             config.socket, call_seconds=config.call_seconds, launch_seconds=config.launch_seconds
         )
+        self._feed = NewsFeed(self._connection, self._label)
         self._launches = Launches(self._connection, config, self._launch_failed)
         self._sampler = UsageSampler(self._connection, sample_seconds=config.sample_seconds)
         self._calls = asyncio.Semaphore(config.concurrency)
@@ -100,9 +94,6 @@ class DockerDriver:
         self._failed: dict[AttemptId, Observation] = {}
         self._released: OrderedDict[AttemptId, None] = OrderedDict()
         self._stops: dict[AttemptId, tuple[float, asyncio.Task[None]]] = {}
-        self._watchers: set[asyncio.Queue[_News]] = set()
-        #: time of the last event, in seconds since the epoch; 0 before the first
-        self._heard_until = 0.0
         self._sampling: asyncio.Task[None] | None = None
 
     # --- the engine as a whole -------------------------------------------------------------------------------------
@@ -185,7 +176,7 @@ class DockerDriver:
         if failure.attempt_id in self._released:
             return
         self._failed[failure.attempt_id] = failure
-        self._tell(failure)
+        self._feed.tell(failure)
 
     # --- observing -------------------------------------------------------------------------------------------------
 
@@ -250,7 +241,7 @@ class DockerDriver:
             return known.seen  # two looked at once, and one was faster
         if seen.state is TaskState.RUNNING:
             self._sampler.track(attempt_id, found.id, found.state.pid)
-            known.seen = seen
+            seen = known.seen = replace(seen, started_boot_seconds=started_boot_seconds(found))
         elif seen.state in _OVER:
             if seen.state is TaskState.LOST:
                 kill_leftovers(found.id)
@@ -276,45 +267,12 @@ class DockerDriver:
     # --- watching --------------------------------------------------------------------------------------------------
 
     async def watch(self) -> AsyncGenerator[Sequence[Observation]]:
-        queue: asyncio.Queue[_News] = asyncio.Queue()
-        self._watchers.add(queue)
-        reader = asyncio.create_task(self._read_events(queue), name="docker events")
-        try:
-            while True:
-                batch = [await queue.get()]
-                await asyncio.sleep(_BATCH_SECONDS)
-                while not queue.empty():
-                    batch.append(queue.get_nowait())
+        async with aclosing(self._feed.batches()) as batches:
+            async for batch in batches:
                 if observations := await self._digest(batch):
                     yield observations
-                for news in batch:
-                    if isinstance(news, EngineUnavailable):
-                        raise news
-        finally:
-            self._watchers.discard(queue)
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
 
-    def _tell(self, news: Observation) -> None:
-        for queue in self._watchers:
-            queue.put_nowait(news)
-
-    async def _read_events(self, queue: "asyncio.Queue[_News]") -> None:
-        """Puts events until the stream breaks; then says so, and is done."""
-        since = self._heard_until or time.time() - _OVERLAP_SECONDS
-        try:
-            async with aclosing(self._connection.events(label=self._label, since=since)) as events:
-                async for event in events:
-                    if event is not None:
-                        self._heard_until = event.time_nano / 1e9
-                    queue.put_nowait(event)
-            queue.put_nowait(EngineUnavailable("the engine ended its stream of events"))
-        except EngineUnavailable as outage:
-            queue.put_nowait(outage)
-        except CallRefused as refusal:
-            queue.put_nowait(EngineUnavailable(f"the engine refuses to tell its events: {refusal.message}"))
-
-    async def _digest(self, batch: "Sequence[_News]") -> Sequence[Observation]:
+    async def _digest(self, batch: Sequence[News]) -> Sequence[Observation]:
         """What a batch of news means, one observation for each attempt."""
         events: dict[AttemptId, Event] = {}
         told: dict[AttemptId, Observation] = {}

@@ -253,6 +253,7 @@ MUTANTS = (
     _mutant(
         "two read one log at once", (Lane, "_read_log", "async with lock, self._reading:", "async with self._reading:")
     ),
+    _mutant("an act overtakes another of its attempt", (Lane, "_ready", " if attempt_id not in self._busy", "")),
     _mutant(
         "only the first act of a batch is done",
         (Lane, "_done", "for entry in entries:", "for entry in self._acts.copy().values():"),

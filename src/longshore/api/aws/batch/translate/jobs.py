@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -68,6 +68,8 @@ def _render_summary(view: JobView) -> wire.JobSummary:
 def render_job(view: JobView) -> wire.JobDetail:
     """A job with all that is known of it."""
     job, spec = view.job, view.job.spec
+    asked = _render_spec(_Same(spec))
+    runs = [_render_run(spec, attempt) for attempt in view.attempts]
     return wire.JobDetail(
         job_arn=spec.scope.arn("job", str(job.id)),
         job_name=spec.name,
@@ -76,16 +78,18 @@ def render_job(view: JobView) -> wire.JobDetail:
         status=job.status,
         share_identifier=spec.share_identifier,
         scheduling_priority=None if spec.share_identifier is None else spec.scheduling_priority,
-        attempts=[_render_attempt(spec, attempt) for attempt in view.attempts if attempt.has_ended],
+        attempts=[
+            _render_attempt(attempt, run) for attempt, run in zip(view.attempts, runs, strict=True) if attempt.has_ended
+        ],
         status_reason=job.status_reason or None,
         created_at=milliseconds(job.created_at),
-        retry_strategy=render(spec.retry, wire.RetryStrategy),
+        retry_strategy=asked.retry,
         started_at=None if job.started_at is None else milliseconds(job.started_at),
         stopped_at=None if job.stopped_at is None else milliseconds(job.stopped_at),
         depends_on=_render_dependencies(job),
         job_definition=_definition_arn(spec),
         parameters=spec.parameters,
-        container=_render_container(spec, view.attempts[-1] if view.attempts else None),
+        container=_render_container(asked.container, runs[-1]) if runs else asked.container,
         array_properties=_render_array(view, wire.ArrayPropertiesDetail),
         timeout=None
         if spec.timeout_seconds is None
@@ -105,28 +109,55 @@ def _definition_arn(spec: JobSpec) -> str:
     return spec.scope.arn("job-definition", spec.definition)
 
 
-def _render_container(spec: JobSpec, latest: Attempt | None) -> wire.ContainerDetail:
+class _Same:
+    """A spec by its identity: specs are kept decoded, and to compare two costs more than to render one."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, spec: JobSpec) -> None:
+        self.spec = spec
+
+    def __hash__(self) -> int:
+        return id(self.spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.spec is other.spec
+
+
+class _Asked(NamedTuple):
+    """What a job was submitted with, as it is shown of each child of an array."""
+
+    #: without what an attempt made of it
+    container: wire.ContainerDetail
+    retry: wire.RetryStrategy
+
+
+@lru_cache(maxsize=1024)
+def _render_spec(same: _Same) -> _Asked:
+    spec = same.spec
+    container = msgspec.structs.replace(
+        render(spec.single_container, wire.ContainerDetail),
+        environment=render_environment(spec.single_container.environment),
+        network_interfaces=(),
+    )
+    return _Asked(container=container, retry=render(spec.retry, wire.RetryStrategy))
+
+
+def _render_container(asked: wire.ContainerDetail, run: wire.AttemptContainerDetail) -> wire.ContainerDetail:
     """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
-    detail = render(spec.single_container, wire.ContainerDetail)
-    environment = render_environment(spec.single_container.environment)
-    if latest is None:
-        return msgspec.structs.replace(detail, environment=environment, network_interfaces=())
-    run = _render_run(spec, latest)
     return msgspec.structs.replace(
-        detail,
-        environment=environment,
+        asked,
         exit_code=run.exit_code,
         reason=run.reason,
         container_instance_arn=run.container_instance_arn,
         task_arn=run.task_arn,
         log_stream_name=run.log_stream_name,
-        network_interfaces=run.network_interfaces,
     )
 
 
-def _render_attempt(spec: JobSpec, attempt: Attempt) -> wire.AttemptDetail:
+def _render_attempt(attempt: Attempt, run: wire.AttemptContainerDetail) -> wire.AttemptDetail:
     return wire.AttemptDetail(
-        container=_render_run(spec, attempt),
+        container=run,
         started_at=None if attempt.started_at is None else milliseconds(attempt.started_at),
         stopped_at=None if attempt.stopped_at is None else milliseconds(attempt.stopped_at),
         status_reason=attempt.status_reason or None,
