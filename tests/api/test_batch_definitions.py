@@ -12,6 +12,9 @@ EMPTIES: dict[str, list[Any]] = {
 }
 
 
+OF_NODES = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": []}
+
+
 def register(batch: Batch, name: str = "d", container: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
     properties = {"image": "busybox", "resourceRequirements": SMALL, **(container or {})}
     return batch.register_job_definition(
@@ -287,19 +290,18 @@ def test_a_bad_name_is_refused(batch: Batch) -> None:
     ("members", "text"),
     [
         ({"type": "container"}, "Container properties should not be empty"),
+        ({"type": "multinode"}, "Node properties should not be empty"),
+        ({"type": "multinode", "containerProperties": {"image": "busybox"}}, "Node properties should not be empty"),
+        ({"type": "container", "nodeProperties": OF_NODES}, "Container properties should not be empty"),
         (
-            {"type": "multinode", "nodeProperties": {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": []}},
-            "The job definition type multinode is not built yet in this version of Longshore",
+            {"type": "container", "containerProperties": {}, "ecsProperties": {"taskProperties": []}},
+            "W: A job definition can have only one of containerProperties, ecsProperties",
         ),
         (
-            {"type": "container", "ecsProperties": {"taskProperties": []}},
-            "ecsProperties is not built yet in this version of Longshore",
-        ),
-        (
-            {"type": "container", "eksProperties": {"podProperties": {"containers": []}}},
-            "eksProperties is not built yet in this version of Longshore",
+            {"type": "multinode", "containerProperties": {}, "nodeProperties": OF_NODES},
+            "W: A job definition can have only one of containerProperties, nodeProperties",
         ),
     ],
 )
-def test_kinds_that_are_not_built_are_named(batch: Batch, members: dict[str, Any], text: str) -> None:
+def test_a_definition_has_the_one_form_of_its_type(batch: Batch, members: dict[str, Any], text: str) -> None:
     assert batch.refusal("register_job_definition", jobDefinitionName="d", **members) == text

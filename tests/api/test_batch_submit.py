@@ -266,11 +266,11 @@ def test_array_jobs_depend_child_by_child(batch: Batch) -> None:
         ),
         (
             {"nodeOverrides": {"numNodes": 2}},
-            "nodeOverrides is not built yet in this version of Longshore",
+            "W: nodeOverrides should not be set for a job definition with containerProperties",
         ),
         (
-            {"ecsPropertiesOverride": {"taskProperties": []}},
-            "ecsPropertiesOverride is not built yet in this version of Longshore",
+            {"ecsPropertiesOverride": {"taskProperties": [{"containers": []}]}},
+            "W: ecsPropertiesOverride should not be set for a job definition with containerProperties",
         ),
         ({"retryStrategy": {"attempts": 0}}, "W: Retry attempts should be between 1 and 10, got 0"),
         ({"timeout": {"attemptDurationSeconds": 10}}, "W: attemptDurationSeconds should be at least 60, got 10"),

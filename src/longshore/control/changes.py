@@ -13,21 +13,27 @@ from longshore.control.ledger import OpenAttempt
 from longshore.control.present import Present, waits_in_backlog
 from longshore.domain.dependency import DependencyType
 from longshore.domain.errors import InvalidTransition
-from longshore.domain.ids import JobId, JobKey
-from longshore.domain.job import Attempt, Intent, Job, TimelineEntry
+from longshore.domain.ids import AttemptId, JobId, JobKey
+from longshore.domain.job import Attempt, Intent, Job, Part, TimelineEntry
 from longshore.domain.lifecycle.events import (
     CancelRequested,
     ChildrenMoved,
     DependencyFailed,
+    DependencyTimeoutPassed,
     Event,
+    HostLost,
+    LaunchConfirmed,
+    PartNews,
     PlacementCommitted,
     TaskExited,
     TaskFailedToStart,
     TerminateRequested,
 )
 from longshore.domain.lifecycle.machine import advance
+from longshore.domain.lifecycle.parts import conclude
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.lifecycle.story import render_timeline
+from longshore.domain.workload import workload_of
 from longshore.ports.store import KeyRange, Transaction
 from longshore.ports.telemetry import AttemptEnded, JobsMoved, JobStarted, TelemetryEvent
 from longshore.scheduling.classes import class_of
@@ -36,20 +42,23 @@ from longshore.scheduling.classes import class_of
 class Changes:
     """What one turn changes. Call `flush` once, at the end; the present is kept in step at once."""
 
-    def __init__(self, tx: Transaction, present: Present, now: datetime) -> None:
+    def __init__(self, tx: Transaction, present: Present, now: datetime, *, free_losses: int = 0) -> None:
+        """`free_losses`: how many lost hosts of one job are not charged to its retry strategy."""
         self._tx = tx
         self._present = present
         self.now = now
+        self._free_losses = free_losses
         self._jobs: dict[JobKey, Job] = {}
         self._saved: set[JobKey] = set()
         self._attempts: dict[tuple[JobKey, int], Attempt] = {}
         self._opened: set[tuple[JobKey, int]] = set()
+        self._parts: dict[AttemptId, Part] = {}
         self._entries: list[TimelineEntry] = []
         self._moved: dict[JobKey, Counter[JobStatus]] = defaultdict(Counter)
         #: what happened, for metrics
         self.telemetry: list[TelemetryEvent] = []
-        #: attempts with something to do for them, as they are at the end of the turn
-        self.to_act_on: dict[tuple[JobKey, int], OpenAttempt] = {}
+        #: attempts and parts with something to do for them, as they are at the end of the turn
+        self.to_act_on: dict[AttemptId, OpenAttempt] = {}
 
     def load(self, keys: Iterable[JobKey]) -> None:
         """Read jobs that events will be applied to, all at once."""
@@ -80,23 +89,30 @@ class Changes:
         self._jobs[key] = after
         self._saved.add(key)
         if step.attempt is not None:
-            self._note_attempt(after, step.attempt, is_new=isinstance(event, PlacementCommitted))
+            self._note_attempt(after, step.attempt, is_new=isinstance(event, PlacementCommitted), before=before.attempt)
         elif after.attempt is not None:
             self._present.ledger.note_job(after)
-        if after.status is not before.status or isinstance(event, (CancelRequested, TerminateRequested)):
+        if after.status is not before.status or _is_told(event):
             self._entries.append(
                 TimelineEntry(
                     job_key=key,
                     at=self.now,
                     status_from=before.status,
                     status_to=after.status,
-                    cause=type(event).__name__,
+                    cause=_cause(event),
                     detail=_detail(after, event),
                 )
             )
-        if after.status is before.status:
-            return
-        self._count(before, after, step.attempt)
+        if after.status is not before.status:
+            self._follow_status(key, before, after, step.attempt)
+        if after.attempt is not None and after.attempt.parts:
+            conclusion = conclude(workload_of(after.spec), after.attempt, free_losses=self._free_losses)
+            if conclusion is not None:
+                self.apply(key, conclusion)
+
+    def _follow_status(self, key: JobKey, before: Job, after: Job, attempt: Attempt | None) -> None:
+        """Keep what follows from a status in step with it."""
+        self._count(before, after, attempt)
         self._move_in_backlog(before, after)
         if after.id.index is not None:
             counts = self._moved[after.spec.key]
@@ -105,22 +121,35 @@ class Changes:
         if after.status.is_final:
             self._on_end(key, after)
 
-    def _note_attempt(self, job: Job, attempt: Attempt, *, is_new: bool) -> None:
+    def _note_attempt(self, job: Job, attempt: Attempt, *, is_new: bool, before: Attempt | None = None) -> None:
         identity = (attempt.job_key, attempt.number)
         self._attempts[identity] = attempt
         if is_new:
             self._opened.add(identity)
-        entry = self._present.note_attempt(self._tx, attempt, job)
-        if attempt.intent is Intent.NONE:
-            self.to_act_on.pop(identity, None)
-        else:
-            self.to_act_on[identity] = entry
+        elif attempt.parts and before is not None:
+            pairs = zip(attempt.parts, before.parts, strict=True)
+            self._parts.update((part.attempt_id, part) for part, was in pairs if part is not was)
+        for task in self._present.note_attempt(self._tx, attempt, job):
+            task_id, intent = task.attempt.attempt_id, task.attempt.intent
+            if intent in (Intent.NONE, Intent.WAIT):
+                self.to_act_on.pop(task_id, None)
+            else:
+                self.to_act_on[task_id] = task
 
     def released(self, entry: OpenAttempt) -> None:
-        """Note that nothing of an ended attempt is left to do."""
-        attempt = replace(entry.attempt, intent=Intent.NONE)
-        self._attempts[attempt.job_key, attempt.number] = attempt
-        self._present.note_attempt(self._tx, attempt, entry.job)
+        """Note that nothing of an ended attempt, or of a part of one, is left to do."""
+        before = after = entry.attempt
+        if entry.whole is not None:
+            present = self._present.ledger.find(entry.whole.attempt_id)
+            assert present is not None, entry
+            before, is_it = present.attempt, entry.attempt.attempt_id
+            parts = tuple(
+                replace(part, intent=Intent.NONE) if part.attempt_id == is_it else part for part in before.parts
+            )
+            after = replace(before, parts=parts)
+        if all(part.intent in (Intent.NONE, Intent.WAIT) for part in after.parts):
+            after = replace(after, intent=Intent.NONE)
+        self._note_attempt(entry.job, after, is_new=False, before=before)
 
     def _count(self, before: Job, after: Job, attempt: Attempt | None, count: int = 1) -> None:
         """Report a change of status; parents only follow, and are not counted."""
@@ -246,6 +275,8 @@ class Changes:
             self._tx.insert_attempts(opened)
         if changed:
             self._tx.save_attempts(changed)
+        if self._parts:
+            self._tx.save_parts(self._parts.values())
         if self._entries:
             self._tx.append_events(self._entries)
         if self._present.holdings.flush(self._tx):
@@ -253,6 +284,7 @@ class Changes:
         self._saved.clear()
         self._opened.clear()
         self._attempts.clear()
+        self._parts.clear()
         self._entries.clear()
 
 
@@ -262,7 +294,18 @@ def _outcome(attempt: Attempt) -> Literal["succeeded", "failed", "lost", "not-st
     return "lost" if attempt.status_reason.startswith("Host ") else "not-started"
 
 
-def _detail(job: Job, event: Event) -> str:
+def _is_told(event: Event) -> bool:
+    """Whether the timeline has it where it changes no status."""
+    if isinstance(event, PartNews):
+        return not isinstance(event.news, LaunchConfirmed)
+    return isinstance(event, (CancelRequested, TerminateRequested))
+
+
+def _cause(event: Event) -> str:
+    return type(event.news if isinstance(event, PartNews) else event).__name__
+
+
+def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
     """What a reader of the timeline wants to know beside the statuses."""
     match event:
         case PlacementCommitted():
@@ -273,5 +316,17 @@ def _detail(job: Job, event: Event) -> str:
             return event.reason
         case DependencyFailed():
             return f"job {event.job_id} failed"
+        case PartNews():
+            return _detail_of_part(job, event)
         case _:
             return ""
+
+
+def _detail_of_part(job: Job, event: PartNews) -> str:
+    part = next((p for p in job.attempt.parts if p.attempt_id == event.news.attempt_id), None) if job.attempt else None
+    assert part is not None, event
+    where = f"container {part.container}" if job.spec.node_properties is None else f"node {part.node}"
+    if job.spec.node_properties is not None and part.container != "default":
+        where += f", container {part.container}"
+    told = part.status_reason if isinstance(event.news, HostLost) else _detail(job, event.news)
+    return f"{where}: {told}" if told else where

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from longshore.control.inbox import Inbox, Released
-from longshore.control.launching import attempt_log, find_obstacle, render_launch
+from longshore.control.launching import attempt_log, find_obstacle, render_launch, stop_request
 from longshore.control.ledger import OpenAttempt
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
@@ -153,7 +153,7 @@ class Lane:
         )
         postponed = await self._launch(launches) if launches else ""
         if stops:
-            requests = [StopRequest(handle=entry.handle, grace_seconds=self._grace_seconds) for entry in stops]
+            requests = [stop_request(entry, self._grace_seconds) for entry in stops]
             await self._driver.stop(requests)
             crash_point("lane.after-stop")
             self._done(stops)
@@ -181,7 +181,7 @@ class Lane:
             attempt_id = entry.attempt.attempt_id
             if attempt_id in self._uncertain:
                 continue
-            if obstacle := await find_obstacle(entry.job.spec, self._logs):
+            if obstacle := await find_obstacle(entry, self._logs):
                 rejected.append(LaunchFailed(attempt_id=attempt_id, fault=LaunchFault.REJECTED, reason=obstacle))
             else:
                 ready.append(entry)
@@ -301,14 +301,14 @@ class Lane:
 
     async def _read_logs(self, entries: Sequence[OpenAttempt]) -> None:
         await self._logs.attach([attempt_log(entry) for entry in entries])
-        await asyncio.gather(*(self._read_log(entry.handle) for entry in entries))
+        await asyncio.gather(*(self._read_log(entry) for entry in entries))
 
-    async def _read_log(self, handle: Handle) -> None:
-        attempt_id = handle.attempt_id
+    async def _read_log(self, entry: OpenAttempt) -> None:
+        handle, attempt_id = entry.handle, entry.attempt.attempt_id
         lock = self._log_locks.setdefault(attempt_id, asyncio.Lock())
         async with lock, self._reading:  # two readers at one cursor would both append what is behind it
             cursor = await self._logs.cursor(attempt_id)
-            async for chunk in self._driver.read_logs(handle, container="default", cursor=cursor):
+            async for chunk in self._driver.read_logs(handle, container=entry.container.name, cursor=cursor):
                 await self._logs.append(attempt_id, [(chunk.at, chunk.data)], chunk.cursor)
 
     async def _collect(self) -> None:

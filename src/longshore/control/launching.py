@@ -1,9 +1,15 @@
 """What a container is given to run with: the job's own, and the variables that Batch sets."""
 
+from dataclasses import replace
+from hashlib import blake2b
+from uuid import UUID
+
 from longshore.control.ledger import OpenAttempt
-from longshore.domain.ids import Scope
-from longshore.domain.job import JobSpec
-from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch
+from longshore.domain.eks import EksProperties
+from longshore.domain.ids import JobId
+from longshore.domain.job import Part
+from longshore.domain.workload import workload_of
+from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch, StopRequest
 from longshore.ports.logs import AttemptLog, AttemptLogs
 from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
 
@@ -15,7 +21,7 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
     """Variables that win over the job's own. Source: AWS Batch user guide, job environment variables."""
     job, attempt, scope = entry.job, entry.attempt, entry.job.spec.scope
     variables = {
-        "AWS_BATCH_JOB_ID": str(job.id),
+        "AWS_BATCH_JOB_ID": str(_id_of(entry)),
         "AWS_BATCH_JQ_NAME": job.spec.queue_name,
         "AWS_BATCH_CE_NAME": attempt.environment_name,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
@@ -28,17 +34,51 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
         variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.spec.array_size)
     if attempt.gpu_names:
         variables["NVIDIA_VISIBLE_DEVICES"] = variables["CUDA_VISIBLE_DEVICES"] = ",".join(attempt.gpu_names)
+    if job.spec.node_properties is not None:
+        variables |= _node_variables(entry)
+    if job.spec.eks_properties is not None:
+        uid = UUID(bytes=blake2b(attempt.host_id.encode(), digest_size=16).digest(), version=4)
+        variables["AWS_BATCH_JOB_KUBERNETES_NODE_UID"] = str(uid)
     return variables
 
 
-async def find_obstacle(spec: JobSpec, logs: AttemptLogs) -> str:
-    """Why a container of this job must not be started, as AWS would say it; empty when nothing stands in its way."""
+def _id_of(entry: OpenAttempt) -> JobId:
+    """The job's id; of a node that of the node."""
+    job, part = entry.job, entry.attempt
+    if job.spec.node_properties is None or not isinstance(part, Part):
+        return job.id
+    return replace(job.id, node=part.node)
+
+
+def _node_variables(entry: OpenAttempt) -> dict[str, str]:
+    """Who the node is and how it reaches the main one. Source: AWS Batch user guide, job environment variables."""
+    part, workload = entry.attempt, workload_of(entry.job.spec)
+    assert isinstance(part, Part), part
+    assert entry.whole is not None, entry
+    variables = {
+        "AWS_BATCH_JOB_NODE_INDEX": str(part.node),
+        "AWS_BATCH_JOB_NUM_NODES": str(len(workload.nodes)),
+        "AWS_BATCH_JOB_MAIN_NODE_INDEX": str(workload.main_node),
+    }
+    if part.address:
+        variables["LONGSHORE_NODE_ADDRESS"] = part.address
+    if part.node != workload.main_node:
+        address = next((p.address for p in entry.whole.parts if p.node == workload.main_node and p.address), "")
+        variables["AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS"] = address
+    return variables
+
+
+async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
+    """Why this container must not be started, as AWS would say it; empty when nothing stands in its way."""
+    spec, properties = entry.job.spec, entry.container.properties
+    if spec.eks_properties is not None and (problem := _unmountable(spec.eks_properties)):
+        return problem
     if len(spec.task_tags) > MOST_TAGS:
         return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
-    if spec.single_container.secrets:
+    if properties.secrets:
         cause = "this server does not resolve secrets yet"
         return f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}"
-    configuration = spec.single_container.log_configuration
+    configuration = properties.log_configuration
     if configuration is None or (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
         return ""
     create = configuration.options.get("awslogs-create-group", "").lower() == "true"
@@ -50,31 +90,58 @@ async def find_obstacle(spec: JobSpec, logs: AttemptLogs) -> str:
     )
 
 
+def _unmountable(properties: EksProperties) -> str:
+    """Which volume of a pod can't be had here, as Kubernetes would say it; empty when all can."""
+    for volume in properties.pod_properties.volumes:
+        if volume.secret is not None and not volume.secret.optional:
+            return f"FailedMount: volume {volume.name}: secret {volume.secret.secret_name} not found"
+        if volume.persistent_volume_claim is not None:
+            claim = volume.persistent_volume_claim.claim_name
+            return f"FailedMount: volume {volume.name}: persistentvolumeclaim {claim} not found"
+    return ""
+
+
 def attempt_log(entry: OpenAttempt) -> AttemptLog:
-    """Where the output of an attempt is read."""
-    scope: Scope = entry.job.spec.scope
-    group, stream = log_stream(entry.job.spec, entry.attempt.attempt_id)
-    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=entry.attempt.attempt_id)
+    """Where the output of an attempt, or of a part of one, is read."""
+    attempt, scope = entry.attempt, entry.job.spec.scope
+    part = attempt if isinstance(attempt, Part) else None
+    group, stream = log_stream(entry.job.spec, entry.whole_id or attempt.attempt_id, part)
+    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=attempt.attempt_id)
+
+
+def stop_request(entry: OpenAttempt, grace_seconds: int) -> StopRequest:
+    """The order to an engine to stop it; `grace_seconds` holds where the container says nothing."""
+    own = entry.container.stop_timeout_seconds
+    return StopRequest(handle=entry.handle, grace_seconds=grace_seconds if own is None else own)
 
 
 def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
-    """The order to an engine to start an attempt."""
-    job, attempt, spec = entry.job, entry.attempt, entry.job.spec
-    own = {variable.name: variable.value or "" for variable in spec.single_container.environment if variable.name}
+    """The order to an engine to start an attempt, or a part of one."""
+    job, attempt, work = entry.job, entry.attempt, entry.container
+    own = {variable.name: variable.value or "" for variable in work.properties.environment if variable.name}
     container = ContainerLaunch(
-        name="default",
-        image=spec.single_container.image or "",
-        command=spec.single_container.command,
+        name=work.name,
+        image=work.properties.image or "",
+        entrypoint=work.entrypoint,
+        command=work.properties.command,
         environment={**own, **batch_variables(entry)},
         resources=attempt.resources,
         gpu_names=attempt.gpu_names,
         vcpu_is_cap=entry.environment.is_fargate,
-        settings=spec.single_container,
+        settings=work.properties,
         log_path=logs.path(attempt.attempt_id),
+    )
+    part = attempt if isinstance(attempt, Part) else None
+    node = NodeLaunch(
+        index=part.node if part else 0,
+        host_id=attempt.host_id,
+        containers=(container,),
+        address=part.address if part else "",
     )
     return LaunchSpec(
         attempt_id=attempt.attempt_id,
         job_id=str(job.id),
-        tags=spec.task_tags,
-        nodes=(NodeLaunch(host_id=attempt.host_id, containers=(container,)),),
+        whole_id=entry.whole_id,
+        tags=job.spec.task_tags,
+        nodes=(node,),
     )

@@ -16,12 +16,12 @@ from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
 from longshore.control.present import Present
 from longshore.control.pruner import Pruner
-from longshore.control.reconciler import find
+from longshore.control.reconciler import as_event, find
 from longshore.control.scheduler import place_jobs, render_reason
 from longshore.domain.errors import StaleLeader, StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
-from longshore.domain.lifecycle.events import TaskFailedToStart, TimeoutPassed
+from longshore.domain.lifecycle.events import DependencyTimeoutPassed, TaskFailedToStart, TimeoutPassed
 from longshore.domain.queue import Instant
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
@@ -108,15 +108,15 @@ class Leader:
                 logs=logs,
                 inbox=inbox,
                 clock=clock,
-                open_attempts=self.open_attempts,
+                open_attempts=self.open_tasks,
                 stop_grace_seconds=settings.stop_grace_seconds,
             )
             for name, driver in drivers.items()
         }
 
-    def open_attempts(self) -> Sequence[OpenAttempt] | None:
-        """Attempts that are not released yet; None while that is not known."""
-        return None if self._present is None else self._present.ledger.open_attempts()
+    def open_tasks(self) -> Sequence[OpenAttempt] | None:
+        """Attempts, and parts of attempts, that are not released yet; None while that is not known."""
+        return None if self._present is None else self._present.ledger.open_tasks()
 
     def engines(self) -> Sequence[EngineHealth]:
         """Every engine as it was when last asked."""
@@ -137,7 +137,7 @@ class Leader:
         self._epoch = await self._store.write(lambda tx: tx.claim_leadership())
         self._present = await self._store.read(lambda reader: Present.rebuild(reader, self._hosts))
         self._reasons = dict(await self._store.read(lambda reader: reader.class_reasons(None)))
-        self._act(self._present.ledger.open_attempts())
+        self._act(self._present.ledger.open_tasks())
 
     async def run(self) -> None:
         """Lead until cancelled.
@@ -247,7 +247,7 @@ class Leader:
         self._is_settled = False
         present = self._present
         present.holdings.instant = self._instant()
-        changes = Changes(tx, present, self._clock.now())
+        changes = Changes(tx, present, self._clock.now(), free_losses=self._settings.free_losses)
         more = False
         if has_writes:
             present.forget_resources()
@@ -255,8 +255,12 @@ class Leader:
             more = look_at_requests(tx, present, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
-            changes.adopt([entry.job])
-            changes.apply(entry.job.key, TimeoutPassed(attempt_id=entry.attempt.attempt_id))
+            changes.adopt([present.ledger.job_of(entry)])
+            attempt_id = entry.attempt.attempt_id
+            is_part = entry.whole_id is not None
+            passed = DependencyTimeoutPassed(attempt_id=attempt_id) if is_part else None
+            event = as_event(entry, passed) if passed else TimeoutPassed(attempt_id=attempt_id)
+            changes.apply(entry.job.key, event)
         changes.flush()
         for _ in range(LOOKS_PER_TURN):
             if present.checks:
@@ -275,7 +279,7 @@ class Leader:
         launches: list[OpenAttempt] = []
         attempt_ids = [item.attempt_id for item in news if not isinstance(item, Released)]
         entries = [entry for entry in map(present.ledger.find, attempt_ids) if entry is not None]
-        changes.adopt(entry.job for entry in entries if not entry.attempt.has_ended)
+        changes.adopt(present.ledger.job_of(entry) for entry in entries if not entry.attempt.has_ended)
         for item in news:
             if isinstance(item, Released):
                 for attempt_id in item.attempt_ids:
@@ -286,13 +290,14 @@ class Leader:
             if entry is None or entry.attempt.has_ended:
                 continue
             if isinstance(item, LaunchFailed):
-                changes.apply(entry.job.key, TaskFailedToStart(attempt_id=item.attempt_id, reason=item.reason))
+                failure = TaskFailedToStart(attempt_id=item.attempt_id, reason=item.reason)
+                changes.apply(entry.job.key, as_event(entry, failure))
                 continue
             finding = find(item, entry, self._clock, free_losses=self._settings.free_losses)
             if finding.must_launch:
                 launches.append(entry)
             for event in finding.events:
-                changes.apply(entry.job.key, event)
+                changes.apply(entry.job.key, as_event(entry, event))
         return launches
 
     def _plan(self, tx: Transaction, present: Present, changes: Changes) -> dict[str, str] | None:
@@ -305,6 +310,7 @@ class Leader:
             changes,
             engine_problems=problems,
             oversize=oversize,
+            wants_addresses={name for name, lane in self.lanes.items() if lane.capabilities.wants_addresses},
             new_attempt_id=self._new_attempt_id,
         )
         if self._clock.boot_seconds() < self._reasons_at + REASONS_SECONDS:

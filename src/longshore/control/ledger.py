@@ -1,12 +1,14 @@
 """Who holds what: the attempts that are open, and what they leave of hosts and environments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey
-from longshore.domain.job import Attempt, Job
+from longshore.domain.job import Attempt, Intent, Job, Part
+from longshore.domain.lifecycle.parts import by_node
 from longshore.domain.resources import Resources
+from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Handle
 from longshore.scheduling.snapshot import EnvironmentName, HostView
 
@@ -23,12 +25,15 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAttempt:
-    """An attempt that is not released yet."""
+    """An attempt that is not released yet, or a part of one, which its engine knows as an attempt."""
 
+    #: a `Part` where it is one
     attempt: Attempt
     #: as it is in the store while the attempt has not ended
     job: Job
     environment: ComputeEnvironment
+    #: of a part: the attempt that it belongs to
+    whole: Attempt | None = None
 
     @property
     def engine(self) -> str:
@@ -43,7 +48,23 @@ class OpenAttempt:
     @property
     def handle(self) -> Handle:
         """How its engine finds it."""
-        return Handle(attempt_id=self.attempt.attempt_id, state=self.attempt.handle)
+        return Handle(attempt_id=self.attempt.attempt_id, state=self.attempt.handle, whole_id=self.whole_id)
+
+    @property
+    def whole_id(self) -> AttemptId | None:
+        """The attempt that this is a part of."""
+        if not isinstance(self.attempt, Part):
+            return None
+        assert self.whole is not None
+        return self.whole.attempt_id
+
+    @property
+    def container(self) -> WorkContainer:
+        """What is to run; not for a whole attempt that has parts."""
+        nodes, attempt = workload_of(self.job.spec).nodes, self.attempt
+        if isinstance(attempt, Part):
+            return nodes[attempt.node].container(attempt.container)
+        return nodes[0].containers[0]
 
 
 class Ledger:
@@ -55,14 +76,28 @@ class Ledger:
         self._free_gpus = {host.id: list(host.gpu_names) for host in hosts}
         self._environment_milli: dict[EnvironmentName, int] = {}
         self._open: dict[AttemptId, OpenAttempt] = {}
+        self._parts: dict[AttemptId, OpenAttempt] = {}
+        #: of the running ones with nodes, by attempt
+        self._addresses: dict[AttemptId, frozenset[str]] = {}
 
     def find(self, attempt_id: AttemptId) -> OpenAttempt | None:
-        """The open attempt of that id."""
-        return self._open.get(attempt_id)
+        """The open attempt, or part of one, of that id."""
+        return self._open.get(attempt_id) or self._parts.get(attempt_id)
 
     def open_attempts(self) -> Sequence[OpenAttempt]:
         """All that are not released."""
         return list(self._open.values())
+
+    def open_tasks(self) -> Sequence[OpenAttempt]:
+        """What engines know of, or are to be told of: plain attempts, and parts in place of attempts that have them."""
+        if not self._parts:
+            return list(self._open.values())
+        plain = [entry for entry in self._open.values() if not entry.attempt.parts]
+        return plain + [entry for entry in self._parts.values() if entry.attempt.intent is not Intent.WAIT]
+
+    def is_address_free(self, address: str) -> bool:
+        """Whether no node of a running attempt has it."""
+        return not any(address in taken for taken in self._addresses.values())
 
     def running_between(self, first: JobKey, last: JobKey) -> Sequence[JobKey]:
         """Jobs with keys from `first` to `last` that hold an attempt."""
@@ -77,6 +112,8 @@ class Ledger:
         attempt = entry.attempt
         known = self._open.get(attempt.attempt_id)
         self._open[attempt.attempt_id] = entry
+        if attempt.parts:
+            self._put_parts(entry)
         was_holding = known is not None and not known.attempt.has_ended
         if not attempt.has_ended and not was_holding:
             self._hold(entry, sign=1)
@@ -89,26 +126,47 @@ class Ledger:
         entry = self._open[job.attempt.attempt_id]
         self._open[job.attempt.attempt_id] = replace(entry, job=job)
 
+    def job_of(self, entry: OpenAttempt) -> Job:
+        """The job as it is now; what is kept of a part has the job as it was when that part changed."""
+        whole = None if entry.whole_id is None else self._open.get(entry.whole_id)
+        return entry.job if whole is None else whole.job
+
+    def _put_parts(self, entry: OpenAttempt) -> None:
+        whole = entry.attempt
+        addresses = frozenset(part.address for part in whole.parts if part.address)
+        if addresses and not whole.has_ended:
+            self._addresses[whole.attempt_id] = addresses
+        else:
+            self._addresses.pop(whole.attempt_id, None)
+        for part in whole.parts:
+            known = self._parts.get(part.attempt_id)
+            if known is None or known.attempt is not part:
+                self._parts[part.attempt_id] = OpenAttempt(
+                    attempt=part, job=entry.job, environment=entry.environment, whole=whole
+                )
+
     def drop(self, attempt_id: AttemptId) -> None:
         """Forget a released attempt."""
         entry = self._open.pop(attempt_id, None)
         assert entry is None or entry.attempt.has_ended, entry
+        for part in entry.attempt.parts if entry else ():
+            del self._parts[part.attempt_id]
 
     def _hold(self, entry: OpenAttempt, *, sign: int) -> None:
-        attempt = entry.attempt
         asked = entry.job.spec.resources.vcpu_milli
         environment = entry.environment_name
         self._environment_milli[environment] = self.environment_milli(environment) + sign * asked
-        if attempt.host_id not in self._hosts:
-            return  # a host that is no longer offered
-        free = self._free[attempt.host_id]
-        self._free[attempt.host_id] = free - attempt.resources if sign > 0 else free + attempt.resources
-        gpus = self._free_gpus[attempt.host_id]
-        for name in attempt.gpu_names:
-            if sign > 0 and name in gpus:
-                gpus.remove(name)
-            elif sign < 0 and name in self._hosts[attempt.host_id].gpu_names:
-                gpus.append(name)
+        for host_id, amount, gpu_names in _holdings(entry):
+            if host_id not in self._hosts:
+                continue  # a host that is no longer offered
+            free = self._free[host_id]
+            self._free[host_id] = free - amount if sign > 0 else free + amount
+            gpus = self._free_gpus[host_id]
+            for name in gpu_names:
+                if sign > 0 and name in gpus:
+                    gpus.remove(name)
+                elif sign < 0 and name in self._hosts[host_id].gpu_names:
+                    gpus.append(name)
 
     def environment_milli(self, environment: EnvironmentName) -> int:
         """vCPU (thousandths) that attempts of the environment hold."""
@@ -129,6 +187,19 @@ class Ledger:
             )
             for host in self._hosts.values()
         }
+
+
+def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:
+    """What an attempt holds of which host. Nodes beside each other are never more than they ask for."""
+    attempt = entry.attempt
+    nodes = workload_of(entry.job.spec).nodes if attempt.parts else ()
+    if len(nodes) <= 1:
+        return ((attempt.host_id, attempt.resources, attempt.gpu_names),)
+    parts = by_node(workload_of(entry.job.spec), attempt.parts)
+    return [
+        (of_node[0].host_id, node.resources, dict.fromkeys(name for part in of_node for name in part.gpu_names))
+        for node, of_node in zip(nodes, parts, strict=True)
+    ]
 
 
 def _not_below_zero(amount: Resources) -> Resources:

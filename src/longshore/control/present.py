@@ -17,7 +17,14 @@ from longshore.domain.queue import JobQueue, QueueFront
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
-from longshore.scheduling.snapshot import ConsumableView, EnvironmentView, Oversize, QueueView, Snapshot
+from longshore.scheduling.snapshot import (
+    ConsumableView,
+    EnvironmentName,
+    EnvironmentView,
+    Oversize,
+    QueueView,
+    Snapshot,
+)
 from longshore.service.waits import environment_problem
 
 _ALL = 1_000_000
@@ -71,8 +78,11 @@ class Present:
         present.forget_ended(reader)
         return present
 
-    def note_attempt(self, reader: Reader, attempt: Attempt, job: Job) -> OpenAttempt:
-        """Keep the ledger and the time-outs in step with an attempt."""
+    def note_attempt(self, reader: Reader, attempt: Attempt, job: Job) -> Sequence[OpenAttempt]:
+        """Keep the ledger and the time-outs in step with an attempt.
+
+        Returns what its engine knows of it and may have to be told: itself, or those of its parts whose intent changed.
+        """
         known = self.ledger.find(attempt.attempt_id)
         environment = (
             known.environment if known else self.environments(reader)[job.spec.scope, attempt.environment_name]
@@ -87,9 +97,27 @@ class Present:
         if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
             heappush(self._deadlines, (attempt.started_boot_seconds + timeout, attempt.attempt_id))
             self._forget_deadlines()
+        tasks = self._note_parts(entry, known) if attempt.parts else (entry,)
         if attempt.has_ended and attempt.intent is Intent.NONE:
             self.ledger.drop(attempt.attempt_id)
-        return entry
+        return tasks
+
+    def _note_parts(self, entry: OpenAttempt, known: OpenAttempt | None) -> Sequence[OpenAttempt]:
+        before = {part.attempt_id: part for part in known.attempt.parts} if known else {}
+        changed: list[OpenAttempt] = []
+        for part in entry.attempt.parts:
+            was = before.get(part.attempt_id)
+            if was is part:
+                continue
+            task = self.ledger.find(part.attempt_id)
+            assert task is not None, part
+            if was is None or was.intent is not part.intent:
+                changed.append(task)
+            allowed = task.container.start_timeout_seconds
+            began = part.started_boot_seconds
+            if allowed is not None and began is not None and (was is None or was.started_boot_seconds is None):
+                heappush(self._deadlines, (began + allowed, part.attempt_id))
+        return changed
 
     def watch_edge(self, edge: Edge) -> None:
         """Remember that something waits for `on_key`."""
@@ -167,12 +195,20 @@ class Present:
         """All environments."""
         return self._load_resources(reader)[1]
 
+    def engine_of(self, reader: Reader, name: EnvironmentName) -> str:
+        """The engine of an environment."""
+        return self.environments(reader)[name].engine
+
     def overdue(self, boot_id: str, boot_seconds: float) -> Sequence[OpenAttempt]:
-        """Running attempts whose time-out has passed; each is named once. What ran in another boot is over anyway."""
+        """Running attempts whose time-out has passed, and parts that others have waited for long enough; each is named
+        once. What ran in another boot is over anyway.
+        """
         found: list[OpenAttempt] = []
         while self._deadlines and self._deadlines[0][0] <= boot_seconds:
             entry = self.ledger.find(heappop(self._deadlines)[1])
-            if entry is not None and not entry.attempt.has_ended and entry.attempt.started_boot_id == boot_id:
+            if entry is None or entry.attempt.started_boot_id != boot_id:
+                continue
+            if not entry.attempt.has_ended:
                 found.append(entry)
         return found
 

@@ -7,9 +7,11 @@ from longshore.control.ledger import OpenAttempt
 from longshore.domain.job import Intent
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.events import (
+    DependencyTimeoutPassed,
     Event,
     HostLost,
     LaunchConfirmed,
+    PartNews,
     TaskExited,
     TaskFailedToStart,
     TaskStarted,
@@ -17,14 +19,24 @@ from longshore.domain.lifecycle.events import (
 from longshore.ports.clock import Clock
 from longshore.ports.engine import Observation, TaskState
 
+TaskNews = LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What an observation means."""
 
-    events: Sequence[Event] = ()
+    events: Sequence[TaskNews] = ()
     #: the engine has nothing of an attempt that was to be launched: launch it (again)
     must_launch: bool = False
+
+
+def as_event(entry: OpenAttempt, news: TaskNews | DependencyTimeoutPassed) -> Event:
+    """The news as an event of the job: that of a part is its attempt's."""
+    if entry.whole_id is not None:
+        return PartNews(attempt_id=entry.whole_id, news=news)
+    assert not isinstance(news, DependencyTimeoutPassed), news
+    return news
 
 
 def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_losses: int) -> Finding:
@@ -32,7 +44,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
     attempt, attempt_id = entry.attempt, observation.attempt_id
     if attempt.has_ended:
         return Finding()
-    events: list[Event] = []
+    events: list[TaskNews] = []
     if observation.handle is not None and observation.handle.state != attempt.handle:
         events.append(LaunchConfirmed(attempt_id=attempt_id, handle=observation.handle.state))
     if observation.started_at is not None and attempt.started_at is None:
@@ -43,6 +55,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
                 started_at=observation.started_at,
                 boot_id=clock.boot_id(),
                 boot_seconds=clock.boot_seconds() if began is None else began,
+                address=observation.address,
             )
         )
     match observation.state:

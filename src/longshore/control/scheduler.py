@@ -1,18 +1,23 @@
 """Runs a scheduling cycle over the present and commits what it proposes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
 from longshore.domain.ids import AttemptId
-from longshore.domain.lifecycle.events import PlacementCommitted
+from longshore.domain.job import JobSpec
+from longshore.domain.lifecycle.events import PlacedNode, PlacementCommitted
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.workload import workload_of
 from longshore.ports.store import Transaction
 from longshore.scheduling.cycle import plan_cycle
-from longshore.scheduling.plan import Plan, WaitReason
+from longshore.scheduling.plan import Placement, Plan, WaitReason
 from longshore.scheduling.snapshot import Oversize
+
+#: 127.64.0.0 to 127.127.255.255
+_ADDRESSES = 64 << 16
 
 
 def place_jobs(
@@ -22,9 +27,13 @@ def place_jobs(
     *,
     engine_problems: Mapping[str, str],
     oversize: Oversize,
+    wants_addresses: Collection[str],
     new_attempt_id: Callable[[], AttemptId],
 ) -> Plan:
-    """Start what fits; returns what was planned. A proposal that no longer holds is dropped alone."""
+    """Start what fits; returns what was planned. A proposal that no longer holds is dropped alone.
+
+    `wants_addresses` names engines that are told the addresses of nodes.
+    """
     plan = plan_cycle(present.snapshot(tx, engine_problems, oversize))
     changes.load(placement.key for placement in plan.placements)
     for placement in plan.placements:
@@ -32,19 +41,57 @@ def place_jobs(
         if job is None or job.status is not JobStatus.RUNNABLE:
             present.backlog.remove(placement.job_class, intake=placement.intake)
             continue
-        assert present.ledger.has_room(placement.host_id, placement.resources), placement
+        for place in placement.nodes or (placement,):
+            assert present.ledger.has_room(place.host_id, place.resources), placement
+        attempt_id = new_attempt_id()
+        nodes = ()
+        if job.spec.has_parts:
+            engine = present.engine_of(tx, (job.spec.scope, placement.environment_name))
+            is_free = present.ledger.is_address_free if engine in wants_addresses else None
+            nodes = _placed_nodes(job.spec, placement, attempt_id, is_free)
+        host_id = nodes[workload_of(job.spec).main_node].host_id if nodes else placement.host_id
         changes.apply(
             placement.key,
             PlacementCommitted(
-                attempt_id=new_attempt_id(),
+                attempt_id=attempt_id,
                 environment_name=placement.environment_name,
-                host_id=placement.host_id,
+                host_id=host_id,
                 resources=placement.resources,
                 gpu_names=placement.gpu_names,
+                nodes=nodes,
             ),
         )
     changes.flush()
     return plan
+
+
+def _placed_nodes(
+    spec: JobSpec, placement: Placement, attempt_id: AttemptId, is_free: Callable[[str], bool] | None
+) -> tuple[PlacedNode, ...]:
+    """Room for each node, and an address that no running node has; none where `is_free` is None: the engine chooses."""
+    places = placement.nodes or (placement,)
+    addresses = [""] * len(places)
+    if spec.node_properties is not None and is_free is not None:
+        addresses = free_addresses(attempt_id, len(places), is_free)
+    return tuple(
+        PlacedNode(host_id=place.host_id, resources=place.resources, gpu_names=place.gpu_names, address=address)
+        for place, address in zip(places, addresses, strict=True)
+    )
+
+
+def free_addresses(attempt_id: AttemptId, count: int, is_free: Callable[[str], bool]) -> list[str]:
+    """So many addresses in a row of this machine's loopback network, above what programs use by habit.
+
+    They begin where the attempt's id says, so that servers that share a machine seldom meet. Source: RFC 1122, 3.2.1.3.
+    """
+    found: list[str] = []
+    number = int(attempt_id, 16) % _ADDRESSES
+    while len(found) < count:
+        address = f"127.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        if 0 < number & 255 < 255 and is_free(address):
+            found.append(address)
+        number = (number + 1) % _ADDRESSES
+    return found
 
 
 def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = False) -> str:

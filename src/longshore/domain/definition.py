@@ -41,6 +41,17 @@ class Formed:
         return form
 
     @property
+    def runs_pods(self) -> bool:
+        """Whether Kubernetes would run it, not ECS."""
+        nodes = self.node_properties
+        return isinstance(self.form if nodes is None else nodes.node_range_properties[0].form, EksProperties)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether attempts have parts: all but those of the plain form have, however few containers there are."""
+        return self.container is None
+
+    @property
     def single_container(self) -> ContainerProperties:
         """The container of a job that has the plain form."""
         assert self.container is not None, "the job has another form than one container"

@@ -34,7 +34,7 @@ class FirelensConfiguration:
 class TaskContainerProperties(OwnSettings):
     """One container of a task. Source: AWS Batch API, TaskContainerProperties."""
 
-    name: str | None = None
+    name: str = "default"
     image: str
     command: tuple[str, ...] = ()
     environment: tuple[KeyValue, ...] = ()
@@ -85,7 +85,7 @@ class TaskContainerOverrides:
     """What SubmitJob may change of the container of this name. Source: AWS Batch API, TaskContainerOverrides."""
 
     name: str | None = None
-    command: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
     environment: tuple[KeyValue, ...] = ()
     resource_requirements: tuple[ResourceRequirement, ...] = ()
 

@@ -163,7 +163,7 @@ class EksPodProperties:
 class EksProperties:
     """A job that is a pod. Source: AWS Batch API, EksProperties."""
 
-    pod_properties: EksPodProperties
+    pod_properties: EksPodProperties = EksPodProperties()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +172,8 @@ class EksContainerOverride:
 
     name: str | None = None
     image: str | None = None
-    command: tuple[str, ...] | None = None
-    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     env: tuple[KeyValue, ...] = ()
     resources: EksContainerResourceRequirements | None = None
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import NewType
 
 #: Row key of a job. The children of an array job follow their parent: child `i` has key `parent + 1 + i`.
@@ -11,7 +12,7 @@ AttemptId = NewType("AttemptId", str)
 #: Name of a host that we place on; `local` is this machine.
 HostId = NewType("HostId", str)
 
-_JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?::(0|[1-9][0-9]{0,8}))?")
+_JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:([:#])(0|[1-9][0-9]{0,8}))?")
 _ATTEMPT_ID = re.compile(r"[0-9a-f]{32}")
 _ARN = re.compile(r"arn:aws[a-z-]*:batch:([a-z0-9-]*):([0-9]{12}):([a-z-]+)/(.+)", re.DOTALL)
 
@@ -56,12 +57,16 @@ def resource_name(name_or_arn: str, kind: str, scope: Scope) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobId:
-    """A job's id as clients write it: a UUID, and for an array child `uuid:index`."""
+    """A job's id as clients write it: a UUID, for an array child `uuid:index`, for a node of a job `uuid#node`."""
 
     uuid: str
     index: int | None = None
+    #: never set on a stored job: nodes are shown as jobs, and are parts of one
+    node: int | None = None
 
     def __str__(self) -> str:
+        if self.node is not None:
+            return f"{self.uuid}#{self.node}"
         return self.uuid if self.index is None else f"{self.uuid}:{self.index}"
 
 
@@ -70,9 +75,24 @@ def parse_job_id(text: str) -> JobId | None:
     match = _JOB_ID.fullmatch(text)
     if match is None:
         return None
-    return JobId(uuid=match[1], index=None if match[2] is None else int(match[2]))
+    uuid, mark, number = match.groups()
+    return JobId(uuid=uuid, index=int(number) if mark == ":" else None, node=int(number) if mark == "#" else None)
 
 
 def is_attempt_id(text: str) -> bool:
     """Whether `text` has the form of an attempt id; such a text is safe as a file name."""
     return _ATTEMPT_ID.fullmatch(text) is not None
+
+
+def task_id(attempt_id: AttemptId, node: int) -> AttemptId:
+    """The ECS-style task id of one node of an attempt: that of the first is the attempt's own."""
+    return attempt_id if node == 0 else _derived(attempt_id, str(node))
+
+
+def part_id(attempt_id: AttemptId, node: int, container: str) -> AttemptId:
+    """The id by which engines know one container of one node of an attempt with several; never the attempt's own."""
+    return _derived(attempt_id, f"{node}/{container}")
+
+
+def _derived(attempt_id: AttemptId, what: str) -> AttemptId:
+    return AttemptId(blake2b(f"{attempt_id}/{what}".encode(), digest_size=16).hexdigest())

@@ -59,6 +59,7 @@ class Intent(StrEnum):
     """What is to be done for an attempt, saved with the status that calls for it and acted on after the commit."""
 
     NONE = "none"
+    WAIT = "wait"  #: of a part: it was not to be launched so far
     LAUNCH = "launch"
     STOP = "stop"
     RELEASE = "release"
@@ -99,11 +100,28 @@ class Attempt:
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
     stop_cause: StopCause | None = None
+    #: of an attempt with several containers or nodes: one for each, by node and then as the definition lists them
+    parts: tuple["Part", ...] = ()
 
     @property
     def has_ended(self) -> bool:
         """Whether its outcome is settled; it holds no resources then."""
         return self.stopped_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Attempt):
+    """One container of one node of an attempt with several: what engines know as an attempt of its own.
+
+    Its `attempt_id` is `ids.part_id`, its `host_id`, `resources` and GPUs are those of the container, `number` is the
+    whole attempt's. One that was never to be launched ends with intent WAIT, and nothing of it has to be released.
+    """
+
+    node: int
+    #: its name in the definition
+    container: str
+    #: at which others of the attempt reach it, once that is known; only of jobs with several nodes
+    address: str = ""
 
 
 class WishKind(StrEnum):

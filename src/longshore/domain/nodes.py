@@ -42,7 +42,7 @@ class NodeRangeProperty:
     container: ContainerProperties | None = None
     ecs_properties: EcsProperties | None = None
     eks_properties: EksProperties | None = None
-    instance_types: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] | None = None
     consumable_resource_properties: ConsumableResourceProperties | None = None
 
     @property
@@ -79,7 +79,7 @@ class NodePropertyOverride:
     container_overrides: ContainerOverrides | None = None
     ecs_properties_override: EcsPropertiesOverride | None = None
     eks_properties_override: EksPropertiesOverride | None = None
-    instance_types: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] | None = None
     consumable_resource_properties_override: ConsumableResourceProperties | None = None
 
 

@@ -27,6 +27,8 @@ class Capabilities:
     enforces_memory: bool
     #: whether native tasks bear the tags of their job
     bears_tags: bool = False
+    #: whether we choose the addresses of nodes, on the machine's own network; else it chooses, and tells them
+    wants_addresses: bool = False
     #: container settings that it cannot honour, each with the reason in plain words, for `explain`
     ignored_settings: Mapping[str, str] = field(default_factory=dict[str, str])
     #: True: output goes to `ContainerLaunch.log_path` without passing through us. False: `read_logs` must be asked.
@@ -49,6 +51,8 @@ class ContainerLaunch:
 
     name: str
     image: str
+    #: in place of the image's own; empty: that
+    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...]
     environment: Mapping[str, str]
     resources: Resources
@@ -69,14 +73,23 @@ class NodeLaunch:
     index: int = 0
     host_id: HostId
     containers: tuple[ContainerLaunch, ...]
+    #: at which others of the attempt are to reach it, where `Capabilities.wants_addresses`
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSpec:
-    """What to start. Launching the same `attempt_id` twice starts it once."""
+    """What to start. Launching the same `attempt_id` twice starts it once.
+
+    Launches with one `whole_id` are parts of one attempt. Those with one node index share the volumes of that node that
+    have no path of the host, by their names; all of them can reach each other by network. They are released together,
+    when all of them have ended.
+    """
 
     attempt_id: AttemptId
     job_id: str
+    #: the attempt that this is a part of; None: it is one alone
+    whole_id: AttemptId | None = None
     #: what the native task is to bear, where `Capabilities.bears_tags`
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     nodes: tuple[NodeLaunch, ...]
@@ -92,6 +105,8 @@ class Handle:
     attempt_id: AttemptId
     version: int = 1
     state: str = ""
+    #: as in `LaunchSpec`; of what `discover` found it is None where the engine can't tell
+    whole_id: AttemptId | None = None
 
 
 class LaunchFault(StrEnum):
@@ -148,6 +163,8 @@ class Observation:
     stopped_at: datetime | None = None
     #: reading of this machine's boot clock at the start; None where only the wall clock was read
     started_boot_seconds: float | None = None
+    #: at which other parts of its attempt reach it, where the engine chose one
+    address: str = ""
     #: 0-255; 128 + n when signal n ended it
     exit_code: int | None = None
     oom_killed: bool = False

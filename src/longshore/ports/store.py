@@ -15,7 +15,7 @@ from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobId, JobKey, Scope
-from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish
+from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wish
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront, ShareUse
@@ -47,7 +47,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job with all that a description shows."""
+    """A job with all that a description shows.
+
+    Of a job with several containers or nodes each attempt has `parts`, one for each (node, container), with that
+    container's own times, exit code, reason and address. `task_id(attempt.attempt_id, node)` is the ECS task id of a
+    node; the containers of one node share it, in task ARNs and in the names of log streams.
+    """
 
     job: Job
     #: finished ones and the present one, oldest first
@@ -56,6 +61,9 @@ class JobView:
     tags: Mapping[str, str]
     #: of array parents
     summary: ArraySummary | None
+    #: the view is of this node (`job.id.node`, too) of a multi-node job: status, times and outcome of `job` and of its
+    #: `attempts` are the node's, whose `parts` are those of the node
+    node: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +160,7 @@ class JobReader(Protocol):
     """Jobs as callers look at them."""
 
     def find_jobs(self, scope: Scope, ids: Collection[JobId]) -> Mapping[JobId, JobKey]:
-        """Keys of those that exist."""
+        """Keys of those that exist; ids of nodes are not looked for."""
         ...
 
     def submitted_queues(self) -> Sequence[tuple[Scope, str]]:
@@ -335,9 +343,15 @@ class ControlWriter(Protocol):
         are left as they are when `like` has none. Returns how many were changed."""
         ...
 
-    def insert_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+    def insert_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """With their parts."""
+        ...
 
-    def save_attempts(self, attempts: Iterable[Attempt]) -> None: ...
+    def save_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Without their parts."""
+        ...
+
+    def save_parts(self, parts: Iterable[Part]) -> None: ...
 
     def save_summary(self, summary: ArraySummary) -> None: ...
 

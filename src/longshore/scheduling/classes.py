@@ -8,6 +8,8 @@ from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
+from longshore.domain.workload import workload_of
+from longshore.scheduling.gang import Gang, gang_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -16,12 +18,15 @@ class JobClass:
 
     scope: Scope
     queue_name: str
+    #: of all nodes together
     resources: Resources
     #: of a fair-share queue, else empty; priorities count within a share
     share: str = ""
     priority: int = 0
     #: names and quantities of consumable resources
     consumables: tuple[tuple[str, int], ...] = ()
+    #: the nodes of a job of several; empty for all others
+    gang: Gang = ()
 
     @property
     def id(self) -> str:
@@ -31,12 +36,12 @@ class JobClass:
 
 @lru_cache(maxsize=4096)
 def _digest(job_class: JobClass) -> str:
-    amounts = job_class.resources
     parts = [
         job_class.scope.account_id,
         job_class.scope.region,
         job_class.queue_name,
-        f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}",
+        _amounts(job_class.resources),
+        *(f"{count} {_amounts(asked)}" for count, asked in job_class.gang),
     ]
     if job_class.share:
         parts.append(f"share {job_class.share} {job_class.priority}")
@@ -44,8 +49,13 @@ def _digest(job_class: JobClass) -> str:
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
+def _amounts(amounts: Resources) -> str:
+    return f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}"
+
+
 def class_of(spec: JobSpec) -> JobClass:
     """The class that jobs of this submission belong to while they are RUNNABLE."""
+    gang = () if spec.node_properties is None else gang_of([node.resources for node in workload_of(spec).nodes])
     return JobClass(
         scope=spec.scope,
         queue_name=spec.queue_name,
@@ -53,6 +63,7 @@ def class_of(spec: JobSpec) -> JobClass:
         share=spec.share_identifier or "",
         priority=spec.scheduling_priority if spec.share_identifier is not None else 0,
         consumables=consumables_of(spec),
+        gang=gang,
     )
 
 

@@ -7,7 +7,7 @@ priority. A job that can never start steps aside with its reason. So does one th
 takes of these is kept for it, so that nobody behind it gets them. The cost is by classes and placements, not by jobs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
@@ -21,6 +21,7 @@ from longshore.scheduling.explain import (
     explain_unreached,
 )
 from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
+from longshore.scheduling.gang import lay_out
 from longshore.scheduling.order import FairOrder, Line, order_of
 from longshore.scheduling.plan import Head, Placement, Plan, WaitReason
 from longshore.scheduling.snapshot import (
@@ -47,7 +48,9 @@ class _Lineup:
         """What becomes of the line's jobs on hosts that are too small."""
         found = self._oversize.get(line)
         if found is None:
-            found = self._oversize[line] = oversize_of(self.queue, line.job_class.resources, self._snapshot)
+            job_class = line.job_class
+            found = "wait" if job_class.gang else oversize_of(self.queue, job_class.resources, self._snapshot)
+            self._oversize[line] = found
         return found
 
 
@@ -127,11 +130,12 @@ def _fill(
                     host_id=fit.host_id,
                     resources=fit.resources,
                     gpu_names=fit.gpu_names,
+                    nodes=fit.nodes,
                 )
             )
             order.start()
         else:
-            reason, steps_aside = explain_head(queue, asked, lineup.oversize(line), snapshot, room)
+            reason, steps_aside = explain_head(queue, job_class, lineup.oversize(line), snapshot, room)
             if short and not steps_aside:
                 reason, steps_aside = explain_shortage(short, job_class, snapshot, room), True
                 room.take_consumables(job_class)
@@ -159,8 +163,12 @@ def _fill(
 
 
 def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> Fit | None:
+    asked, gang = line.job_class.resources, line.job_class.gang
     for environment in _usable(lineup.queue, snapshot):
-        fit = room.find(environment.name, line.job_class.resources, lineup.oversize(line))
+        if gang:
+            fit = room.find_gang(environment.name, gang, asked)
+        else:
+            fit = room.find(environment.name, asked, lineup.oversize(line))
         if fit is not None:
             return fit
     return None
@@ -177,20 +185,32 @@ def _usable(queue: QueueView, snapshot: Snapshot) -> Iterator[EnvironmentView]:
 def _hold_room(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> None:
     """Keep what the blocked job waits for in the first environment that will do, best one whose cap is no obstacle.
 
-    Its share of the cap is kept in either case, the first host that could ever take it only when the cap has room: else
-    the host would stand idle for a job that its environment does not let start.
+    Its share of the cap is kept in either case, hosts that could ever take it only when the cap has room: else they
+    would stand idle for a job that its environment does not let start.
     """
     asked = line.job_class.resources
-    able: list[tuple[EnvironmentName, HostId]] = []
-    oversize = lineup.oversize(line)
+    able: list[tuple[EnvironmentName, Collection[HostId]]] = []
     for environment in _usable(lineup.queue, snapshot):
-        hosts = (h for h in environment.hosts if held_resources(asked, room.host(h), oversize) is not None)
-        if environment.could_allow(asked) and (host_id := next(hosts, None)) is not None:
-            able.append((environment.name, host_id))
-    for name, host_id in able:
+        hosts = _hosts_that_could(lineup, line, environment, room)
+        if environment.could_allow(asked) and hosts:
+            able.append((environment.name, hosts))
+    for name, hosts in able:
         if room.cap_allows(name, asked):
             room.hold_cap(name, asked)
-            room.hold(host_id)
+            for host_id in hosts:
+                room.hold(host_id)
             return
     if able:
         room.hold_cap(able[0][0], asked)
+
+
+def _hosts_that_could(lineup: _Lineup, line: Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:
+    """The first host that could take the job when idle, or those that could take its nodes; empty: there are none."""
+    job_class = line.job_class
+    if job_class.gang:
+        totals = {host_id: room.host(host_id).total for host_id in environment.hosts}
+        return dict.fromkeys(lay_out(job_class.gang, totals) or ())
+    for host_id in environment.hosts:
+        if held_resources(job_class.resources, room.host(host_id), lineup.oversize(line)) is not None:
+            return (host_id,)
+    return ()

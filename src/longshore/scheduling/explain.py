@@ -7,6 +7,7 @@ from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room, held_resources
+from longshore.scheduling.gang import lay_out
 from longshore.scheduling.plan import WaitReason
 from longshore.scheduling.snapshot import EnvironmentView, HostView, Oversize, QueueView, Snapshot
 
@@ -54,14 +55,22 @@ def _shortage(asked: Resources, host: HostView) -> str:
     return "; ".join(lacks)
 
 
-def _cause_in(environment: EnvironmentView, asked: Resources, oversize: Oversize, room: Room) -> tuple[str, str]:
+def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, room: Room) -> tuple[str, str]:
     """The cause in one environment, and the AWS text where there is one."""
-    name = f"compute environment {environment.name[1]}"
+    name, asked = f"compute environment {environment.name[1]}", job.resources
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
     if environment.cap_milli is not None and not environment.could_allow(asked):
         return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
     hosts = [room.host(host_id) for host_id in environment.hosts]
+    if job.gang:
+        never_fits = lay_out(job.gang, {host.id: host.total for host in hosts}) is None
+        if never_fits or (cause := _cap_cause(environment, asked, room)) is None:
+            return (
+                f"{name}: {_gang_cause(job, hosts, room, never_fits=never_fits)}",
+                NEVER_FITS if never_fits else NO_CAPACITY.format(", ".join(host.id for host in hosts)),
+            )
+        return f"{name}: {cause}", ""
     able = [(host, held_resources(asked, host, oversize)) for host in hosts]
     able = [(host, taken) for host, taken in able if taken is not None]
     if not able:
@@ -69,12 +78,8 @@ def _cause_in(environment: EnvironmentView, asked: Resources, oversize: Oversize
         total = amounts(largest.total, with_gpus=asked.gpus > 0) if largest else ""
         offer = f"its largest host offers {total}" if largest else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
-    free_cap = room.free_cap_milli(environment.name)
-    if free_cap is not None and not room.cap_allows(environment.name, asked):
-        assert environment.cap_milli is not None
-        kept = ", kept for a job ahead" if asked.vcpu_milli <= free_cap else ""
-        cause = f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(free_cap)} of its maxvCpus {vcpus(environment.cap_milli)}"
-        return f"{name}: {cause}{kept}", ""
+    if (cause := _cap_cause(environment, asked, room)) is not None:
+        return f"{name}: {cause}", ""
     host, taken = max(able, key=lambda pair: pair[0].free)
     assert taken is not None
     if room.is_held(host.id) and taken.fits(host.free):
@@ -85,8 +90,31 @@ def _cause_in(environment: EnvironmentView, asked: Resources, oversize: Oversize
     return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
 
 
+def _cap_cause(environment: EnvironmentView, asked: Resources, room: Room) -> str | None:
+    """What the environment's cap lacks now; None when it has room."""
+    free_cap = room.free_cap_milli(environment.name)
+    if free_cap is None or room.cap_allows(environment.name, asked):
+        return None
+    assert environment.cap_milli is not None
+    kept = ", kept for a job ahead" if asked.vcpu_milli <= free_cap else ""
+    cap = vcpus(environment.cap_milli)
+    return f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(free_cap)} of its maxvCpus {cap}{kept}"
+
+
+def _gang_cause(job: JobClass, hosts: Sequence[HostView], room: Room, *, never_fits: bool) -> str:
+    """What the hosts lack for all nodes at once."""
+    nodes = " and ".join(f"{count} nodes of {amounts(asked)}" for count, asked in job.gang)
+    with_gpus = job.resources.gpus > 0
+    if never_fits:
+        total = sum((host.total for host in hosts), Resources())
+        return f"asks {nodes}, all at once; its {len(hosts)} hosts have {amounts(total, with_gpus=with_gpus)} in all"
+    free = sum((host.free for host in hosts if not room.is_held(host.id)), Resources())
+    kept = ", the rest is kept free for a job ahead" if any(room.is_held(host.id) for host in hosts) else ""
+    return f"asks {nodes}, all at once; free on its hosts {amounts(free, with_gpus=with_gpus)} in all{kept}"
+
+
 def explain_head(
-    queue: QueueView, asked: Resources, oversize: Oversize, snapshot: Snapshot, room: Room
+    queue: QueueView, job: JobClass, oversize: Oversize, snapshot: Snapshot, room: Room
 ) -> tuple[WaitReason, bool]:
     """Why the job at the head of `queue` can't start, and whether only a change of set-up can ever start it."""
     causes: list[str] = []
@@ -97,7 +125,7 @@ def explain_head(
             causes.append(f"compute environment {name} does not exist")
             codes.append(NO_ENVIRONMENT)
             continue
-        cause, code = _cause_in(environment, asked, oversize, room)
+        cause, code = _cause_in(environment, job, oversize, room)
         causes.append(cause)
         codes.append(code)
     if not causes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from longshore.domain.ids import HostId, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.gang import Gang, each_node, lay_out
+from longshore.scheduling.plan import NodePlacement
 from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, QueueView, Snapshot
 
 
@@ -16,6 +18,8 @@ class Fit:
     host_id: HostId
     resources: Resources
     gpu_names: tuple[str, ...]
+    #: as in `Placement`
+    nodes: tuple[NodePlacement, ...] = ()
 
 
 def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Resources | None:
@@ -121,12 +125,30 @@ class Room:
             if view is not None and quantity <= view.total:
                 self._consumables[place] -= quantity
 
+    def find_gang(self, environment: EnvironmentName, gang: Gang, asked: Resources) -> Fit | None:
+        """Hosts of the environment with room now for all nodes together; nodes are never stretched."""
+        if not self.cap_allows(environment, asked):
+            return None
+        hosts = self._snapshot.environments[environment].hosts
+        laid = lay_out(gang, {host_id: self._hosts[host_id].free for host_id in hosts if host_id not in self._held})
+        if laid is None:
+            return None
+        given: dict[HostId, int] = {}
+        nodes: list[NodePlacement] = []
+        for host_id, of_node in zip(laid, each_node(gang), strict=True):
+            begin = given.get(host_id, 0)
+            given[host_id] = begin + of_node.gpus
+            names = self._hosts[host_id].free_gpus[begin : begin + of_node.gpus]
+            nodes.append(NodePlacement(host_id=host_id, resources=of_node, gpu_names=names))
+        return Fit(environment=environment, host_id=laid[0], resources=asked, gpu_names=(), nodes=tuple(nodes))
+
     def take(self, fit: Fit, asked: Resources) -> None:
         """Give the room away."""
-        host = self._hosts[fit.host_id]
-        left = replace(host, free=host.free - fit.resources, free_gpus=host.free_gpus[fit.resources.gpus :])
-        assert not left.free.is_negative(), (host, fit)
-        self._hosts[fit.host_id] = left
+        for place in fit.nodes or (fit,):
+            host = self._hosts[place.host_id]
+            left = replace(host, free=host.free - place.resources, free_gpus=host.free_gpus[place.resources.gpus :])
+            assert not left.free.is_negative(), (host, fit)
+            self._hosts[place.host_id] = left
         cap = self._caps[fit.environment]
         if cap is not None:
             self._caps[fit.environment] = cap - asked.vcpu_milli

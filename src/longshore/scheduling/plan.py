@@ -9,6 +9,15 @@ from longshore.scheduling.classes import JobClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlacement:
+    """Room for one node."""
+
+    host_id: HostId
+    resources: Resources
+    gpu_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """A proposal: committing it checks the job again."""
 
@@ -20,6 +29,8 @@ class Placement:
     #: what it takes of the host; more or less than asked for when it runs alone
     resources: Resources
     gpu_names: tuple[str, ...]
+    #: of a job of several nodes: where each goes, by index; `host_id` is then that of the first
+    nodes: tuple[NodePlacement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

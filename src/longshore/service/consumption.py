@@ -49,9 +49,16 @@ def resolve_consumption(
 
 
 def check_known(reader: ResourceReader, spec: JobSpec) -> None:
-    """Raises NotFound for a consumable resource that does not exist."""
+    """Look at all that a job takes, its nodes included.
+
+    Raises:
+        InvalidRequest: a requirement is malformed.
+        NotFound: a consumable resource does not exist.
+    """
     nodes = () if spec.node_properties is None else spec.node_properties.node_range_properties
     groups = (spec.consumable_resource_properties, *(node.consumable_resource_properties for node in nodes))
+    for group in groups:
+        check_consumption(group)
     for each in _requirements(*groups):
         find_consumable(reader, spec.scope, each.consumable_resource or "")
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from longshore.domain.consumable import ConsumableResourceProperties
-from longshore.domain.container import ContainerProperties, FargatePlatformConfiguration
-from longshore.domain.definition import JobDefinition, JobTimeout
+from longshore.domain.definition import Formed, JobDefinition, JobTimeout
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Scope, resource_name
 from longshore.domain.retry import RetryStrategy
@@ -14,22 +14,21 @@ from longshore.ports.clock import Clock
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.consumption import check_consumption
-from longshore.service.container_rules import check_container
+from longshore.service.form_rules import check_form, completed
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page, check_page, open_token, page_of
-from longshore.service.refusals import check_size, invalid, not_built
-from longshore.service.requirements import resolve_resources
+from longshore.service.refusals import check_size, invalid
 
 _LIMIT_KIB = 24
 _NAME_AND_REVISION = re.compile(r"([^:]*)(?::([1-9][0-9]{0,8}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DefinitionDraft:
-    """A job definition that is to be registered."""
+class DefinitionDraft(Formed):
+    """A job definition that is to be registered; how many forms it has is not known yet."""
 
     name: str
-    container: ContainerProperties
+    type: Literal["container", "multinode"]
     parameters: Mapping[str, str]
     scheduling_priority: int | None = None
     retry_strategy: RetryStrategy | None = None
@@ -67,13 +66,17 @@ class Definitions:
             InvalidRequest: the draft breaks a rule.
         """
         _check_draft(draft)
+        formed = completed(draft, fargate="FARGATE" in draft.platform_capabilities)
         definition = JobDefinition(
             scope=scope,
             name=draft.name,
             revision=0,
-            type="container",
+            type=draft.type,
             status="ACTIVE",
-            container=_completed(draft.container, fargate="FARGATE" in draft.platform_capabilities),
+            container=formed.container,
+            ecs_properties=formed.ecs_properties,
+            eks_properties=formed.eks_properties,
+            node_properties=formed.node_properties,
             parameters=draft.parameters,
             scheduling_priority=draft.scheduling_priority,
             retry_strategy=draft.retry_strategy,
@@ -193,23 +196,16 @@ def _check_draft(draft: DefinitionDraft) -> None:
     check_size(draft.size_bytes, limit_kib=_LIMIT_KIB, what="Job definition")
     check_tags(draft.tags)
     check_consumption(draft.consumables)
-    if "MANAGED_INSTANCES" in draft.platform_capabilities:
-        raise not_built("The platform capability MANAGED_INSTANCES")
     priority = draft.scheduling_priority
     if priority is not None and not 0 <= priority <= 9999:
         raise invalid(f"schedulingPriority should be between 0 and 9999, got {priority}")
-    fargate = "FARGATE" in draft.platform_capabilities
-    check_container(draft.container, fargate=fargate)
-    resolve_resources(draft.container, fargate=fargate)
+    check_form(
+        draft,
+        draft.type,
+        capabilities=draft.platform_capabilities,
+        propagates_tags=draft.propagate_tags is not None,
+    )
     if draft.retry_strategy is not None:
         check_retry(draft.retry_strategy)
     if draft.timeout is not None:
         check_timeout(draft.timeout)
-
-
-def _completed(container: ContainerProperties, *, fargate: bool) -> ContainerProperties:
-    """The container as it is kept: Fargate's newest platform where none is named."""
-    platform = container.fargate_platform_configuration
-    if not fargate or (platform is not None and platform.platform_version is not None):
-        return container
-    return replace(container, fargate_platform_configuration=FargatePlatformConfiguration(platform_version="LATEST"))

@@ -1,17 +1,18 @@
 """Use cases that look at jobs: DescribeJobs and ListJobs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from longshore.domain.errors import NotFound
-from longshore.domain.ids import JobKey, Scope, parse_arn
+from longshore.domain.ids import JobId, JobKey, Scope, parse_arn
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobReader, JobView, Reader, Store
 from longshore.scheduling.classes import class_id
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
+from longshore.service.nodes import node_views
 from longshore.service.paging import Page, open_token, page_of
 from longshore.service.refusals import invalid
 
@@ -31,7 +32,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """Which jobs a listing holds: those of a queue or the children of an array job."""
+    """Which jobs a listing holds: those of a queue, the children of an array job or the nodes of a multi-node job."""
 
     queue: str | None = None
     array_job_id: str | None = None
@@ -62,8 +63,11 @@ class Descriptions:
         ids = list(dict.fromkeys(job_id for job_id in parsed if job_id is not None))
 
         def work(reader: Reader) -> Sequence[JobView]:
-            keys = reader.find_jobs(scope, ids)
-            return with_reasons(reader, reader.describe_jobs([keys[job_id] for job_id in ids if job_id in keys]))
+            whole = {job_id: replace(job_id, node=None) for job_id in ids}
+            keys = reader.find_jobs(scope, whole.values())
+            views = _described(reader, {keys[each] for each in whole.values() if each in keys})
+            found = [(job_id, views[keys[each]]) for job_id, each in whole.items() if each in keys]
+            return [each for job_id, view in found for each in _as_asked(view, job_id)]
 
         return await self._store.read(work) if ids else []
 
@@ -84,7 +88,7 @@ class Descriptions:
             return await self._list_queue(scope, query.queue, query)
         if query.array_job_id is not None:
             return await self._list_children(scope, query.array_job_id, query)
-        return Page(items=[])  # There are no multi-node jobs yet, so none is known by any id.
+        return await self._list_nodes(scope, given[0], query)
 
     async def _list_queue(self, scope: Scope, queue: str, query: JobQuery) -> Page[JobView]:
         where = _parse_filter(scope, query)
@@ -102,6 +106,24 @@ class Descriptions:
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
+
+    async def _list_nodes(self, scope: Scope, parent: str, query: JobQuery) -> Page[JobView]:
+        status = query.status or JobStatus.RUNNING
+        call = ("nodes", scope, parent, status)
+        cursor = open_token(query.next_token, call)
+        after = -1 if cursor is None else int(cursor)
+        limit = min(query.max_results or _LARGEST_PAGE, _LARGEST_PAGE)
+        job_id = parse_job_reference(parent, scope)
+        if job_id is None:
+            return Page(items=[])
+
+        def work(reader: Reader) -> Sequence[JobView]:
+            views = _described(reader, reader.find_jobs(scope, [job_id]).values()).values()
+            nodes = [node for view in views for node in node_views(view) if node.job.status is status]
+            return [node for node in nodes if (node.node or 0) > after]
+
+        found = await self._store.read(work)
+        return page_of(found, limit, call, [str(view.node) for view in found])
 
     async def _list_children(self, scope: Scope, parent: str, query: JobQuery) -> Page[JobView]:
         status = query.status or JobStatus.RUNNING
@@ -121,6 +143,15 @@ class Descriptions:
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
+
+
+def _described(reader: JobReader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:
+    return {view.job.key: view for view in with_reasons(reader, reader.describe_jobs(list(keys)))}
+
+
+def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:
+    """The job, or that one of its nodes which `job_id` means, if it has it."""
+    return [view] if job_id.node is None else node_views(view, [job_id.node])
 
 
 def with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:

@@ -2,16 +2,23 @@
 
 from collections.abc import Mapping
 
-from longshore.domain.ids import AttemptId
-from longshore.domain.job import JobSpec
+from longshore.domain.ids import AttemptId, task_id
+from longshore.domain.job import JobSpec, Part
+from longshore.domain.workload import workload_of
 
 DEFAULT_LOG_GROUP = "/aws/batch/job"
 _LONGEST_PREFIX = 200
 
 
-def log_stream(spec: JobSpec, attempt_id: AttemptId) -> tuple[str, str]:
-    """Log group and stream of an attempt. Source: AWS Batch user guide, awslogs log driver."""
-    configuration = spec.single_container.log_configuration
+def log_stream(spec: JobSpec, attempt_id: AttemptId, part: Part | None = None) -> tuple[str, str]:
+    """Log group and stream of an attempt, or of one part of it. Source: AWS Batch user guide, awslogs log driver.
+
+    Containers of one node share the task id at the end; what stands before it is the container's name.
+    """
+    nodes = workload_of(spec).nodes
+    container = nodes[part.node].container(part.container) if part else nodes[0].containers[0]
+    configuration = container.properties.log_configuration
     options: Mapping[str, str] = configuration.options if configuration else {}
     prefix = options.get("awslogs-stream-prefix") or spec.definition.rpartition(":")[0][:_LONGEST_PREFIX]
-    return options.get("awslogs-group") or DEFAULT_LOG_GROUP, f"{prefix}/default/{attempt_id}"
+    stream = f"{prefix}/{container.name}/{task_id(attempt_id, part.node) if part else attempt_id}"
+    return options.get("awslogs-group") or DEFAULT_LOG_GROUP, stream

@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r"Ref::([A-Za-z0-9_-]*)")
 def resolve_container(
     properties: ContainerProperties, overrides: ContainerOverrides | None, parameters: Mapping[str, str]
 ) -> ContainerProperties:
-    """The effective container of a job.
+    """The effective container of a job or of a node range.
 
     A command replaces the definition's, variables are merged by name, requirements replace those of their type; the
     deprecated `vcpus` and `memory` replace the definition's but never a requirement.
@@ -29,12 +29,9 @@ def resolve_container(
     changes: dict[str, Any] = {}
     command = properties.command
     if overrides is not None:
+        command = override_command(command, overrides.command)
         if overrides.instance_type is not None:
-            raise invalid("instanceType is not applicable for a single-node job.")
-        if overrides.command:
-            if "" in overrides.command:
-                raise invalid("Command field cannot have empty strings")
-            command = overrides.command
+            changes["instance_type"] = overrides.instance_type
         if overrides.environment:
             check_environment(overrides.environment)
             changes["environment"] = merge_environment(properties.environment, overrides.environment)
@@ -50,6 +47,31 @@ def merge_environment(given: Sequence[KeyValue], overriding: Sequence[KeyValue])
     return tuple({variable.name: variable for variable in (*given, *overriding)}.values())
 
 
+def override_command(given: tuple[str, ...], overriding: tuple[str, ...]) -> tuple[str, ...]:
+    """`overriding` if it holds anything.
+
+    Raises:
+        InvalidRequest: an argument of it is empty.
+    """
+    if "" in overriding:
+        raise invalid("Command field cannot have empty strings")
+    return overriding or given
+
+
+def override_requirements(
+    given: Sequence[ResourceRequirement], overriding: Sequence[ResourceRequirement]
+) -> tuple[ResourceRequirement, ...]:
+    """`given` with those of the same type replaced.
+
+    Raises:
+        InvalidRequest: a type is overridden twice.
+    """
+    types = [requirement.type for requirement in overriding]
+    if len(set(types)) < len(types):
+        raise invalid("resourceRequirements hold a type more than once")
+    return merge_requirements(given, overriding)
+
+
 def merge_requirements(
     given: Sequence[ResourceRequirement], overriding: Sequence[ResourceRequirement]
 ) -> tuple[ResourceRequirement, ...]:
@@ -61,10 +83,7 @@ def _resolve_amounts(properties: ContainerProperties, overrides: ContainerOverri
     changes: dict[str, Any] = {}
     requirements = properties.resource_requirements
     if overrides.resource_requirements:
-        types = [requirement.type for requirement in overrides.resource_requirements]
-        if len(set(types)) < len(types):
-            raise invalid("resourceRequirements hold a type more than once")
-        requirements = merge_requirements(requirements, overrides.resource_requirements)
+        requirements = override_requirements(requirements, overrides.resource_requirements)
         changes["resource_requirements"] = requirements
     for kind, member in (("VCPU", "vcpus"), ("MEMORY", "memory")):
         present: int | None = getattr(properties, member)

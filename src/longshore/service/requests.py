@@ -1,6 +1,5 @@
 """Use cases CancelJob and TerminateJob: callers' wishes on jobs, recorded for the control loop."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from longshore.service.refusals import invalid
 
 _LONGEST_REASON = 1024
 _MOST_JOBS = 50
-_NODE = re.compile(r"#(0|[1-9][0-9]{0,8})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Requests:
         if len(texts) > _MOST_JOBS:
             raise invalid(f"Maximum number of jobs supported is {_MOST_JOBS}, got {len(texts)}")
         parsed = {text: parse_job_reference(text, scope) for text in texts}
-        malformed = [text for text, job_id in parsed.items() if job_id is None and not _is_node(text, scope)]
+        malformed = [text for text, job_id in parsed.items() if job_id is None]
         await self._record(scope, [job_id for job_id in parsed.values() if job_id is not None], wish)
         return BulkOutcome(successful=[text for text in parsed if text not in malformed], malformed=malformed)
 
@@ -81,9 +79,3 @@ def termination(reason: str) -> Wish:
 def _check_reason(wish: Wish) -> None:
     if len(wish.reason) > _LONGEST_REASON:
         raise invalid(f"Reason cannot be longer than {_LONGEST_REASON} characters")
-
-
-def _is_node(text: str, scope: Scope) -> bool:
-    """Whether `text` has the form of a multi-node job's node."""
-    whole = _NODE.sub("", text)
-    return whole != text and parse_job_reference(whole, scope) is not None

@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import uuid4
 
 from longshore.domain.consumable import ConsumableResourceProperties
-from longshore.domain.container import ContainerOverrides
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
@@ -22,9 +21,9 @@ from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.consumption import check_known, resolve_consumption
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
-from longshore.service.merging import resolve_container
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
+from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 from longshore.service.sharing import check_sharing
@@ -35,7 +34,7 @@ _DEFAULT_RETRY = RetryStrategy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Overrides):
     """A job as its caller asks for it; what is None is left to the definition."""
 
     name: str
@@ -43,7 +42,7 @@ class Submission:
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    overrides: ContainerOverrides | None = None
+    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -132,7 +131,7 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
         raise InvalidRequest(
             f"Job Queue is attached to Compute Environment that can not run Jobs with capability {capabilities[0]}"
         )
-    overrides = submission.overrides
+    overrides = submission.container_overrides
     if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
         raise invalid("vcpus and memory are not applicable for Fargate.")
 
@@ -148,7 +147,9 @@ def _resolve_spec(
     parameters = definition.parameters
     if submission.parameters:
         parameters = {**parameters, **submission.parameters}
-    container = resolve_container(definition.single_container, submission.overrides, parameters)
+    formed = resolve_form(definition, submission, parameters)
+    if submission.array_size is not None and formed.node_properties is not None:
+        raise invalid("A multi-node parallel job cannot be an array job")
     retry, timeout = _resolve_attempts(definition, submission)
     propagate_tags = bool(definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags)
     return JobSpec(
@@ -158,8 +159,11 @@ def _resolve_spec(
         name=submission.name,
         queue_name=queue.name,
         definition=f"{definition.name}:{definition.revision}",
-        container=container,
-        resources=resolve_resources(container, fargate=queue.queue_type == "ECS_FARGATE"),
+        container=formed.container,
+        ecs_properties=formed.ecs_properties,
+        eks_properties=formed.eks_properties,
+        node_properties=formed.node_properties,
+        resources=resolve_resources(formed.form, fargate=queue.queue_type == "ECS_FARGATE"),
         retry=retry,
         timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
         array_size=submission.array_size,

@@ -1,15 +1,24 @@
 """Rows of `attempts`."""
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
 
 from sqlalchemy import bindparam, select, update
 
 from longshore.domain.ids import AttemptId, HostId, JobKey
-from longshore.domain.job import Attempt, Intent, StopCause
-from longshore.domain.resources import Resources
-from longshore.store.codec import decode_names, encode_list, from_ms, from_ms_or_none, to_ms, to_ms_or_none
-from longshore.store.statements import InList, Row, Session, Statement, assigned, insert_into
+from longshore.domain.job import Attempt, StopCause
+from longshore.store.codec import (
+    INTENT_TEXTS,
+    INTENTS,
+    decode_names,
+    encode_list,
+    from_ms,
+    from_ms_or_none,
+    resources_from,
+    to_ms,
+    to_ms_or_none,
+)
+from longshore.store.parts import PartRows
+from longshore.store.statements import InList, Row, Statement, assigned, insert_into
 from longshore.store.tables import IS_OPEN, attempts
 
 _a = attempts.c
@@ -35,16 +44,8 @@ _SAVE = Statement(
 _OPEN = Statement(select(*ATTEMPT_COLUMNS).where(IS_OPEN).order_by(_a.job_key))
 _OF_JOBS = Statement(select(*ATTEMPT_COLUMNS).where(InList(_a.job_key, "keys")).order_by(_a.job_key, _a.number), "keys")
 
-_INTENTS = {None: Intent.NONE, **{str(intent): intent for intent in Intent}}
-_INTENT_TEXTS = {intent: None if intent is Intent.NONE else str(intent) for intent in Intent}
 _STOP_CAUSES = {None: None, **{str(cause): cause for cause in StopCause}}
 _NO_GPUS: tuple[str, ...] = ()
-
-
-@lru_cache(maxsize=1024)
-def _resources(vcpu_milli: int, memory_mib: int, gpus: int) -> Resources:
-    """Few different amounts are asked for by many jobs."""
-    return Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)
 
 
 def attempt_from(row: Row) -> Attempt:
@@ -79,9 +80,9 @@ def attempt_from(row: Row) -> Attempt:
         number=number,
         environment_name=environment_name,
         host_id=HostId(host_id),
-        resources=_resources(vcpu_milli, memory_mib, gpus),
+        resources=resources_from(vcpu_milli, memory_mib, gpus),
         gpu_names=_NO_GPUS if gpu_names is None else decode_names(gpu_names),
-        intent=_INTENTS[intent],
+        intent=INTENTS[intent],
         handle=handle,
         opened_at=from_ms(opened_at),
         started_at=from_ms_or_none(started_at),
@@ -99,7 +100,7 @@ def attempt_from(row: Row) -> Attempt:
 
 def _changing(a: Attempt) -> Row:
     return (
-        _INTENT_TEXTS[a.intent],
+        INTENT_TEXTS[a.intent],
         a.handle,
         to_ms_or_none(a.started_at),
         a.started_boot_id,
@@ -133,18 +134,20 @@ def _whole(a: Attempt) -> Row:
     )
 
 
-class AttemptRows(Session):
+class AttemptRows(PartRows):
     """Attempts, by job and number."""
 
     def open_attempts(self) -> Sequence[Attempt]:
-        return [attempt_from(row) for row in self.rows(_OPEN)]
+        return self.with_open_parts([attempt_from(row) for row in self.rows(_OPEN)])
 
     def attempts_of(self, keys: Collection[JobKey]) -> Sequence[Attempt]:
         """All attempts of these jobs, those of one job oldest first."""
-        return [attempt_from(row) for row in self.rows(_OF_JOBS, encode_list(keys))]
+        return self.with_parts([attempt_from(row) for row in self.rows(_OF_JOBS, encode_list(keys))])
 
     def insert_attempts(self, attempts: Iterable[Attempt]) -> None:
+        attempts = list(attempts)
         self.run_many(_INSERT, [_whole(attempt) for attempt in attempts])
+        self.insert_parts([attempt for attempt in attempts if attempt.parts])
 
     def save_attempts(self, attempts: Iterable[Attempt]) -> None:
         rows = [(*_changing(attempt), attempt.job_key, attempt.number) for attempt in attempts]

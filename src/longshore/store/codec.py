@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from msgspec.json import Decoder, Encoder
 
+from longshore.domain.job import Intent
+from longshore.domain.resources import Resources
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -57,6 +60,16 @@ def decode_texts(text: str) -> dict[str, str]:
 def decode_names(text: str) -> tuple[str, ...]:
     """Inverse of `encode_list` for texts."""
     return _names.decode(text)
+
+
+INTENTS = {None: Intent.NONE, **{str(intent): intent for intent in Intent}}
+INTENT_TEXTS = {intent: None if intent is Intent.NONE else str(intent) for intent in Intent}
+
+
+@lru_cache(maxsize=1024)
+def resources_from(vcpu_milli: int, memory_mib: int, gpus: int) -> Resources:
+    """Few different amounts are asked for by many jobs."""
+    return Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)
 
 
 @cache

@@ -10,6 +10,7 @@ from longshore.store.tables import (
     HAS_ENDED,
     IS_OPEN,
     array_summaries,
+    attempt_parts,
     attempts,
     events,
     job_consumables,
@@ -34,6 +35,7 @@ _OLD = Statement(
 )
 _BY_KEY = (
     attempts.c.job_key,
+    attempt_parts.c.job_key,
     events.c.job_key,
     job_dependencies.c.job_key,
     job_dependencies.c.on_key,

@@ -1,6 +1,7 @@
 """Rows of `jobs` by key: as the leader reads and changes them, and the requests that callers leave on them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Text, and_, bindparam, literal_column, null, or_, select, update
 
@@ -10,6 +11,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.store.attempts import ATTEMPT_COLUMNS, attempt_from
 from longshore.store.codec import encode_list, from_ms, from_ms_or_none, to_ms_or_none
 from longshore.store.counters import CounterRows
+from longshore.store.parts import PartRows
 from longshore.store.specs import SpecRows
 from longshore.store.statements import InList, Row, Statement, assigned
 from longshore.store.tables import HAS_REQUEST, IS_SUBMITTED_JOB, WAITS_FOR_INTAKE, attempts, jobs, queue_names
@@ -77,7 +79,7 @@ _STATUS = {str(status): status for status in JobStatus}
 _WISH_KINDS = {str(kind): kind for kind in WishKind}
 
 
-class JobRows(CounterRows, SpecRows):
+class JobRows(CounterRows, SpecRows, PartRows):
     """Jobs of any kind by their keys."""
 
     def find_jobs(self, scope: Scope, ids: Collection[JobId]) -> Mapping[JobId, JobKey]:
@@ -87,7 +89,7 @@ class JobRows(CounterRows, SpecRows):
         found: dict[JobId, JobKey] = {}
         for job_id in ids:
             key, array_size = sizes.get(job_id.uuid, (None, 0))
-            if key is None:
+            if key is None or job_id.node is not None:
                 continue
             if job_id.index is None:
                 found[job_id] = JobKey(key)
@@ -164,7 +166,13 @@ class JobRows(CounterRows, SpecRows):
                 reason=reason,
             )
             made.append(job)
-        return made
+        return self._with_parts(made) if any(spec.has_parts for spec in specs.values()) else made
+
+    def _with_parts(self, jobs: list[Job]) -> list[Job]:
+        """The same, the attempts that they hold with their parts."""
+        held = self.with_parts([job.attempt for job in jobs if job.spec.has_parts and job.attempt is not None])
+        whole = {attempt.job_key: attempt for attempt in held}
+        return [replace(job, attempt=whole[job.key]) if job.key in whole else job for job in jobs]
 
 
 def _changing(job: Job) -> Row:

@@ -291,12 +291,47 @@ attempts = Table(
     Column("stop_cause", Text),
     CheckConstraint("number > 0", "number"),
     CheckConstraint("vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0", "resources"),
-    CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE})}", "intent"),
+    CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE, Intent.WAIT})}", "intent"),
     CheckConstraint(f"stop_cause IS NULL OR {_among('stop_cause', StopCause)}", "stop_cause"),
     sqlite_with_rowid=False,
 )
 IS_OPEN = or_(attempts.c.stopped_at.is_(None), attempts.c.intent.is_not(None))
 _index("ix_attempts_open", attempts.c.job_key, where=IS_OPEN)
+
+#: One row for each container of each node, of attempts of jobs that are more than one plain container.
+attempt_parts = Table(
+    "attempt_parts",
+    metadata,
+    Column("job_key", Key, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    #: from 0, by node and then as the definition lists the containers
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("attempt_id", Text, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("container", Text, nullable=False),
+    Column("host_id", Text, nullable=False),
+    Column("vcpu_milli", BigInteger, nullable=False),
+    Column("memory_mib", BigInteger, nullable=False),
+    Column("gpus", Integer, nullable=False),
+    Column("gpu_names", Text),
+    Column("address", Text, nullable=False),
+    #: NULL: nothing is to be done
+    Column("intent", Text),
+    Column("handle", Text, nullable=False),
+    Column("started_at", BigInteger),
+    Column("started_boot_id", Text, nullable=False),
+    Column("started_boot_seconds", Float),
+    Column("stopped_at", BigInteger),
+    Column("exit_code", Integer),
+    Column("reason", Text, nullable=False),
+    Column("status_reason", Text, nullable=False),
+    Column("cpu_seconds", Float),
+    Column("peak_memory_bytes", BigInteger),
+    CheckConstraint("number > 0 AND position >= 0 AND node >= 0", "number"),
+    CheckConstraint("vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0", "resources"),
+    CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE})}", "intent"),
+    sqlite_with_rowid=False,
+)
 
 job_dependencies = Table(
     "job_dependencies",

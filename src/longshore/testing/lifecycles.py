@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from longshore.domain.errors import InvalidTransition
-from longshore.domain.ids import AttemptId
+from longshore.domain.ids import AttemptId, part_id
 from longshore.domain.job import Job, JobSpec
 from longshore.domain.lifecycle.events import (
     CancelRequested,
@@ -16,6 +16,8 @@ from longshore.domain.lifecycle.events import (
     Event,
     HostLost,
     LaunchConfirmed,
+    PartNews,
+    PlacedNode,
     PlacementCommitted,
     TakenIn,
     TaskExited,
@@ -26,7 +28,9 @@ from longshore.domain.lifecycle.events import (
 )
 from longshore.domain.lifecycle.machine import advance
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.workload import workload_of
 from longshore.testing.builders import AT, LOCAL, a_job, a_job_spec, a_retry, an_attempt_id
+from longshore.testing.forms import a_task, a_task_container, formed_spec
 
 FIRST = an_attempt_id(1, 1)
 SECOND = an_attempt_id(1, 2)
@@ -43,8 +47,13 @@ def grown(job: Job, *events: Event) -> Job:
 
 def a_placement(spec: JobSpec, attempt_id: AttemptId) -> PlacementCommitted:
     """Room on this machine."""
+    nodes = workload_of(spec).nodes if spec.has_parts else ()
     return PlacementCommitted(
-        attempt_id=attempt_id, environment_name="environment", host_id=LOCAL, resources=spec.resources
+        attempt_id=attempt_id,
+        environment_name="environment",
+        host_id=LOCAL,
+        resources=spec.resources,
+        nodes=tuple(PlacedNode(host_id=LOCAL, resources=node.resources) for node in nodes),
     )
 
 
@@ -65,17 +74,20 @@ def jobs_by_status() -> Mapping[JobStatus, Sequence[Job]]:
     placed = a_placement(once.spec, FIRST)
     cancel, terminate = CancelRequested(reason="cancelled by me"), TerminateRequested(reason="terminated by me")
     pending = grown(once, TakenIn(intake=1, must_wait=True))
+    task = a_job(formed_spec(a_task(a_task_container("first"), a_task_container("second"))))
     starting = [grown(job, taken, placed) for job in (once, thrice)]
+    starting_task = grown(task, taken, a_placement(task.spec, FIRST))
     running = [grown(job, a_start(FIRST)) for job in starting]
     return {
         JobStatus.SUBMITTED: [once],
         JobStatus.PENDING: [pending, grown(pending, cancel)],
         JobStatus.RUNNABLE: [grown(once, taken), grown(running[1], an_exit(FIRST, 1))],
-        JobStatus.STARTING: [*starting, grown(starting[1], terminate)],
+        JobStatus.STARTING: [*starting, grown(starting[1], terminate), starting_task],
         JobStatus.RUNNING: [
             *running,
             grown(running[1], terminate),
             grown(running[1], TimeoutPassed(attempt_id=FIRST)),
+            grown(starting_task, a_start(FIRST)),
         ],
         JobStatus.SUCCEEDED: [grown(running[0], an_exit(FIRST, 0))],
         JobStatus.FAILED: [grown(running[0], an_exit(FIRST, 1)), grown(once, cancel), grown(pending, terminate)],
@@ -113,6 +125,8 @@ def events_for(job: Job) -> Sequence[Event]:
         HostLost(attempt_id=attempt_id, free_losses=0),
         HostLost(attempt_id=attempt_id, free_losses=5),
         TimeoutPassed(attempt_id=attempt_id),
+        PartNews(attempt_id=attempt_id, news=a_start(part_id(attempt_id, 0, "first"))),
+        PartNews(attempt_id=attempt_id, news=an_exit(part_id(attempt_id, 0, "first"), 1)),
         CancelRequested(reason="cancel, please"),
         TerminateRequested(reason="terminate, please"),
         *(_children(status) for status in (JobStatus.PENDING, JobStatus.RUNNABLE, JobStatus.FAILED)),

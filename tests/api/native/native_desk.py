@@ -109,7 +109,7 @@ class Desk:
         return [EngineHealth(name="fake", problem=problem, capabilities=self.capabilities)]
 
     def hosts(self) -> Sequence[HostUse]:
-        held = [entry.attempt.resources for entry in self.leader.open_attempts() or () if not entry.attempt.has_ended]
+        held = [entry.attempt.resources for entry in self.leader.open_tasks() or () if not entry.attempt.has_ended]
         total = Resources(vcpu_milli=4000, memory_mib=4096)
         return [HostUse(id=LOCAL, total=total, free=total - sum(held, Resources()))]
 

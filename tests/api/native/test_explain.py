@@ -7,7 +7,10 @@ import pytest
 
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.container import LinuxParameters, LogConfiguration, Secret, Ulimit
+from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
+from longshore.domain.ecs import FirelensConfiguration
+from longshore.domain.eks import EksContainerSecurityContext
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
@@ -16,6 +19,7 @@ from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.parse import EngineInfo
 from longshore.engines.docker.render import ignored_settings
 from longshore.engines.process.render import IGNORED
+from longshore.testing.forms import a_pod, a_pod_container, a_task, a_task_container, formed_spec, some_nodes
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, a_queue, an_environment
 from tests.api.native.native_desk import Desk
 
@@ -281,3 +285,49 @@ async def test_jobs_that_are_not_there(desk: Desk) -> None:
     assert await desk.refused("jobs/nonsense/explain") == (400, "nonsense is not a job id")
     unknown = a_job().new(JobKey(1)).spec.uuid
     assert await desk.refused(f"jobs/{unknown}/explain") == (404, f"there is no job {unknown}")
+
+
+def formed(form: Form) -> JobBuilder:
+    """A job of this form."""
+    job, spec = a_job(), formed_spec(form)
+    members = {name: getattr(spec, name) for name in ("ecs_properties", "eks_properties", "node_properties")}
+    return replace(job, spec=replace(job.spec, container=None, resources=spec.resources, **members))
+
+
+async def told_settings(desk: Desk, form: Form) -> Mapping[str, str]:
+    spec = await desk.submit(formed(form))
+    return {gap["setting"]: gap["text"] for gap in (await desk.explain(spec.uuid))["notHonoured"]}
+
+
+async def test_containers_that_ask_for_what_an_engine_ignores_are_named(desk: Desk) -> None:
+    desk.be_able(ignored_settings={"privileged": "no engine here does that"})
+    quiet, loud = a_task_container("quiet"), a_task_container("loud", privileged=True)
+    assert await told_settings(desk, a_task(quiet, loud)) == {"privileged": "no engine here does that (of loud)"}
+
+
+async def test_members_of_a_task_without_effect_are_named(desk: Desk) -> None:
+    router = a_task_container("router", firelens_configuration=FirelensConfiguration(type="fluentbit"))
+    found = await told_settings(desk, a_task(router, ipc_mode="task", pid_mode="host"))
+    assert set(found) == {
+        "taskProperties.ipcMode",
+        "taskProperties.pidMode",
+        "taskProperties.containers.firelensConfiguration",
+    }
+
+
+async def test_members_of_a_pod_without_effect_are_named(desk: Desk) -> None:
+    container = a_pod_container("main", security_context=EksContainerSecurityContext(run_as_non_root=True))
+    assert await told_settings(desk, a_pod(a_pod_container("main"))) == {}
+    found = await told_settings(desk, a_pod(container, service_account_name="robot", dns_policy="Default"))
+    assert set(found) == {
+        "podProperties.serviceAccountName",
+        "podProperties.dnsPolicy",
+        "podProperties.containers.securityContext.runAsNonRoot",
+    }
+
+
+async def test_instance_types_of_nodes_have_no_effect(desk: Desk) -> None:
+    nodes = some_nodes(2)
+    (of_all,) = nodes.node_range_properties
+    named = replace(nodes, node_range_properties=(replace(of_all, instance_types=("m5.large",)),))
+    assert set(await told_settings(desk, named)) == {"nodeRangeProperties.instanceTypes"}

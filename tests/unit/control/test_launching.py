@@ -170,4 +170,4 @@ def test_log_stream_of_a_long_name() -> None:
 )
 async def test_obstacles(spec: JobSpec, obstacle: str) -> None:
     """A container that can't be given what it asks for is not started, and AWS's words say why."""
-    assert await find_obstacle(spec, Logs("known")) == obstacle
+    assert await find_obstacle(an_open_attempt(a_job(spec)), Logs("known")) == obstacle

@@ -102,7 +102,6 @@ def test_only_four_members_can_be_overridden() -> None:
     "overrides",
     [
         ContainerOverrides(command=("a", "")),
-        ContainerOverrides(instance_type="m5.large"),
         ContainerOverrides(environment=(KeyValue(value="1"),)),
         ContainerOverrides(environment=(KeyValue(name="A=B", value="1"),)),
         ContainerOverrides(resource_requirements=(PROPERTIES.resource_requirements[0],) * 2),

@@ -30,14 +30,28 @@ class DependencyFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedNode:
+    """Room for one node of an attempt that has several containers or nodes."""
+
+    host_id: HostId
+    resources: Resources
+    gpu_names: tuple[str, ...] = ()
+    #: that was chosen for it; empty where its engine chooses
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementCommitted:
     """The scheduler found room."""
 
     attempt_id: AttemptId
     environment_name: str
     host_id: HostId
+    #: of all nodes; `host_id` is the main node's
     resources: Resources
     gpu_names: tuple[str, ...] = ()
+    #: one for each node of an attempt with parts; empty for a plain one
+    nodes: tuple[PlacedNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,7 @@ class TaskStarted:
     started_at: datetime
     boot_id: str
     boot_seconds: float  #: on this machine's boot clock; when it was seen, where the engine can't tell
+    address: str = ""  #: at which other nodes reach it, where the engine chose one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +105,22 @@ class HostLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyTimeoutPassed:
+    """A container ran as long as others may have to wait for more than its start; only parts hear of it."""
+
+    attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartNews:
+    """News of one part of an attempt."""
+
+    #: the whole attempt's; `news` names the part
+    attempt_id: AttemptId
+    news: LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | DependencyTimeoutPassed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutPassed:
     """The attempt ran longer than its time-out allows."""
 
@@ -118,7 +149,7 @@ class ChildrenMoved:
 
 
 #: News of one attempt; it means nothing to a job that holds another.
-AttemptNews = LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | TimeoutPassed
+AttemptNews = LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | TimeoutPassed | PartNews
 Event = (
     TakenIn
     | DependenciesSucceeded

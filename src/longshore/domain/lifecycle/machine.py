@@ -14,7 +14,7 @@ from typing import Final, get_args
 from longshore.domain.array import fold_status
 from longshore.domain.errors import InvalidTransition
 from longshore.domain.job import Attempt, Intent, Job, StopCause, Wish, WishKind
-from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle import attempts, reasons
 from longshore.domain.lifecycle.events import (
     AttemptNews,
     CancelRequested,
@@ -24,6 +24,7 @@ from longshore.domain.lifecycle.events import (
     Event,
     HostLost,
     LaunchConfirmed,
+    PartNews,
     PlacementCommitted,
     TakenIn,
     TaskExited,
@@ -32,9 +33,11 @@ from longshore.domain.lifecycle.events import (
     TerminateRequested,
     TimeoutPassed,
 )
+from longshore.domain.lifecycle.parts import direct, note_news, open_parts
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.lifecycle.story import render_story
 from longshore.domain.retry import RetryAction, matching_action
+from longshore.domain.workload import workload_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ def _open_attempt(job: Job, event: Event, now: datetime) -> Step:
         gpu_names=event.gpu_names,
         opened_at=now,
     )
+    if event.nodes:
+        attempt = replace(attempt, parts=open_parts(workload_of(job.spec), attempt, event.nodes))
     started = replace(
         job,
         status=JobStatus.STARTING,
@@ -116,21 +121,13 @@ def _open_attempt(job: Job, event: Event, now: datetime) -> Step:
 def _confirm_launch(job: Job, event: Event, now: datetime) -> Step | None:
     assert isinstance(event, LaunchConfirmed)
     attempt = _held_attempt(job)
-    intent = Intent.NONE if attempt.intent is Intent.LAUNCH else attempt.intent
-    confirmed = replace(attempt, intent=intent, handle=event.handle)
+    confirmed = attempts.confirmed(attempt, event)
     return None if confirmed == attempt else Step(job=replace(job, attempt=confirmed), attempt=confirmed)
 
 
 def _mark_running(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, TaskStarted)
-    attempt = _held_attempt(job)
-    running = replace(
-        attempt,
-        intent=Intent.NONE if attempt.intent is Intent.LAUNCH else attempt.intent,
-        started_at=event.started_at,
-        started_boot_id=event.boot_id,
-        started_boot_seconds=event.boot_seconds,
-    )
+    running = attempts.started(_held_attempt(job), event)
     return Step(
         job=replace(job, status=JobStatus.RUNNING, started_at=event.started_at, attempt=running), attempt=running
     )
@@ -156,33 +153,17 @@ def _stop_on_timeout(job: Job, event: Event, now: datetime) -> Step | None:
 
 def _close_exited(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, TaskExited)
-    held = _held_attempt(job)
-    attempt = replace(
-        held,
-        started_at=held.started_at or event.started_at,
-        stopped_at=event.stopped_at,
-        exit_code=event.exit_code,
-        reason=event.reason,
-        status_reason=reasons.CONTAINER_EXITED,
-        cpu_seconds=event.cpu_seconds,
-        peak_memory_bytes=event.peak_memory_bytes,
-    )
-    return _settle(job, attempt)
+    return _settle(job, attempts.exited(_held_attempt(job), event))
 
 
 def _close_failed_start(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, TaskFailedToStart)
-    attempt = replace(
-        _held_attempt(job), stopped_at=now, reason=event.reason[:255], status_reason=reasons.FAILED_TO_START
-    )
-    return _settle(job, attempt)
+    return _settle(job, attempts.not_started(_held_attempt(job), event, now))
 
 
 def _close_lost(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, HostLost)
-    held = _held_attempt(job)
-    attempt = replace(held, stopped_at=now, status_reason=reasons.host_lost(held.host_id))
-    return _settle(job, attempt, free_losses=event.free_losses)
+    return _settle(job, attempts.lost(_held_attempt(job), now), free_losses=event.free_losses)
 
 
 def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
@@ -224,6 +205,13 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
         reason=attempt.reason,
     )
     return Step(job=ended, attempt=closed)
+
+
+def _follow_part(job: Job, event: Event, now: datetime) -> Step | None:
+    """What the parts have come to as a whole is said by `parts.conclude`, as an event of its own."""
+    assert isinstance(event, PartNews)
+    noted = note_news(workload_of(job.spec), _held_attempt(job), event, now)
+    return None if noted is None else Step(job=replace(job, attempt=noted), attempt=noted)
 
 
 def _follow_children(job: Job, event: Event, now: datetime) -> Step | None:
@@ -347,6 +335,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TaskStarted: _mark_running,
             **_CLOSING,
             TimeoutPassed: ILLEGAL,
+            PartNews: _follow_part,
             CancelRequested: IGNORE,  # too late; callers use TerminateJob
             TerminateRequested: _stop_on_request,
             **_NOT_FOR_JOBS,
@@ -360,6 +349,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TaskStarted: IGNORE,
             **_CLOSING,
             TimeoutPassed: _stop_on_timeout,
+            PartNews: _follow_part,
             CancelRequested: IGNORE,
             TerminateRequested: _stop_on_request,
             **_NOT_FOR_JOBS,
@@ -403,4 +393,8 @@ def advance(job: Job, event: Event, *, now: datetime) -> Step | None:
     if isinstance(event, AttemptNews) and job.attempt is not None and event.attempt_id != job.attempt.attempt_id:
         return None
     rules = PARENT_RULES if job.is_array_parent else RULES
-    return rules[job.status, type(event)](job, event, now)
+    step = rules[job.status, type(event)](job, event, now)
+    if step is None or step.attempt is None or not step.attempt.parts:
+        return step
+    attempt = direct(workload_of(job.spec), step.attempt, now)
+    return Step(job=replace(step.job, attempt=step.job.attempt and attempt), attempt=attempt)

@@ -10,6 +10,9 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 DEPENDENCY_FAILED = "Dependent Job failed"
 CHILD_FAILED = "Array Child Job failed"
 QUEUE_DELETED = "JobQueue deleted"
+#: Of one container of several, as `explain` tells it; the job's own are those above.
+DEPENDENCY_UNMET = "Container dependency was not met"
+NOT_STARTED = "Container was not needed any more"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 

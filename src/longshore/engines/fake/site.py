@@ -52,6 +52,7 @@ class FakeTask:
         """What the driver says of it."""
         return Observation(
             attempt_id=self.spec.attempt_id,
+            node=self.spec.nodes[0].index,
             container=self.spec.nodes[0].containers[0].name,
             state=self.state,
             started_at=self.started_at,
@@ -78,7 +79,7 @@ class Ledger:
 
     #: launches that were accepted, per attempt: above 1, an attempt was live twice
     starts: Counter[AttemptId] = field(default_factory=Counter[AttemptId])
-    #: (job, attempt that was live, attempt that was accepted beside it)
+    #: (job, attempt that was live, attempt that was accepted beside it); parts of one attempt may be
     overlaps: list[tuple[str, AttemptId, AttemptId]] = field(default_factory=list[tuple[str, AttemptId, AttemptId]])
     usage: list[UsageChange] = field(default_factory=list[UsageChange])
     #: attempts that were to be released while they were live; the site keeps them
@@ -140,7 +141,10 @@ class FakeSite:
         task = FakeTask(identity=next(self._identities), installation=installation, spec=spec, behaviour=behaviour)
         siblings = self._live_by_job[spec.job_id]
         self.ledger.starts[spec.attempt_id] += 1
-        self.ledger.overlaps += [(spec.job_id, other.spec.attempt_id, spec.attempt_id) for other in siblings.values()]
+        strangers = (
+            other for other in siblings.values() if spec.whole_id is None or other.spec.whole_id != spec.whole_id
+        )
+        self.ledger.overlaps += [(spec.job_id, other.spec.attempt_id, spec.attempt_id) for other in strangers]
         siblings[task.identity] = task
         self._tasks[installation, spec.attempt_id] = task
         for host_id, amount in _demand(spec).items():

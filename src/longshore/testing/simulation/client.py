@@ -95,8 +95,10 @@ class Client:
         submission = Submission(
             name=job.name,
             queue=job.queue,
-            definition="definition",
-            overrides=ContainerOverrides(
+            definition=job.definition.name,
+            container_overrides=None
+            if job.form is not None
+            else ContainerOverrides(
                 command=("job", str(job.number)),
                 resource_requirements=a_container(resources=job.resources).resource_requirements,
             ),

@@ -10,6 +10,7 @@ from longshore.domain.resources import Resources
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.engines.fake import CallFate, Outage
 from longshore.testing.builders import a_queue, an_environment
+from longshore.testing.simulation.forms import draw_forms
 from longshore.testing.simulation.loop import BEGINS_AT
 from longshore.testing.simulation.points import POINTS
 from longshore.testing.simulation.scenario import (
@@ -65,7 +66,7 @@ def _draw_scenario(seed: int) -> Scenario:
         )
         for number in range(rng.choice((1, 2, 2, 3)))
     )
-    jobs = _draw_jobs(rng, [queue.name for queue in queues], calm_at)
+    jobs = draw_forms(seed, _draw_jobs(rng, [queue.name for queue in queues], calm_at))
     requests = _draw_requests(rng, jobs, calm_at)
     trouble = rng.random() > 0.1  # now and then everything works
 

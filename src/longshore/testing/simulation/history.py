@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from longshore.domain.dependency import DependencyType
 from longshore.domain.job import TimelineEntry
+from longshore.scheduling.classes import class_of
 from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
@@ -216,7 +217,7 @@ class History:
                 continue
             if (-first.priority, first_intake) > (-planned.priority, intake):
                 continue
-            is_alike = (first.resources, first.consumables) == (planned.resources, planned.consumables)
+            is_alike = class_of(first.spec) == class_of(planned.spec) and first.consumables == planned.consumables
             if is_alike or self._never_steps_aside(first):
                 broken(
                     "submission order",

@@ -12,7 +12,9 @@ from longshore.ports.engine import TaskState
 from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.history import Census, History
 from longshore.testing.simulation.logs import KeptLogs
+from longshore.testing.simulation.part_checks import PartChecks
 from longshore.testing.simulation.records import AttemptRow, JobRow, Rows
+from longshore.testing.simulation.scenario import PlannedJob
 from longshore.testing.simulation.sharing import Consumption
 from longshore.testing.simulation.site import RecordingSite
 
@@ -34,6 +36,7 @@ class StoreChecks:
         self.consumption = Consumption(census.scenario, census.planned)
         self.jobs: dict[int, JobRow] = {}
         self.attempts: dict[AttemptId, AttemptRow] = {}
+        self.parts = PartChecks(census, site, logs)
         self._attempts_of: dict[int, list[AttemptRow]] = {}
         self.queues: frozenset[str] = frozenset()
         self.environments: frozenset[str] = frozenset()
@@ -71,10 +74,15 @@ class StoreChecks:
         for attempt_id, attempt in self.attempts.items():
             if attempt != attempts_before.get(attempt_id):
                 self._look_at_attempt(attempt, attempts_before.get(attempt_id))
+        self.parts.look(rows.parts, self.attempts)
         self._look_at_arrays(rows)
         self.consumption.look(rows.consumables, attempts_before, self.attempts)
         self.history.shares.check_rows(rows.shares)
         return lines
+
+    def planned(self, key: int) -> PlannedJob:
+        """The submission that the job belongs to."""
+        return self._census.planned(key)
 
     def name(self, key: int) -> str:
         """For texts."""
@@ -159,6 +167,9 @@ class StoreChecks:
         task = self._site.history.get(AttemptId(attempt.attempt_id))
         if before is not None and before.stopped_at is not None and before._replace(intent=attempt.intent) != attempt:
             broken("ended attempts do not change", f"{name}: {before} became {attempt}")
+        if planned.form is not None:
+            self._look_at_whole(name, attempt, planned)
+            return
         if attempt.stop_cause == "timed-out" and (before is None or before.stop_cause is None):
             assert planned.timeout_seconds is not None
             if task is None or self._boot_seconds() < task.started_boot_seconds + planned.timeout_seconds - 0.01:
@@ -183,6 +194,16 @@ class StoreChecks:
             broken("a lost host is told", f"{name}: {attempt}; {task}")
         if task.started_at is not None:
             self._look_at_log(name, attempt.attempt_id, task.behaviour.output, task.installation)
+
+    def _look_at_whole(self, name: str, attempt: AttemptRow, planned: PlannedJob) -> None:
+        """An attempt with parts: `PartChecks` looks at what its parts come to."""
+        if attempt.stop_cause == "timed-out":
+            assert planned.timeout_seconds is not None
+            assert attempt.started_boot_seconds is not None
+            if self._boot_seconds() < attempt.started_boot_seconds + planned.timeout_seconds - 0.01:
+                broken("no time-out is early", f"{name} at {self._boot_seconds()}")
+        if attempt.stopped_at is not None and attempt.intent not in ("release", None):
+            broken("ended attempts are released", f"{name}: {attempt}")
 
     def _look_at_log(self, name: str, attempt_id: str, output: bytes, engine: str) -> None:
         if attempt_id not in self._logs.sealed:

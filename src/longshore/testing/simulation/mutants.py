@@ -21,7 +21,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
-from longshore.domain.lifecycle import machine
+from longshore.domain.lifecycle import attempts, machine
 from longshore.scheduling import cycle
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
@@ -87,8 +87,8 @@ MUTANTS = (
         (
             Leader,
             "lead",
-            "self._act(self._present.ledger.open_attempts())",
-            "self._act([e for e in self._present.ledger.open_attempts() if e.attempt.intent is not Intent.RELEASE])",
+            "self._act(self._present.ledger.open_tasks())",
+            "self._act([e for e in self._present.ledger.open_tasks() if e.attempt.intent is not Intent.RELEASE])",
         ),
     ),
     _mutant(
@@ -160,7 +160,7 @@ MUTANTS = (
         "a counter misses an update",
         (
             Changes,
-            "apply",
+            "_follow_status",
             "if after.id.index is not None:",
             "if after.id.index is not None and before.status != 'RUNNING':",
         ),
@@ -212,9 +212,7 @@ MUTANTS = (
     _mutant(
         "terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")
     ),
-    _mutant(
-        "a lost host has an exit code", (machine, "_close_lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")
-    ),
+    _mutant("a lost host has an exit code", (attempts, "lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")),
     _mutant("lost hosts are charged", (machine, "_settle", "lost_hosts + 1", "lost_hosts")),
     _mutant(
         "CancelJob fails a PENDING job at once",

@@ -8,7 +8,7 @@ from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.testing.simulation.broken import broken
-from longshore.testing.simulation.records import AttemptRow
+from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.scenario import Scenario
 
 
@@ -33,11 +33,13 @@ def check_present(present: Present, rebuilt: Present, scenario: Scenario, *, all
         broken("what is depended on is known", f"{missing}")
 
 
-def check_reserved(present: Present, attempts: Collection[AttemptRow], scenario: Scenario) -> None:
-    """What the ledger has given away is what attempts hold that have not ended."""
+def check_reserved(present: Present, checks: StoreChecks, scenario: Scenario) -> None:
+    """What the ledger has given away is what attempts hold that have not ended; nodes hold each their own."""
     held: defaultdict[str, Resources] = defaultdict(Resources)
-    for row in attempts:
-        if row.stopped_at is None:
+    for attempt in checks.attempts.values():
+        if attempt.stopped_at is not None:
+            continue
+        for row in checks.parts.of(attempt) if checks.planned(attempt.job_key).has_nodes else (attempt,):
             held[row.host_id] += Resources(vcpu_milli=row.vcpu_milli, memory_mib=row.memory_mib, gpus=row.gpus)
     hosts = present.ledger.hosts()
     for host in scenario.hosts:
@@ -65,6 +67,7 @@ def _open(present: Present) -> Mapping[str, object]:
         entry.attempt.attempt_id: (
             *(entry.attempt.intent, entry.attempt.has_ended, entry.attempt.stop_cause, entry.attempt.handle),
             *(entry.attempt.exit_code, entry.attempt.started_at is None, entry.engine),
+            [(part.intent, part.has_ended, part.handle, part.exit_code) for part in entry.attempt.parts],
         )
         for entry in present.ledger.open_attempts()
     }

@@ -9,6 +9,7 @@ from longshore.ports.store import Reader
 from longshore.store.statements import Statement
 from longshore.store.tables import (
     array_summaries,
+    attempt_parts,
     attempts,
     class_reasons,
     compute_environments,
@@ -21,7 +22,7 @@ from longshore.store.tables import (
 )
 from longshore.store.transaction import SqlTransaction
 
-_j, _a, _e = jobs.c, attempts.c, events.c
+_j, _a, _p, _e = jobs.c, attempts.c, attempt_parts.c, events.c
 
 
 class JobRow(NamedTuple):
@@ -88,6 +89,36 @@ class ConsumableRow(NamedTuple):
     used_up: int
 
 
+class PartRow(NamedTuple):
+    """A row of `attempt_parts`; times in milliseconds."""
+
+    job_key: int
+    number: int
+    attempt_id: str
+    node: int
+    container: str
+    host_id: str
+    vcpu_milli: int
+    memory_mib: int
+    gpus: int
+    intent: str | None
+    started_at: int | None
+    stopped_at: int | None
+    exit_code: int | None
+    reason: str
+    status_reason: str
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits and may still be launched."""
+        return self.intent == "wait" and self.stopped_at is None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it was to be launched and has not ended."""
+        return self.intent != "wait" and self.stopped_at is None
+
+
 class EventRow(NamedTuple):
     """A row of `events`."""
 
@@ -110,6 +141,7 @@ class Spec(NamedTuple):
 
 _JOBS = Statement(select(*(_j[name] for name in JobRow._fields)).order_by(_j.key))
 _ATTEMPTS = Statement(select(*(_a[name] for name in AttemptRow._fields)).order_by(_a.job_key, _a.number))
+_PARTS = Statement(select(*(_p[name] for name in PartRow._fields)).order_by(_p.job_key, _p.number, _p.position))
 _EVENTS = Statement(
     select(*(_e[name] for name in EventRow._fields)).where(_e.seq > bindparam("behind")).order_by(_e.seq), "behind"
 )
@@ -132,6 +164,7 @@ class Rows:
         session = cast(SqlTransaction, reader)
         self.jobs = [JobRow._make(row) for row in session.rows(_JOBS)]
         self.attempts = [AttemptRow._make(row) for row in session.rows(_ATTEMPTS)]
+        self.parts = [PartRow._make(row) for row in session.rows(_PARTS)]
         self.events = [EventRow._make(row) for row in session.rows(_EVENTS, last_event)]
         self.summaries: dict[int, tuple[int, ...]] = {row[0]: row[1:-1] for row in session.rows(_SUMMARIES)}
         self.specs = [_spec(*row) for row in session.rows(_SPECS, last_spec)]

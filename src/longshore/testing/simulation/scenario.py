@@ -6,21 +6,29 @@ a task does never depends on when it is launched.
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longshore.control.ledger import Host
 from longshore.domain.consumable import ConsumableResource
+from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
+from longshore.domain.ecs import EcsProperties
+from longshore.domain.eks import EksProperties
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import HostId
-from longshore.domain.job import WishKind
+from longshore.domain.job import JobSpec, WishKind
+from longshore.domain.nodes import NodeProperties
 from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
 from longshore.domain.queue import JobQueue
 from longshore.domain.resources import Resources
 from longshore.domain.retry import RetryStrategy
+from longshore.domain.workload import Workload, workload_of
 from longshore.engines.fake import Behaviour, Outage
 from longshore.ports.engine import LaunchSpec
+from longshore.scheduling.gang import gang_of, lay_out
 from longshore.scheduling.snapshot import Oversize
+from longshore.testing.builders import a_definition, a_job_spec
+from longshore.testing.forms import formed_definition, formed_spec
 
 #: A task that would run for ever; only a stop ends it.
 ENDLESS_SECONDS = 1e6
@@ -52,6 +60,28 @@ class PlannedJob:
     priority: int = 0
     #: names and quantities
     consumables: tuple[tuple[str, int], ...] = ()
+    #: of more than one container; None: of the plain form
+    form: EcsProperties | EksProperties | NodeProperties | None = None
+
+    @property
+    def spec(self) -> JobSpec:
+        """As it is submitted, but for what only the store knows."""
+        return a_job_spec(resources=self.resources) if self.form is None else formed_spec(self.form)
+
+    @property
+    def workload(self) -> Workload:
+        """What each attempt consists of."""
+        return workload_of(self.spec)
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether all its nodes must find room at once."""
+        return isinstance(self.form, NodeProperties)
+
+    @property
+    def definition(self) -> JobDefinition:
+        """A job of more than one container has a definition of its own."""
+        return a_definition() if self.form is None else formed_definition(self.form, self.name)
 
     @property
     def name(self) -> str:
@@ -153,7 +183,12 @@ class Scenario:
         attempt = container.environment["AWS_BATCH_JOB_ATTEMPT"]
         number = container.command[1]
         job = self.jobs[int(number)]
-        return _behaviour(random.Random(f"{self.seed} {number} {index} {attempt}"), job, self.failure_rate)
+        part = "" if spec.whole_id is None else f" {spec.nodes[0].index} {container.name}"
+        rng = random.Random(f"{self.seed} {number} {index} {attempt}{part}")
+        behaviour = _behaviour(rng, job, self.failure_rate)
+        if part and behaviour.duration_seconds == ENDLESS_SECONDS:
+            return replace(behaviour, duration_seconds=100.0)
+        return behaviour
 
     def can_ever_run(self, job: PlannedJob) -> bool:
         """Whether the job's queue and hosts allow it at all."""
@@ -165,6 +200,9 @@ class Scenario:
         asked = job.resources
         if environment.max_vcpus is not None and asked.vcpu_milli > environment.max_vcpus * 1000:
             return False
+        if job.has_nodes:
+            gang = gang_of([node.resources for node in job.workload.nodes])
+            return lay_out(gang, {host.id: host.total for host in self.hosts}) is not None
         return any(
             asked.fits(host.total) or (self.oversize == "run-alone" and asked.gpus <= host.total.gpus)
             for host in self.hosts

@@ -1,11 +1,12 @@
 """The simulated machines: the fake engine's site, which here keeps every task it ever had, and what must hold there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
+from longshore.domain.workload import WorkContainer
 from longshore.engines.fake import FakeSite, FakeTask
 from longshore.ports.clock import Clock
 from longshore.ports.engine import LaunchSpec
@@ -71,10 +72,12 @@ class RecordingSite(FakeSite):
             if container.command[0] != "job":
                 continue
             job = self._scenario.jobs[int(container.command[1])]
-            milli[container.environment["AWS_BATCH_CE_NAME"]] += job.resources.vcpu_milli
+            works = job.workload.nodes[node.index].containers
+            asked = works[0].resources if task.spec.whole_id is None else _named(works, container.name).resources
+            milli[container.environment["AWS_BATCH_CE_NAME"]] += asked.vcpu_milli
             gpus[node.host_id] += container.gpu_names
-            if len(container.gpu_names) != job.resources.gpus:
-                return "GPUs are named", f"{job.name} asks {job.resources.gpus} GPU and got {container.gpu_names}"
+            if len(container.gpu_names) != asked.gpus:
+                return "GPUs are named", f"{job.name} asks {asked.gpus} GPU and got {container.gpu_names}"
         for environment in self._scenario.environments:
             cap = environment.max_vcpus
             if cap is not None and milli[environment.name] > cap * 1000:
@@ -83,3 +86,7 @@ class RecordingSite(FakeSite):
             if len(set(names)) < len(names):
                 return "no over-commitment of GPUs", f"{host_id}: {names}"
         return None
+
+
+def _named(containers: Sequence[WorkContainer], name: str) -> WorkContainer:
+    return next(container for container in containers if container.name == name)

@@ -14,7 +14,6 @@ from longshore.domain.ids import AttemptId
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
-from longshore.testing.builders import a_definition
 from longshore.testing.simulation.broken import Broken, broken
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
@@ -106,8 +105,10 @@ class World:
 
     def before_launch(self, specs: Sequence[LaunchSpec]) -> None:
         for spec in specs:
-            if spec.attempt_id not in self.checks.attempts:
+            if spec.attempt_id not in self.checks.attempts and spec.attempt_id not in self.checks.parts.rows:
                 self.fail("commit, then act", f"attempt {spec.attempt_id} is launched and not stored")
+            if spec.whole_id is not None:
+                self._checked(lambda spec=spec: self.checks.parts.check_launch(spec))
         self.note(f"launch {len(specs)}")
 
     def before_stop(self, attempt_ids: Sequence[AttemptId]) -> None:
@@ -115,6 +116,9 @@ class World:
             row = self.checks.attempts.get(attempt_id)
             if row is not None and row.stopped_at is None and row.stop_cause is None:
                 self.fail("only what is to be stopped is stopped", f"{self.checks.name(row.job_key)}: {row}")
+            part = self.checks.parts.rows.get(attempt_id)
+            if part is not None and part.stopped_at is None and part.intent != "stop":
+                self.fail("only what is to be stopped is stopped", f"{self.checks.name(part.job_key)}: {part}")
         self.note(f"stop {len(attempt_ids)}")
 
     def before_release(self, attempt_ids: Sequence[AttemptId]) -> None:
@@ -122,6 +126,7 @@ class World:
             row = self.checks.attempts.get(attempt_id)
             if row is not None and row.stopped_at is None:
                 self.fail("only what has ended is released", f"{self.checks.name(row.job_key)}: {row}")
+            self._checked(lambda attempt_id=attempt_id: self.checks.parts.check_release(attempt_id))
         self.note(f"release {len(attempt_ids)}")
 
     def after_act(self) -> None:
@@ -224,7 +229,8 @@ class World:
             tx.put_scheduling_policy(policy)
         for resource in self.scenario.consumables:
             tx.put_consumable(resource)
-        tx.put_definition(a_definition())
+        for definition in {job.definition.name: job.definition for job in self.scenario.jobs}.values():
+            tx.put_definition(definition)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(self._ending_with(work)))
@@ -336,7 +342,7 @@ class World:
             return
         self._turns += 1
         try:
-            check_reserved(present, self.checks.attempts.values(), self.scenario)
+            check_reserved(present, self.checks, self.scenario)
             if not more and not present.checks:
                 self.checks.history.check_resolved()
                 if not reasons_due:

@@ -30,7 +30,7 @@ from tests.unit.domain.lifecycle.playbook import (
 )
 
 SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, SUCCEEDED, FAILED = JobStatus
-NONE, LAUNCH, STOP, RELEASE = Intent
+NONE, _, LAUNCH, STOP, RELEASE = Intent
 
 #: Retry only what the loss of the host ended. Source: AWS Batch user guide, automated job retries.
 SPOT_RULES = (

@@ -2,36 +2,31 @@
 
 import msgspec
 
-from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt, render
+from longshore.api.aws.batch.translate.forms import shown_container, shown_nodes, shown_task
+from longshore.api.aws.batch.translate.shapes import read, render_given
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.consumable import ConsumableResourceProperties
-from longshore.domain.container import ContainerProperties, KeyValue
+from longshore.domain.container import ContainerProperties
 from longshore.domain.definition import JobDefinition, JobTimeout
-from longshore.domain.errors import InvalidRequest
+from longshore.domain.ecs import EcsProperties
+from longshore.domain.eks import EksProperties
+from longshore.domain.nodes import NodeProperties
 from longshore.domain.retry import RetryStrategy
 from longshore.service.definitions import DefinitionDraft, DefinitionQuery
 from longshore.service.paging import Page
-from longshore.service.refusals import invalid, not_built
+from longshore.service.refusals import invalid
 
 
 def read_draft(request: requests.RegisterJobDefinitionRequest) -> DefinitionDraft:
-    """Raises InvalidRequest for kinds of definitions that are not built and for a container without properties."""
-    if request.type == "multinode":
-        raise not_built("The job definition type multinode")
-    refuse_unbuilt(
-        request,
-        {
-            "node_properties": "nodeProperties",
-            "eks_properties": "eksProperties",
-            "ecs_properties": "ecsProperties",
-        },
-    )
-    if request.container_properties is None:
-        raise InvalidRequest("Container properties should not be empty")
+    """Raises InvalidRequest for retry rules without a number of attempts."""
     return DefinitionDraft(
         name=request.job_definition_name,
+        type=request.type,
         container=read(request.container_properties, ContainerProperties),
+        ecs_properties=read(request.ecs_properties, EcsProperties),
+        eks_properties=read(request.eks_properties, EksProperties),
+        node_properties=read(request.node_properties, NodeProperties),
         parameters=request.parameters or {},
         scheduling_priority=request.scheduling_priority,
         retry_strategy=read_retry(request.retry_strategy),
@@ -79,7 +74,8 @@ def render_definitions(page: Page[JobDefinition]) -> responses.DescribeJobDefini
 
 
 def _render_definition(definition: JobDefinition) -> wire.JobDefinition:
-    container = render(definition.single_container, wire.ContainerProperties)
+    container, ecs, eks = definition.container, definition.ecs_properties, definition.eks_properties
+    nodes, consumed = definition.node_properties, definition.consumable_resource_properties
     retry, timeout = definition.retry_strategy, definition.timeout
     return wire.JobDefinition(
         job_definition_name=definition.name,
@@ -89,24 +85,15 @@ def _render_definition(definition: JobDefinition) -> wire.JobDefinition:
         type=definition.type,
         scheduling_priority=definition.scheduling_priority,
         parameters=definition.parameters,
-        retry_strategy=None if retry is None else render(retry, wire.RetryStrategy),
-        container_properties=msgspec.structs.replace(
-            container, environment=render_environment(definition.single_container.environment)
-        ),
-        timeout=None if timeout is None else render(timeout, wire.JobTimeout),
+        retry_strategy=render_given(retry, wire.RetryStrategy),
+        container_properties=render_given(container and shown_container(container), wire.ContainerProperties),
+        ecs_properties=render_given(ecs and shown_task(ecs), wire.EcsProperties),
+        eks_properties=render_given(eks, wire.EksProperties),
+        node_properties=render_given(nodes and shown_nodes(nodes), wire.NodeProperties),
+        timeout=render_given(timeout, wire.JobTimeout),
         tags=definition.tags,
         propagate_tags=definition.propagate_tags,
         platform_capabilities=definition.platform_capabilities,
-        container_orchestration_type="ECS",
-        consumable_resource_properties=render_consumption(definition.consumable_resource_properties),
+        container_orchestration_type="EKS" if definition.runs_pods else "ECS",
+        consumable_resource_properties=render_given(consumed, wire.ConsumableResourceProperties),
     )
-
-
-def render_consumption(properties: ConsumableResourceProperties | None) -> wire.ConsumableResourceProperties | None:
-    """What a job takes of consumable resources, as it was given."""
-    return None if properties is None else render(properties, wire.ConsumableResourceProperties)
-
-
-def render_environment(variables: tuple[KeyValue, ...]) -> list[wire.KeyValuePair]:
-    """Variables as they are shown: those with an empty value are left out, as AWS Batch does."""
-    return [wire.KeyValuePair(name=each.name, value=each.value) for each in variables if each.value]

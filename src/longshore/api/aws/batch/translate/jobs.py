@@ -1,29 +1,35 @@
 """Jobs as they are described and listed, on the wire."""
 
-from functools import lru_cache
-from hashlib import blake2b
-from typing import NamedTuple, TypeVar
+from typing import TypeVar, assert_never
 
-import msgspec
+from msgspec.structs import replace
 
-from longshore.api.aws.batch.translate.definitions import render_consumption, render_environment
-from longshore.api.aws.batch.translate.shapes import milliseconds, render
+from longshore.api.aws.batch.translate.forms import shown_nodes
+from longshore.api.aws.batch.translate.runs import (
+    render_attempt,
+    render_container,
+    render_pod,
+    render_pod_attempt,
+    render_task,
+)
+from longshore.api.aws.batch.translate.shapes import milliseconds, milliseconds_given, render, render_given
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.array import ArraySummary
+from longshore.domain.container import ContainerProperties
+from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
-from longshore.domain.environment import cluster_name
-from longshore.domain.ids import HostId
-from longshore.domain.job import Attempt, Job, JobSpec, WishKind
+from longshore.domain.ecs import EcsProperties
+from longshore.domain.eks import EksProperties
+from longshore.domain.job import Job, JobSpec, WishKind
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.nodes import NodeProperties
 from longshore.ports.store import JobView
 from longshore.service.describe import Condition, JobQuery
-from longshore.service.log_streams import log_stream
+from longshore.service.nodes import node_views
 from longshore.service.paging import Page
 
 Array = TypeVar("Array", wire.ArrayPropertiesDetail, wire.ArrayPropertiesSummary)
-
-_FARGATE = ("FARGATE",)
 
 
 def read_query(request: requests.ListJobsRequest) -> JobQuery:
@@ -57,10 +63,11 @@ def _render_summary(view: JobView) -> wire.JobSummary:
         share_identifier=spec.share_identifier,
         status=job.status,
         status_reason=job.status_reason or None,
-        started_at=None if job.started_at is None else milliseconds(job.started_at),
-        stopped_at=None if job.stopped_at is None else milliseconds(job.stopped_at),
+        started_at=milliseconds_given(job.started_at),
+        stopped_at=milliseconds_given(job.stopped_at),
         container=wire.ContainerSummary(exit_code=job.exit_code, reason=job.reason or None) if ended else None,
         array_properties=_render_array(view, wire.ArrayPropertiesSummary),
+        node_properties=_render_node(view),
         job_definition=_definition_arn(spec),
     )
 
@@ -68,9 +75,8 @@ def _render_summary(view: JobView) -> wire.JobSummary:
 def render_job(view: JobView) -> wire.JobDetail:
     """A job with all that is known of it."""
     job, spec = view.job, view.job.spec
-    asked = _render_spec(_Same(spec))
-    runs = [_render_run(spec, attempt) for attempt in view.attempts]
-    return wire.JobDetail(
+    nodes, node, consumed = spec.node_properties, view.node, spec.consumable_resource_properties
+    detail = wire.JobDetail(
         job_arn=spec.scope.arn("job", str(job.id)),
         job_name=spec.name,
         job_id=str(job.id),
@@ -78,117 +84,65 @@ def render_job(view: JobView) -> wire.JobDetail:
         status=job.status,
         share_identifier=spec.share_identifier,
         scheduling_priority=None if spec.share_identifier is None else spec.scheduling_priority,
-        attempts=[
-            _render_attempt(attempt, run) for attempt, run in zip(view.attempts, runs, strict=True) if attempt.has_ended
-        ],
+        attempts=(),
         status_reason=job.status_reason or None,
         created_at=milliseconds(job.created_at),
-        retry_strategy=asked.retry,
-        started_at=None if job.started_at is None else milliseconds(job.started_at),
-        stopped_at=None if job.stopped_at is None else milliseconds(job.stopped_at),
+        retry_strategy=render(spec.retry, wire.RetryStrategy),
+        started_at=milliseconds_given(job.started_at),
+        stopped_at=milliseconds_given(job.stopped_at),
         depends_on=_render_dependencies(job),
         job_definition=_definition_arn(spec),
         parameters=spec.parameters,
-        container=_render_container(asked.container, runs[-1]) if runs else asked.container,
+        node_details=None
+        if nodes is None or node is None
+        else wire.NodeDetails(node_index=node, is_main_node=node == nodes.main_node),
         array_properties=_render_array(view, wire.ArrayPropertiesDetail),
         timeout=None
         if spec.timeout_seconds is None
         else wire.JobTimeout(attempt_duration_seconds=spec.timeout_seconds),
-        # Tags are those of the submission; AWS Batch does not give them to array children.
-        tags=view.tags if job.id.index is None else {},
+        # Tags are those of the submission; AWS Batch does not give them to array children and nodes.
+        tags=view.tags if job.id.index is None and node is None else {},
         propagate_tags=spec.propagate_tags,
         platform_capabilities=spec.platform_capabilities,
         eks_attempts=(),
-        consumable_resource_properties=render_consumption(spec.consumable_resource_properties),
         is_cancelled=job.wish is not None and job.wish.kind is WishKind.CANCEL,
         is_terminated=job.wish is not None and job.wish.kind is WishKind.TERMINATE,
+        consumable_resource_properties=render_given(consumed, wire.ConsumableResourceProperties),
     )
+    return _with_form(detail, view)
 
 
 def _definition_arn(spec: JobSpec) -> str:
     return spec.scope.arn("job-definition", spec.definition)
 
 
-class _Same:
-    """A spec by its identity: specs are kept decoded, and to compare two costs more than to render one."""
-
-    __slots__ = ("spec",)
-
-    def __init__(self, spec: JobSpec) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return id(self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.spec is other.spec
+def _form_of(view: JobView) -> Form:
+    """The form of the job, or of the one node that the view shows."""
+    nodes = view.job.spec.node_properties
+    return view.job.spec.form if nodes is None or view.node is None else nodes.range_of(view.node).form
 
 
-class _Asked(NamedTuple):
-    """What a job was submitted with, as it is shown of each child of an array."""
-
-    #: without what an attempt made of it
-    container: wire.ContainerDetail
-    retry: wire.RetryStrategy
-
-
-@lru_cache(maxsize=1024)
-def _render_spec(same: _Same) -> _Asked:
-    spec = same.spec
-    container = msgspec.structs.replace(
-        render(spec.single_container, wire.ContainerDetail),
-        environment=render_environment(spec.single_container.environment),
-        network_interfaces=(),
-    )
-    return _Asked(container=container, retry=render(spec.retry, wire.RetryStrategy))
-
-
-def _render_container(asked: wire.ContainerDetail, run: wire.AttemptContainerDetail) -> wire.ContainerDetail:
-    """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
-    return msgspec.structs.replace(
-        asked,
-        exit_code=run.exit_code,
-        reason=run.reason,
-        container_instance_arn=run.container_instance_arn,
-        task_arn=run.task_arn,
-        log_stream_name=run.log_stream_name,
-    )
-
-
-def _render_attempt(attempt: Attempt, run: wire.AttemptContainerDetail) -> wire.AttemptDetail:
-    return wire.AttemptDetail(
-        container=run,
-        started_at=None if attempt.started_at is None else milliseconds(attempt.started_at),
-        stopped_at=None if attempt.stopped_at is None else milliseconds(attempt.stopped_at),
-        status_reason=attempt.status_reason or None,
-    )
-
-
-def _render_run(spec: JobSpec, attempt: Attempt) -> wire.AttemptContainerDetail:
-    """One run of a container, by the names that ECS would give it."""
-    scope = spec.scope
-    cluster = _cluster(scope, attempt.environment_name)
-    ecs = f"arn:aws:ecs:{scope.region}:{scope.account_id}"
-    host = None
-    if spec.platform_capabilities != _FARGATE:
-        host = f"{ecs}:container-instance/{cluster}/{_container_instance(cluster, attempt.host_id)}"
-    return wire.AttemptContainerDetail(
-        container_instance_arn=host,
-        task_arn=f"{ecs}:task/{cluster}/{attempt.attempt_id}",
-        exit_code=attempt.exit_code,
-        reason=attempt.reason or None,
-        log_stream_name=None if attempt.started_at is None else log_stream(spec, attempt.attempt_id)[1],
-        network_interfaces=(),
-    )
-
-
-_cluster = lru_cache(maxsize=1024)(cluster_name)
-
-
-@lru_cache(maxsize=4096)
-def _container_instance(cluster: str, host_id: HostId) -> str:
-    """Always the same 32 hex digits for one host in one cluster."""
-    return blake2b(f"{cluster}/{host_id}".encode(), digest_size=16).hexdigest()
+def _with_form(detail: wire.JobDetail, view: JobView) -> wire.JobDetail:
+    """`detail` with the members that its form has."""
+    ended = [attempt for attempt in view.attempts if attempt.has_ended]
+    form = _form_of(view)
+    match form:
+        case ContainerProperties():
+            attempts = [render_attempt(view, attempt, form) for attempt in ended]
+            return replace(detail, container=render_container(view, form), attempts=attempts)
+        case EcsProperties():
+            attempts = [render_attempt(view, attempt, form) for attempt in ended]
+            return replace(detail, ecs_properties=render_task(view, form), attempts=attempts)
+        case EksProperties():
+            pods = [render_pod_attempt(view, attempt, form) for attempt in ended]
+            return replace(detail, eks_properties=render_pod(view, form), eks_attempts=pods)
+        case NodeProperties():
+            [main] = node_views(view, [form.main_node])
+            of_main = _with_form(detail, main)
+            nodes = render(shown_nodes(form), wire.NodeProperties)
+            return replace(detail, node_properties=nodes, attempts=of_main.attempts, eks_attempts=of_main.eks_attempts)
+        case _:
+            assert_never(form)
 
 
 def _render_array(view: JobView, shape: type[Array]) -> Array | None:
@@ -202,6 +156,17 @@ def _render_array(view: JobView, shape: type[Array]) -> Array | None:
         status_summary=_render_counts(view.summary),
         status_summary_last_updated_at=milliseconds(view.summary.updated_at),
     )
+
+
+def _render_node(view: JobView) -> wire.NodePropertiesSummary | None:
+    """Of a multi-node job the number of nodes, of one of these also which it is."""
+    nodes = view.job.spec.node_properties
+    if nodes is None:
+        return None
+    if view.node is None:
+        return wire.NodePropertiesSummary(num_nodes=nodes.num_nodes)
+    is_main = view.node == nodes.main_node
+    return wire.NodePropertiesSummary(is_main_node=is_main, num_nodes=nodes.num_nodes, node_index=view.node)
 
 
 def _render_counts(summary: ArraySummary) -> dict[str, int]:

@@ -35,6 +35,11 @@ def render(record: object, shape: type[S]) -> S:
     return msgspec.convert(record, shape, from_attributes=True)
 
 
+def render_given(record: object | None, shape: type[S]) -> S | None:
+    """`record` in wire form, if there is one."""
+    return None if record is None else render(record, shape)
+
+
 def to_document(shape: Shape) -> dict[str, Any]:
     """`shape` as plain JSON data by wire names, without what was not sent."""
     return msgspec.to_builtins(shape)
@@ -43,6 +48,11 @@ def to_document(shape: Shape) -> dict[str, Any]:
 def milliseconds(at: datetime) -> int:
     """An instant as the API tells it: whole milliseconds since the epoch, rounded down."""
     return (at - _EPOCH) // _MILLISECOND
+
+
+def milliseconds_given(at: datetime | None) -> int | None:
+    """`milliseconds`, if there is an instant."""
+    return None if at is None else milliseconds(at)
 
 
 def refuse_unbuilt(request: Shape, members: Mapping[str, str]) -> None:

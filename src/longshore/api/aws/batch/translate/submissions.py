@@ -3,34 +3,35 @@
 import msgspec
 
 from longshore.api.aws.batch.translate.definitions import read_retry
-from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt
+from longshore.api.aws.batch.translate.shapes import read
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.container import ContainerOverrides
 from longshore.domain.definition import JobTimeout
 from longshore.domain.dependency import Dependency
+from longshore.domain.ecs import EcsPropertiesOverride
+from longshore.domain.eks import EksPropertiesOverride
 from longshore.domain.ids import JobId, Scope
+from longshore.domain.nodes import NodeOverrides
 from longshore.service.requests import BulkOutcome
 from longshore.service.submit import Submission
 
 _encode = msgspec.json.Encoder().encode
-_NOT_BUILT = {
-    "node_overrides": "nodeOverrides",
-    "eks_properties_override": "eksPropertiesOverride",
-    "ecs_properties_override": "ecsPropertiesOverride",
-}
 
 
 def read_submission(request: requests.SubmitJobRequest) -> Submission:
-    """Raises InvalidRequest for members that are not built."""
-    refuse_unbuilt(request, _NOT_BUILT)
+    """Raises InvalidRequest for retry rules without a number of attempts."""
     array = request.array_properties
     return Submission(
         name=request.job_name,
         queue=request.job_queue,
         definition=request.job_definition,
-        overrides=read(request.container_overrides, ContainerOverrides),
+        container_overrides=read(request.container_overrides, ContainerOverrides),
+        ecs_properties_override=read(request.ecs_properties_override, EcsPropertiesOverride),
+        eks_properties_override=read(request.eks_properties_override, EksPropertiesOverride),
+        node_overrides=read(request.node_overrides, NodeOverrides),
+        consumables=read(request.consumable_resource_properties_override, ConsumableResourceProperties),
         parameters=request.parameters,
         # Some clients always send the member; empty, it means a plain job.
         array_size=None if array is None else array.size,
@@ -41,7 +42,6 @@ def read_submission(request: requests.SubmitJobRequest) -> Submission:
         tags=request.tags,
         share_identifier=request.share_identifier,
         scheduling_priority=request.scheduling_priority_override,
-        consumables=read(request.consumable_resource_properties_override, ConsumableResourceProperties),
         size_bytes=len(_encode(request)),
     )
 
