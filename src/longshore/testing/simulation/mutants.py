@@ -122,7 +122,7 @@ MUTANTS = (
         "the cap of an environment is not counted",
         (Present, "snapshot", "max(0, cap - self.ledger.environment_milli(name))", "cap"),
     ),
-    _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[fit.resources.gpus :]", "host.free_gpus")),
+    _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[place.resources.gpus :]", "host.free_gpus")),
     _mutant(
         "a blocked head is overtaken",
         (cycle, "_fill", "if not steps_aside:\n                for behind", "if False:\n                for behind"),
