@@ -1,5 +1,7 @@
 """Finding jobs across all accounts and regions, for the operator's own view; AWS callers see their own."""
 
+from dataclasses import replace
+
 from longshore.domain.errors import InvalidRequest, NotFound
 from longshore.domain.ids import JobKey, parse_job_id
 from longshore.ports.store import Reader
@@ -9,7 +11,7 @@ ALL = 1_000_000
 
 
 def find_job(reader: Reader, text: str) -> JobKey:
-    """The key of the job with this id, in whatever scope.
+    """The key of the job with this id, in whatever scope; of a node's id that of its job.
 
     Raises:
         InvalidRequest: it is no job id.
@@ -18,6 +20,7 @@ def find_job(reader: Reader, text: str) -> JobKey:
     job_id = parse_job_id(text)
     if job_id is None:
         raise InvalidRequest(f"{text[:100]} is not a job id")
+    job_id = replace(job_id, node=None)
     for scope in {scope for scope, _ in reader.submitted_queues()}:
         key = reader.find_jobs(scope, [job_id]).get(job_id)
         if key is not None:

@@ -252,7 +252,8 @@ MUTANTS = (
             "_direct_part",
             "    if part.has_ended:\n        return part",
             "    if part.has_ended:\n"
-            "        return part if part.intent in (Intent.WAIT, Intent.RELEASE) else replace(part, intent=Intent.RELEASE)",
+            "        done = (Intent.WAIT, Intent.RELEASE)\n"
+            "        return part if part.intent in done else replace(part, intent=Intent.RELEASE)",
         ),
     ),
     _mutant(
