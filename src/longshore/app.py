@@ -18,6 +18,7 @@ import uvloop
 from longshore.api.aws.batch.handlers import build_handlers as build_batch_handlers
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.handlers import logs_handlers
+from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
 from longshore.api.native.app import native_app
@@ -27,7 +28,7 @@ from longshore.control.inbox import Inbox
 from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
-from longshore.data_folder import DataFolder, open_data_folder
+from longshore.data_folder import STORE_FILE, DataFolder, open_data_folder
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
@@ -38,6 +39,8 @@ from longshore.engines.process.driver import ProcessDriver
 from longshore.logs.settings import LogSettings
 from longshore.logs.store import LogStore
 from longshore.ports.engine import EngineDriver
+from longshore.sealing import FileSealer
+from longshore.service.credentials import CredentialDesk
 from longshore.service.services import build_services
 from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
@@ -81,11 +84,33 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((server.host, server.port))
-        listener.listen()  # only this makes sure of the port: another server may be starting, too
+        if server.is_loopback:
+            listener.listen()  # only this makes sure of the port: another server may be starting, too
     except OSError as problem:
         listener.close()
         raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
     return listener
+
+
+async def _guard_door(settings: Settings, credentials: CredentialDesk | None, listener: socket.socket) -> None:
+    """Returns when the listener may be connected to: at any address but loopback's, there is a key to come in with.
+
+    Raises:
+        CannotListen: there is none, or the address is taken.
+    """
+    server = settings.server
+    has_key = credentials is not None and await credentials.has_usable_key()
+    if not server.is_loopback and not has_key:
+        raise CannotListen(
+            f"cannot listen on {server.host}: it is not a loopback address, and there is no enabled key;"
+            " make one with `longshore keys create`"
+        )
+    if server.auth == "sigv4" and not has_key:
+        _log.warning("no_enabled_key", remedy="longshore keys create")
+    try:
+        listener.listen()
+    except OSError as problem:
+        raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
 
 
 def _refuse_taken_path(path: Path) -> None:
@@ -143,7 +168,7 @@ def _local_host(settings: Settings) -> Host:
 
 
 async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.socket]) -> None:
-    store = SqliteStore(folder.path / "longshore.sqlite3")
+    store = SqliteStore(folder.path / STORE_FILE)
     logs = LogStore(
         folder.path / "logs",
         LogSettings(
@@ -165,6 +190,14 @@ async def _serve(
     settings: Settings, folder: DataFolder, sockets: list[socket.socket], store: SqliteStore, logs: LogStore
 ) -> None:
     clock, inbox = SystemClock(), Inbox()
+    credentials = verifier = None
+    if settings.server.auth == "sigv4":
+        from longshore.api.aws.authentication import Authenticator  # botocore: an open server starts faster without it
+
+        sealer = FileSealer(folder.path)
+        credentials = CredentialDesk(store, sealer, clock, account_id=settings.server.account_id)
+        verifier = Authenticator(credentials, clock)
+    await _guard_door(settings, credentials, sockets[0])
     drivers = _build_drivers(settings, folder)
     days = settings.retention.history_days
     leader = Leader(
@@ -199,8 +232,11 @@ async def _serve(
             host_names=frozenset(settings.server.host_names),
             limits=limits,
         ),
-        fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
+        fronts=build_fronts(
+            batch=build_batch_handlers(services), logs=logs_handlers(logs), sts=build_sts_handlers(credentials)
+        ),
         native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
+        verifier=verifier,
     )
     server = build_server(door, limits)
 

@@ -11,12 +11,17 @@ from longshore.domain.errors import LongshoreError
 
 #: Raised when what is laid out in the folder changes so that an older server must not touch it.
 FORMAT = 1
+STORE_FILE = "longshore.sqlite3"
 _MARKER = "longshore.json"
 _LOCK = "lock"
 
 
 class DataFolderError(LongshoreError):
     """The data folder can't be used; one line that says which and why. Nothing in it was changed."""
+
+
+class DataFolderInUse(DataFolderError):
+    """A server is using the data folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,10 @@ class DataFolder:
     installation_id: str
     #: holds the lock; kept open
     lock_descriptor: int
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self.lock_descriptor)
 
 
 def open_data_folder(path: Path) -> DataFolder:
@@ -44,7 +53,7 @@ def open_data_folder(path: Path) -> DataFolder:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
-            raise DataFolderError(f"{path}: another Longshore server is using this data folder") from taken
+            raise DataFolderInUse(f"{path}: another Longshore server is using this data folder") from taken
         installation_id = _read_or_write_marker(path / _MARKER)
         os.chmod(path, 0o700)
     except OSError as problem:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from longshore.domain.errors import InvalidRequest, NotFound
-from longshore.domain.ids import Scope, parse_job_id
-from longshore.domain.job import Attempt, JobSpec, Part
+from longshore.domain.ids import Scope
+from longshore.domain.job import Attempt
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.workload import workload_of
 from longshore.ports.clock import Clock
 from longshore.ports.store import JobView, Reader, Store
 from longshore.service.documents import Document
@@ -89,10 +88,10 @@ class LogQuery:
     """Which page."""
 
     job_id: str
+    #: None: of whatever account
+    account_id: str | None = None
     #: from 1; None: the latest
     attempt: int | None = None
-    #: of a job with several; None: the first that counts and that no other waits for
-    container: str | None = None
     token: str | None = None
     limit: int = 10_000
     #: how long to wait for a first line when there is none yet
@@ -123,11 +122,10 @@ class LogPages:
 
     async def _read_now(self, query: LogQuery) -> LogPage:
         # The job is read before its log, and a log is whole before an attempt's end is stored: so nothing is missed.
-        view, status_reason = await self._store.read(lambda reader: _find(reader, query.job_id))
+        view, status_reason = await self._store.read(lambda reader: _find(reader, query))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
-        part = _choose_part(spec, attempt, query) if attempt else None
-        group, stream = log_stream(spec, attempt.attempt_id, part) if attempt else ("", "")
+        group, stream = log_stream(spec, attempt.attempt_id) if attempt else ("", "")
         lines: tuple[LogLine, ...] = ()
         next_token = query.token
         if attempt is not None:
@@ -138,9 +136,9 @@ class LogPages:
                 lines = tuple(LogLine(timestamp=event.timestamp, message=event.message) for event in page.events)
                 next_token = page.forward_token
             except NotFound:
-                if (part or attempt).has_ended and (part or attempt).started_at is not None:
+                if attempt.has_ended and attempt.started_at is not None:
                     raise NotFound(f"the log of attempt {attempt.number} is not kept any more") from None
-        has_ended = job.status.is_final if attempt is None else (part or attempt).has_ended
+        has_ended = job.status.is_final if attempt is None else attempt.has_ended
         return LogPage(
             job_id=str(job.id),
             status=job.status,
@@ -156,12 +154,14 @@ class LogPages:
         )
 
 
-def _find(reader: Reader, text: str) -> tuple[JobView, str]:
+def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
     """The job, and why it stands where it stands."""
-    [view] = reader.describe_jobs([find_job(reader, text)])
+    [view] = reader.describe_jobs([find_job(reader, query.job_id, query.account_id)])
     if view.job.is_array_parent:
         last = (view.job.spec.array_size or 0) - 1
-        raise InvalidRequest(f"array job {text} has no output of its own: name one of its children, 0 to {last}")
+        raise InvalidRequest(
+            f"array job {query.job_id} has no output of its own: name one of its children, 0 to {last}"
+        )
     waiting = [view.job.spec] if view.job.status is JobStatus.RUNNABLE else []
     published = published_reasons(reader, waiting).get(view.job.spec.key)
     return view, published.status_reason if published else view.job.status_reason
@@ -170,26 +170,3 @@ def _find(reader: Reader, text: str) -> tuple[JobView, str]:
 def _choose(view: JobView, number: int | None) -> Attempt | None:
     """The attempt asked for; None when the job has not come to it."""
     return next((attempt for attempt in reversed(view.attempts) if number in (None, attempt.number)), None)
-
-
-def _choose_part(spec: JobSpec, attempt: Attempt, query: LogQuery) -> Part | None:
-    """The container and node asked for; None for an attempt that has no parts.
-
-    Raises:
-        NotFound: it has no such part.
-    """
-    job_id, workload = parse_job_id(query.job_id), workload_of(spec)
-    asked = job_id.node if job_id else None
-    node = workload.main_node if asked is None else asked
-    if not attempt.parts:
-        if query.container not in (None, "default") or asked is not None:
-            raise NotFound(f"job {query.job_id} has one container, on one node")
-        return None
-    containers = workload.nodes[node].containers if node < len(workload.nodes) else ()
-    waited_for = {name for container in containers for name, _ in container.depends_on}
-    counting = [each.name for each in containers if each.must_succeed and each.name not in waited_for]
-    name = query.container or next(iter(counting), containers[0].name if containers else "")
-    for part in attempt.parts:
-        if (part.node, part.container) == (node, name):
-            return part
-    raise NotFound(f"job {query.job_id} has no container {name[:100]}; it has {', '.join(c.name for c in containers)}")
