@@ -132,6 +132,8 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
         raise invalid("vcpus and memory are not applicable for Fargate.")
     if submission.array_size is not None and definition.node_properties is not None:
         raise invalid("A multi-node parallel job cannot be an array job")
+    if submission.propagate_tags is not None and definition.runs_pods:
+        raise invalid("propagateTags should not be set for a job definition with eksProperties")
 
 
 def _resolve_spec(
