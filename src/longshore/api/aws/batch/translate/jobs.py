@@ -94,6 +94,7 @@ def render_job(view: JobView) -> wire.JobDetail:
         job_queue=spec.scope.arn("job-queue", spec.queue_name),
         status=job.status,
         share_identifier=spec.share_identifier,
+        scheduling_priority=None if spec.share_identifier is None else spec.scheduling_priority,
         attempts=(),
         status_reason=job.status_reason or None,
         created_at=milliseconds(job.created_at),
