@@ -161,7 +161,9 @@ class Shares:
                 continue
             if abs(share.at - row.boot_seconds) > 0.5:
                 continue  # not written in this commit
-            if abs(share.milli_seconds - row.milli_seconds) > _TOLERANCE_MILLI_SECONDS + 0.01 * share.milli_seconds:
+            held_since = share.held_milli * abs(share.at - row.boot_seconds)  # the turn began before its commit
+            allowed = _TOLERANCE_MILLI_SECONDS + 0.01 * share.milli_seconds + held_since
+            if abs(share.milli_seconds - row.milli_seconds) > allowed:
                 broken("what shares used is counted", f"{row}; {share}")
 
 
