@@ -118,8 +118,6 @@ class Shares:
         self._scenario = scenario
         self._boot_seconds = boot_seconds
         self._shares: dict[tuple[str, str], _Share] = {}
-        #: no share can hold more than that
-        self._all_milli = sum(host.total.vcpu_milli for host in scenario.hosts)
 
     def _policy(self, queue: str) -> FairsharePolicy:
         policy = self._scenario.policy(queue)
@@ -161,11 +159,11 @@ class Shares:
             share = self._shares.get((row.queue_name, row.share_identifier))
             if share is None or row.queue_name in self._scenario.deleted_queues:
                 continue
-            apart = abs(share.at - row.boot_seconds)
-            if apart > 0.5:
+            if abs(share.at - row.boot_seconds) > 0.5:
                 continue  # not written in this commit
-            tolerance = _TOLERANCE_MILLI_SECONDS + 0.01 * share.milli_seconds + apart * self._all_milli
-            if abs(share.milli_seconds - row.milli_seconds) > tolerance:
+            held_since = share.held_milli * abs(share.at - row.boot_seconds)  # the turn began before its commit
+            allowed = _TOLERANCE_MILLI_SECONDS + 0.01 * share.milli_seconds + held_since
+            if abs(share.milli_seconds - row.milli_seconds) > allowed:
                 broken("what shares used is counted", f"{row}; {share}")
 
 
