@@ -191,13 +191,13 @@ def _of_part(whole: OpenAttempt, part: Part) -> OpenAttempt:
 def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:
     """What an attempt holds of which host. Nodes beside each other are never more than they ask for."""
     attempt = entry.attempt
-    nodes = workload_of(entry.job.spec).nodes if attempt.parts else ()
-    if len(nodes) <= 1:
+    if entry.job.spec.node_properties is None:
         return ((attempt.host_id, attempt.resources, attempt.gpu_names),)
-    parts = by_node(workload_of(entry.job.spec), attempt.parts)
+    workload = workload_of(entry.job.spec)
+    parts = by_node(workload, attempt.parts)
     return [
         (of_node[0].host_id, node.resources, dict.fromkeys(name for part in of_node for name in part.gpu_names))
-        for node, of_node in zip(nodes, parts, strict=True)
+        for node, of_node in zip(workload.nodes, parts, strict=True)
     ]
 
 
