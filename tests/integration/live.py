@@ -117,6 +117,16 @@ class LiveServer:
     def version(self) -> str:
         return str(self.native("/longshore/status")["version"])
 
+    def left_by_parts(self) -> list[str]:
+        """Shared folders, and at Docker containers, networks and volumes, of this installation."""
+        found = [str(path) for path in (self.data / "shared").glob("*")]
+        if self._engine == "docker":
+            label = f"label=longshore.installation={self.installation_id}"
+            for kind in (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q")):
+                command = ["docker", *kind, "--filter", label]
+                found += subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        return found
+
     def runner_pids(self) -> list[int]:
         """Processes of the runner of this data folder."""
         needle = f"longshore.engines.process.runner\0--data\0{self.data}\0".encode()

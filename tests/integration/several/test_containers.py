@@ -27,6 +27,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServe
         server.start()
         server.set_up(engine=request.param)
         yield server
+        eventually(lambda: not server.left_by_parts(), what="nothing is left of what parts shared")
 
 
 def container(name: str, script: str, **rest: Any) -> dict[str, Any]:
@@ -58,19 +59,6 @@ def containers_of(job: dict[str, Any]) -> dict[str, Any]:
     return {each["name"]: each for each in job["ecsProperties"]["taskProperties"][0]["containers"]}
 
 
-def left_by(server: LiveServer) -> list[str]:
-    """What jobs have left at their engine."""
-    label = f"label=longshore.installation={server.installation_id}"
-    kinds = (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q"))
-    found = [str(path) for path in (server.data / "shared").glob("*")]
-    if "docker" in str(server.batch.describe_compute_environments()["computeEnvironments"][0]["tags"]):
-        for kind in kinds:
-            found += subprocess.run(
-                ["docker", *kind, "--filter", label], check=True, capture_output=True, text=True
-            ).stdout.split()
-    return found
-
-
 def test_task_with_dependencies_and_a_shared_volume(server: LiveServer) -> None:
     """Containers start in order, read what others wrote, have logs of their own, and leave nothing."""
     job = run_task(
@@ -90,7 +78,6 @@ def test_task_with_dependencies_and_a_shared_volume(server: LiveServer) -> None:
     logs = {name: server.log_of({"container": each}) for name, each in found.items() if each.get("logStreamName")}
     assert (logs["first"], logs["main"]) == ("one\n", "from first\n")
     assert found["main"]["logStreamName"].startswith("task/main/")
-    eventually(lambda: not left_by(server), what="nothing is left")
 
 
 def test_failed_dependency_fails_the_task(server: LiveServer) -> None:

@@ -31,6 +31,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServe
         server.start()
         server.set_up(engine=request.param)
         yield server
+        eventually(lambda: not server.left_by_parts(), what="nothing is left of what parts shared")
 
 
 def image_of(server: LiveServer) -> str:
