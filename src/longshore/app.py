@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,19 @@ import uvloop
 from longshore.api.aws.batch.handlers import build_handlers as build_batch_handlers
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.handlers import logs_handlers
+from longshore.api.credentials import CREDENTIALS_PATH, credentials_app
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
 from longshore.api.native.app import native_app
 from longshore.api.server import build_server
 from longshore.config import Settings
 from longshore.control.inbox import Inbox
+from longshore.control.job_roles import JobRoles, LendingSettings
 from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
-from longshore.data_folder import DataFolder, open_data_folder
+from longshore.control.provisions import Provider
+from longshore.data_folder import DataFolder, open_data_folder, read_or_write_key
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
@@ -37,7 +40,10 @@ from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
 from longshore.logs.settings import LogSettings
 from longshore.logs.store import LogStore
+from longshore.neighbours.config import NeighbourConfig
+from longshore.ports.clock import Clock
 from longshore.ports.engine import EngineDriver
+from longshore.ports.neighbours import Neighbours
 from longshore.service.services import build_services
 from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
@@ -48,6 +54,8 @@ _log = structlog.get_logger(__name__)
 
 #: This machine, the first host.
 LOCAL_HOST = HostId("local")
+#: Source: Linux, ip(7); Python has no name for it.
+_IP_FREEBIND = 15
 
 
 class CannotListen(LongshoreError):
@@ -123,15 +131,74 @@ def _listen_on_path(path: Path) -> socket.socket:
     return listener
 
 
-def _build_drivers(settings: Settings, folder: DataFolder) -> Mapping[str, EngineDriver]:
-    process = ProcessConfig(data_dir=folder.path, user=settings.process.user, cgroup=settings.process.cgroup)
+def _listen_for_containers(address: str, port: int) -> socket.socket:
+    """The socket of an address that may come later: that of a Docker network which is not there yet."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        listener.bind((address, port))
+        listener.listen()
+    except OSError as problem:
+        listener.close()
+        raise CannotListen(f"cannot listen on {address}:{port}: {problem.strerror}") from problem
+    return listener
+
+
+def _build_neighbours(settings: Settings, clock: Clock) -> Neighbours | None:
+    """Who knows secrets and roles, where the settings say that there is somebody."""
+    aws = settings.aws
+    config = NeighbourConfig(
+        secrets_endpoint=aws.secrets_endpoint or aws.endpoint,
+        ssm_endpoint=aws.ssm_endpoint or aws.endpoint,
+        sts_endpoint=aws.sts_endpoint or aws.endpoint,
+    )
+    if config == NeighbourConfig():
+        return None
+    from longshore.neighbours.aws import AwsNeighbours  # botocore takes time and memory that most servers can save
+
+    return AwsNeighbours(config, clock)
+
+
+def _credentials_urls(settings: Settings, listener: socket.socket) -> Mapping[str, str]:
+    """By engine: where its jobs reach us. SDKs take credentials from these addresses only."""
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    urls = {"process": f"http://{host}:{port}{CREDENTIALS_PATH}"}
+    if settings.docker.network == "host":
+        urls["docker"] = urls["process"]
+    elif settings.docker.credentials_address is not None:
+        urls["docker"] = f"http://{settings.docker.credentials_address}:{port}{CREDENTIALS_PATH}"
+    return urls
+
+
+def _unserved(neighbours: Neighbours | None, urls: Mapping[str, str], engine: str) -> Mapping[str, str]:
+    """What of roles has no effect on the engine, and why."""
+    if neighbours is None or not neighbours.lends_roles:
+        why = "the settings aws.* name no STS endpoint, so that no role is assumed"
+        return {"job_role_arn": why, "execution_role_arn": why}
+    if engine not in urls:
+        return {"job_role_arn": "credentials reach no container: the setting docker.credentials_address is none"}
+    return {}
+
+
+def _build_drivers(
+    settings: Settings, folder: DataFolder, ignored: Callable[[str], Mapping[str, str]]
+) -> Mapping[str, EngineDriver]:
+    process = ProcessConfig(
+        data_dir=folder.path,
+        user=settings.process.user,
+        cgroup=settings.process.cgroup,
+        ignored=ignored("process"),
+    )
     docker = DockerConfig(
         installation_id=folder.installation_id,
         socket=f"unix://{settings.docker.socket}",
         privileged=settings.docker.privileged,
-        host_paths=settings.docker.host_paths,
+        host_paths=(*settings.docker.host_paths, *settings.volumes.efs.values()),
         network=settings.docker.network,
         log_mib=settings.logs.stream_cap_mib,
+        ignored=ignored("docker"),
     )
     return {"process": ProcessDriver(process), "docker": DockerDriver(docker)}
 
@@ -163,7 +230,13 @@ async def _serve(
     settings: Settings, folder: DataFolder, sockets: list[socket.socket], store: SqliteStore, logs: LogStore
 ) -> None:
     clock, inbox = SystemClock(), Inbox()
-    drivers = _build_drivers(settings, folder)
+    neighbours = _build_neighbours(settings, clock)
+    urls = _credentials_urls(settings, sockets[0])
+    drivers = _build_drivers(settings, folder, partial(_unserved, neighbours, urls))
+    roles = None
+    if neighbours is not None and neighbours.lends_roles:
+        lending = LendingSettings(key=read_or_write_key(folder, "job-roles.key"), urls=urls)
+        roles = JobRoles(neighbours, lending, clock, lambda attempt_id: leader.find_task(attempt_id))
     days = settings.retention.history_days
     leader = Leader(
         store=store,
@@ -179,6 +252,13 @@ async def _serve(
             keep_history=None if days is None else timedelta(days=days),
         ),
         new_attempt_id=_new_attempt_id,
+        provider=Provider(
+            neighbours=neighbours,
+            roles=roles,
+            file_systems=settings.volumes.efs,
+            clock=clock,
+            patience_seconds=settings.aws.patience_seconds,
+        ),
     )
     leader.telemetry = metrics = Metrics(store, leader, clock)
     services = build_services(
@@ -194,11 +274,18 @@ async def _serve(
         DoorSettings(account_id=settings.server.account_id, region=settings.server.region, limits=limits),
         fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
         native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
+        credentials=None if roles is None else credentials_app(roles),
     )
     server = build_server(door, limits)
+    servers = [server]
+    for_containers: list[socket.socket] = []
+    if roles is not None and settings.docker.network != "host" and settings.docker.credentials_address is not None:
+        for_containers.append(_listen_for_containers(settings.docker.credentials_address, sockets[0].getsockname()[1]))
+        servers.append(build_server(credentials_app(roles), limits))
 
     def stop() -> None:
-        server.should_exit = True
+        for each in servers:
+            each.should_exit = True
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -210,7 +297,9 @@ async def _serve(
     try:
         host, port = sockets[0].getsockname()[:2]
         print(f"longshore server listens on http://{host}:{port}", flush=True)  # noqa: T201 - scripts read this line
-        await server.serve(sockets=sockets)
+        await asyncio.gather(
+            server.serve(sockets=sockets), *(each.serve(sockets=for_containers) for each in servers[1:])
+        )
     finally:
         leading.cancel()
         await asyncio.wait([leading])

@@ -13,6 +13,7 @@ from longshore.domain.errors import LongshoreError
 FORMAT = 1
 _MARKER = "longshore.json"
 _LOCK = "lock"
+_KEY_BYTES = 32
 
 
 class DataFolderError(LongshoreError):
@@ -50,6 +51,30 @@ def open_data_folder(path: Path) -> DataFolder:
     except OSError as problem:
         raise DataFolderError(f"{path}: cannot be used as data folder: {problem.strerror}") from problem
     return DataFolder(path=path, installation_id=installation_id, lock_descriptor=descriptor)
+
+
+def read_or_write_key(folder: DataFolder, name: str) -> bytes:
+    """32 random bytes of this installation, in a file of that name for its owner alone; the same ones at every call.
+
+    Raises:
+        DataFolderError: they can't be read or written.
+    """
+    path = folder.path / name
+    try:
+        if not path.exists():
+            draft = path.with_suffix(".new")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(os.urandom(_KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(path)
+        key = path.read_bytes()
+    except OSError as problem:
+        raise DataFolderError(f"{path}: cannot be used: {problem.strerror}") from problem
+    if len(key) != _KEY_BYTES:
+        raise DataFolderError(f"{path}: is damaged: it should hold {_KEY_BYTES} bytes")
+    return key
 
 
 def _read_or_write_marker(marker: Path) -> str:

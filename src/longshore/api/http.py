@@ -14,6 +14,7 @@ from longshore.api.aws.exchange import Answer, Front, Request
 from longshore.api.aws.fronts import TARGETS
 from longshore.api.aws.signature import parse_scope
 from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
+from longshore.api.credentials import CREDENTIALS_PATH
 from longshore.api.guard import Guard, refuse_unintended, refuse_unsigned
 from longshore.api.limits import DoorSettings
 from longshore.service.caller import Caller
@@ -30,12 +31,23 @@ _SINGLE = frozenset(
 class FrontDoor:
     """The ASGI application."""
 
-    def __init__(self, settings: DoorSettings, *, fronts: Mapping[str, Front], native: ASGIApp) -> None:
-        """`fronts` by the name that signatures give a service; `native` has `/longshore/` and `/metrics`."""
+    def __init__(
+        self,
+        settings: DoorSettings,
+        *,
+        fronts: Mapping[str, Front],
+        native: ASGIApp,
+        credentials: ASGIApp | None = None,
+    ) -> None:
+        """`fronts` by the name that signatures give a service; `native` has `/longshore/` and `/metrics`.
+
+        `credentials` answers jobs that ask for those of their role, which no signature can come before.
+        """
         self._settings = settings
         self._guard = Guard(settings.host_names)
         self._fronts = fronts
         self._native = native
+        self._credentials = credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the lifespan."""
@@ -45,6 +57,9 @@ class FrontDoor:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         path: str = scope["raw_path"].decode("latin-1")
         request_id = str(uuid4())
+        if self._credentials and path.startswith(CREDENTIALS_PATH) and not self._guard.refuse_foreign(headers):
+            await self._credentials(scope, receive, send)
+            return
         refusal = self._refuse(scope, path, headers)
         if refusal is not None:
             await _turn_away(refusal, request_id, receive, send)

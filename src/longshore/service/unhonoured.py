@@ -5,11 +5,19 @@ from typing import cast
 
 from longshore.domain.container import ContainerProperties
 from longshore.domain.job import JobSpec
+from longshore.domain.workload import workload_of
 from longshore.ports.engine import Capabilities
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
 from longshore.service.documents import Document
 
+_EACH_LINE = "each line that is written is an event of its own"
+#: Options of the awslogs driver.
+_UNHONOURED_LOG_OPTIONS = {
+    "awslogs-datetime-format": _EACH_LINE,
+    "awslogs-multiline-pattern": _EACH_LINE,
+    "awslogs-region": "logs are kept in the region of the job",
+}
 #: Members that every job states, in one of two ways.
 _REQUIREMENTS = {"vcpus": "resourceRequirements.VCPU", "memory": "resourceRequirements.MEMORY"}
 
@@ -56,8 +64,24 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
     for path, reason in engine.ignored_settings.items():
         if _is_asked_for(spec.single_container, path):
             gaps[_api_name(path)] = reason
+    gaps |= _log_gaps(spec)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
+    return gaps
+
+
+def _log_gaps(spec: JobSpec) -> Mapping[str, str]:
+    """Of awslogs, what names group and stream is honoured; of json-file, nothing needs to be."""
+    gaps: dict[str, str] = {}
+    for node in workload_of(spec).nodes:
+        for container in node.containers:
+            configuration = container.properties.log_configuration
+            if configuration is None:
+                continue
+            if configuration.log_driver == "json-file":
+                gaps["logConfiguration"] = "output goes to the logs of this server, and has no file of its own"
+            for option in configuration.options.keys() & _UNHONOURED_LOG_OPTIONS.keys():
+                gaps[f"logConfiguration.options.{option}"] = _UNHONOURED_LOG_OPTIONS[option]
     return gaps
 
 
@@ -65,9 +89,6 @@ def _is_asked_for(container: ContainerProperties, path: str) -> bool:
     """Whether a job sets `path`, attribute names joined by dots, to something that would have an effect."""
     if path in _REQUIREMENTS:
         return True
-    if path == "log_configuration":
-        # The options of awslogs that name group and stream are honoured by our own logs.
-        return container.log_configuration is not None and container.log_configuration.log_driver != "awslogs"
     values: list[object] = [container]
     for name in path.split("."):
         values = [item for value in values for item in _items(getattr(value, name))]

@@ -9,6 +9,7 @@ from longshore.control.inbox import Inbox
 from longshore.control.lane import RETRY_SECONDS, SWEEP_SECONDS, Lane
 from longshore.control.launching import render_launch
 from longshore.control.ledger import OpenAttempt
+from longshore.control.provisions import Provider
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
@@ -72,6 +73,7 @@ class Scene:
             clock=clock,
             open_attempts=lambda: self.open,
             stop_grace_seconds=5,
+            provider=Provider(clock=clock),
         )
 
     @property

@@ -176,6 +176,7 @@ class DockerDriver:
                     node=node.index,
                     container=container.name,
                     image=container.image,
+                    registry=container.registry,
                     body=body,
                 )
             )
