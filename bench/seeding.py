@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,7 +50,7 @@ def copy_folder(template: Path, folder: Path) -> None:
     shutil.copytree(template, folder, ignore=lambda where, names: [n for n in names if (Path(where) / n).is_socket()])
 
 
-def fill(folder: Path, work: Callable[[Store], asyncio.Future[None]]) -> None:
+def fill(folder: Path, work: Callable[[Store], Awaitable[None]]) -> None:
     """Run `work` on the store of a data folder that no server uses."""
 
     async def run() -> None:

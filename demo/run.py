@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -35,7 +35,7 @@ console = Console()
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
+def running_server(folder: Path) -> Generator[str]:
     """A server on a free port with the process engine; yields its URL and stops it in the end."""
     command = [sys.executable, "-m", "longshore", "server", "--port", "0", "--engine", "process"]
     log = (folder / "server.log").open("w")
@@ -156,7 +156,7 @@ def main() -> int:
         folder = Path(name)
         with running_server(folder) as url:
             console.print(f"longshore server answers at {url}; submitting {2 * SHARES + 1} jobs with boto3\n")
-            batch = boto3.client(
+            batch = cast(Any, boto3).client(
                 "batch",
                 endpoint_url=url,
                 region_name="us-east-1",

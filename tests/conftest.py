@@ -62,6 +62,7 @@ PARTS: Mapping[str, Callable[[], str | None]] = {
     "awscli2": lambda: None if _find_aws(2) else "no version 2 of the AWS CLI found",
     "browser": _missing_program("chromium", "chromium-browser", "google-chrome"),
     "docker": _missing_docker,
+    "openmpi": _missing_program("mpirun.openmpi"),
     "postgres": _missing_program("pg_ctl", "pg_ctlcluster"),
     "slurm": _missing_program("sbatch"),
 }

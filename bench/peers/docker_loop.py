@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import aiodocker
 
@@ -13,7 +14,7 @@ def run(image: str, command: Sequence[str], count: int, *, width: int) -> float:
 
 
 async def _run(image: str, command: Sequence[str], count: int, width: int) -> float:
-    config = {
+    config: dict[str, Any] = {
         "Image": image,
         "Cmd": list(command),
         "HostConfig": {"NetworkMode": "bridge", "LogConfig": {"Type": "local", "Config": {}}},  # as ours are
@@ -23,7 +24,7 @@ async def _run(image: str, command: Sequence[str], count: int, width: int) -> fl
 
         async def work() -> None:
             for _ in left:
-                container = await docker.containers.create(config)
+                container: Any = await docker.containers.create(config)
                 await container.start()
                 ended = await container.wait()
                 assert ended["StatusCode"] == 0, ended

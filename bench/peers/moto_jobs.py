@@ -2,15 +2,19 @@
 
 import sys
 import time
+from importlib import import_module
+from typing import Any, cast
 
 import boto3
-from moto.server import ThreadedMotoServer
+
+# Installed for `make bench` alone.
+moto_server = import_module("moto.server")
 
 
 def main() -> None:
     """Submit the jobs one by one, wait until all have ended; moto gives each a thread and a container."""
     count, image, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-    server = ThreadedMotoServer(port=0, verbose=False)
+    server = moto_server.ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     options = {
@@ -19,8 +23,9 @@ def main() -> None:
         "aws_access_key_id": "bench",
         "aws_secret_access_key": "bench",
     }
-    role = boto3.client("iam", **options).create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    batch = boto3.client("batch", **options)
+    client = cast(Any, boto3).client
+    role = client("iam", **options).create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    batch = client("batch", **options)
     batch.create_compute_environment(computeEnvironmentName="environment", type="UNMANAGED", serviceRole=role)
     order = [{"order": 1, "computeEnvironment": "environment"}]
     batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)

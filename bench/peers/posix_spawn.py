@@ -2,11 +2,10 @@
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 
-def run(command: Sequence[str], count: int, *, width: int, folder: Path) -> float:
+def run(command: tuple[str, ...], count: int, *, width: int, folder: Path) -> float:
     """Seconds that it took to run `command` so often; logs go to `folder`."""
     environment = {"PATH": os.environ["PATH"]}
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -214,7 +214,9 @@ async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.sock
     logs = LogStore(
         folder.path / "logs",
         LogSettings(
-            stream_cap_bytes=settings.logs.stream_cap_mib * 2**20, pack_limit_bytes=settings.logs.pack_below_bytes
+            stream_cap_bytes=settings.logs.stream_cap_mib * 2**20,
+            pack_limit_bytes=settings.logs.pack_below_bytes,
+            retention_days=settings.retention.log_days,
         ),
     )
     try:
@@ -271,7 +273,12 @@ async def _serve(
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(
-        DoorSettings(account_id=settings.server.account_id, region=settings.server.region, limits=limits),
+        DoorSettings(
+            account_id=settings.server.account_id,
+            region=settings.server.region,
+            host_names=frozenset(settings.server.host_names),
+            limits=limits,
+        ),
         fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
         native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
         credentials=None if roles is None else credentials_app(roles),

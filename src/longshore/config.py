@@ -127,6 +127,12 @@ def _parse_loopback(raw: object, _: Path) -> str:
     return raw
 
 
+def _parse_host_name(raw: object, _: Path) -> str:
+    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?", raw):
+        raise ValueError
+    return raw.lower()
+
+
 def _parse_user(raw: object, _: Path) -> str:
     if not isinstance(raw, str):
         raise ValueError
@@ -160,6 +166,7 @@ LOOPBACK = Kind(
     expects="a loopback address (127.0.0.1, ::1, localhost); requests are not authenticated yet, so no other is served",
     parse=_parse_loopback,
 )
+HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
 USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
 ENDPOINT = Kind(expects="a URL that starts with http:// or https://, or aws", parse=_parse_endpoint)
 FILE_SYSTEMS: Kind[Mapping[str, Path]] = Kind(
@@ -208,6 +215,11 @@ def default_data_folder() -> Path:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     host: str = setting(LOOPBACK, "Address to listen on.", "127.0.0.1")
+    host_names: tuple[str, ...] = setting(
+        many(HOST_NAME, "a list of host names without port, none twice"),
+        "Names beside the loopback ones that requests may be sent to (Host), as behind a proxy; others are refused.",
+        (),
+    )
     port: int = setting(whole(0, 65535), "Port to listen on; 0 takes any that is free.", 8642)
     unix_socket: Path | None = setting(
         optional(PATH, "none"), "Unix socket to listen on besides, for its owner only (0600).", None
@@ -312,13 +324,20 @@ class LimitSettings:
     lost_host_retries: int = setting(
         whole(0, 1000), "Attempts lost with their host that are tried again without spending the job's own retries.", 5
     )
-    body_bytes: int = setting(whole(65_536, 2**26, "bytes"), "Longest request body that is read.", 2**20)
+    body_bytes: int = setting(
+        whole(65_536, 2**26, "bytes"), "Longest request body that is read; puts of log events may have 8 MiB.", 2**20
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
     history_days: int | None = setting(
         optional(whole(1, 36_500, "days"), "keep"), "Days that finished jobs stay in history; keep: forever.", None
+    )
+    log_days: int | None = setting(
+        optional(whole(1, 36_500, "days"), "keep"),
+        "Days that logs stay whose group has no retention of its own (PutRetentionPolicy); keep: forever.",
+        None,
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from tests.integration.live import LiveServer, eventually, live_server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server of one vCPU with an environment and a queue."""
     folder = tmp_path_factory.mktemp("server")
-    with live_server(folder, settings={"LONGSHORE_LOCAL_VCPUS": "1"}) as server:
+    with live_server(
+        folder, settings={"LONGSHORE_LOCAL_VCPUS": "1", "LONGSHORE_SERVER_HOST_NAMES": "Gateway, batch.example"}
+    ) as server:
         server.start()
         server.set_up()
         yield server
@@ -85,3 +88,16 @@ def test_a_second_server_does_not_start(server: LiveServer, tmp_path: Path) -> N
     taken = ask(server, "server", "--port", "0", "--data", str(server.data))
     assert (taken.returncode, taken.stdout, taken.stderr.count("\n")) == (2, "", 1)
     assert "another Longshore server is using this data folder" in taken.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("gateway:80", 200), ("batch.example", 200), ("other.example", 403), ("localhost", 200)]
+)
+def test_the_names_that_it_has_been_given_are_its_own(server: LiveServer, host: str, status: int) -> None:
+    request = urllib.request.Request(f"{server.url}/metrics", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status == status
+    except urllib.error.HTTPError as refusal:
+        assert refusal.code == status
+        assert "server.host_names" in json.load(refusal)["message"]

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -56,14 +56,17 @@ class TestInlineStore(StoreContract):
         await store.close()
 
     @pytest.fixture
-    def reopen(self, store: InlineStore) -> Reopen:
-        async def reopen() -> InlineStore:
-            await store.close()
-            again = InlineStore(store.image())
-            await again.open()
-            return again
+    async def reopen(self, store: InlineStore) -> AsyncIterator[Reopen]:
+        async with AsyncExitStack() as opened:
 
-        return reopen
+            async def reopen() -> InlineStore:
+                await store.close()
+                again = InlineStore(store.image())
+                await again.open()
+                opened.push_async_callback(again.close)
+                return again
+
+            yield reopen
 
 
 class TestInlineStoreWithManyMatches(TestInlineStore):
@@ -107,10 +110,12 @@ async def count_jobs(store: Store) -> int:
 
 @asynccontextmanager
 async def busy_writer(store: Store) -> AsyncIterator[None]:
-    """What is submitted inside waits until the block ends."""
+    """What is submitted inside waits until the block ends, and for another group than that of the block."""
     has_begun, may_end = Event(), Event()
-    busy = asyncio.create_task(store.write(lambda tx: (has_begun.set(), may_end.wait(PATIENCE_SECONDS))[1]))
-    assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_SECONDS", -1)
+        busy = asyncio.create_task(store.write(lambda tx: (has_begun.set(), may_end.wait(PATIENCE_SECONDS))[1]))
+        assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
     try:
         yield
     finally:
@@ -144,6 +149,32 @@ async def test_writes_share_a_commit_for_a_limited_time(
     assert answers == sorted(answers, key=int)
     assert statements.count("COMMIT") == commits
     assert await count_jobs(store) == 200
+
+
+@pytest.mark.anyio
+async def test_work_joins_the_group_that_is_being_run(
+    store: SqliteStore, connections: list[sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sees what the works before it wrote, and all are durable by one sync."""
+    monkeypatch.setattr(groups, "GROUP_SECONDS", PATIENCE_SECONDS)
+    has_begun, may_end = Event(), Event()
+
+    def first(tx: Transaction) -> bool:
+        tx.publish_class_reasons({"a": "x"})
+        has_begun.set()
+        return may_end.wait(PATIENCE_SECONDS)
+
+    statements: list[str] = []
+    connections[0].set_trace_callback(statements.append)
+    writing = asyncio.create_task(store.write(first))
+    assert await asyncio.to_thread(has_begun.wait, PATIENCE_SECONDS)
+    joining = asyncio.create_task(store.write(lambda tx: tx.class_reasons(["a"])))
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await writing
+    assert await joining == {"a": "x"}
+    connections[0].set_trace_callback(None)
+    assert statements.count("COMMIT") == 1
 
 
 @pytest.mark.anyio
@@ -279,7 +310,8 @@ async def test_acknowledged_writes_survive_a_kill(acknowledged: int, tmp_path: P
         children = await store.read(lambda r, key=view.job.key: r.list_children(key, None, after=None, limit=10))
         assert len(children) == 3
     await store.close()
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def modes_in(folder: Path) -> dict[str, int]:

@@ -114,6 +114,9 @@ class LiveServer:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
+    def version(self) -> str:
+        return str(self.native("/longshore/status")["version"])
+
     def runner_pids(self) -> list[int]:
         """Processes of the runner of this data folder."""
         needle = f"longshore.engines.process.runner\0--data\0{self.data}\0".encode()

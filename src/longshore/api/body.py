@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Receive
 
-from longshore.api.limits import Limits
-
 #: How much of a refused body is taken in, so that its sender gets to read the refusal: a connection that is closed
 #: over unread data is reset, and the refusal is lost with it.
 _DRAINED_BYTES = 16 * 1024 * 1024
@@ -25,34 +23,34 @@ class CallerGone(Exception):
     """The connection was closed before the request was complete."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limits: Limits) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, most: int, seconds: float) -> bytes:
     """The whole body.
 
     Raises:
-        BodyTooLarge: it has, or is announced to have, more than `limits.body_bytes`.
-        BodyTooSlow: it took longer than `limits.body_seconds`.
+        BodyTooLarge: it has, or is announced to have, more than `most` bytes.
+        BodyTooSlow: it took longer than `seconds`.
         CallerGone: the caller went away.
     """
     announced = headers.get(b"content-length", b"0")
-    if len(announced) > 18 or int(announced) > limits.body_bytes:
+    if len(announced) > 18 or int(announced) > most:
         raise BodyTooLarge
     try:
-        async with asyncio.timeout(limits.body_seconds):
+        async with asyncio.timeout(seconds):
             message = await _next(receive)
             body: bytes = message.get("body", b"")
             if not message.get("more_body", False):
-                if len(body) > limits.body_bytes:
+                if len(body) > most:
                     raise BodyTooLarge
                 return body
             parts = bytearray(body)
             while message.get("more_body", False):
-                if len(parts) > limits.body_bytes:
+                if len(parts) > most:
                     raise BodyTooLarge
                 message = await _next(receive)
                 parts += message.get("body", b"")
     except TimeoutError:
         raise BodyTooSlow from None
-    if len(parts) > limits.body_bytes:
+    if len(parts) > most:
         raise BodyTooLarge
     return bytes(parts)
 

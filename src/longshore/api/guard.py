@@ -31,7 +31,7 @@ class Guard:
         """Why the request does not come from a client of ours, or None when it may."""
         host = headers.get(b"host", b"")
         if not self._is_ours(host):
-            return f"{_echo(host) or 'no host'} is not a name of this server, which answers to loopback names only"
+            return f"{_echo(host) or 'no host'} is no loopback name, and none that server.host_names gives this server"
         if b"origin" in headers:
             return f"requests of web pages are not accepted (Origin: {_echo(headers[b'origin'])})"
         site = headers.get(b"sec-fetch-site", b"none")

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.api.aws.codec import encode_error
 from longshore.api.aws.exchange import Answer, Front, Request
-from longshore.api.aws.fronts import TARGETS
+from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
 from longshore.api.aws.signature import parse_scope
 from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
 from longshore.api.credentials import CREDENTIALS_PATH
@@ -64,16 +64,20 @@ class FrontDoor:
         if refusal is not None:
             await _turn_away(refusal, request_id, receive, send)
             return
+        limits = self._settings.limits
+        most = limits.body_bytes
+        if path == "/":
+            most = max(most, LARGE_BODIES.get(headers.get(b"x-amz-target", b""), 0))
         try:
-            body = await read_body(receive, headers, self._settings.limits)
+            body = await read_body(receive, headers, most=most, seconds=limits.body_seconds)
         except CallerGone:
             return
         except BodyTooLarge:
-            text = f"The request body is larger than {self._settings.limits.body_bytes:,} bytes, the most that is taken"
+            text = f"The request body is larger than {most:,} bytes, the most that is taken"
             await _turn_away(_error(413, "RequestEntityTooLargeException", text), request_id, receive, send)
             return
         except BodyTooSlow:
-            text = f"The request body was not complete after {self._settings.limits.body_seconds:g} seconds"
+            text = f"The request body was not complete after {limits.body_seconds:g} seconds"
             await _turn_away(_error(408, "RequestTimeoutException", text), request_id, receive, send)
             return
         if _is_native(path):

@@ -160,6 +160,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.app = application
 
+    def shutdown(self) -> None:
+        """What was begun is finished; a body that is still to come gets half the time that there is for that."""
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.loop.call_later(self._limits.shutdown_seconds / 2, self._give_up_body)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read."""
         _MALFORMED.write_to(self.transport)
@@ -177,6 +183,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _give_up_body(self) -> None:
+        if self.cycle.more_body:
+            self.transport.close()
 
     def _give_up_head(self) -> None:
         if self._in_head:

@@ -67,7 +67,7 @@ class Changes:
             self._jobs.update(self._tx.load_jobs(missing))
 
     def adopt(self, jobs: Iterable[Job]) -> None:
-        """Take jobs that were read in this transaction as loaded."""
+        """Take jobs as loaded that were read in this transaction, or hold an open attempt and are in the ledger."""
         for job in jobs:
             self._jobs.setdefault(job.key, job)
 
@@ -90,6 +90,8 @@ class Changes:
         self._saved.add(key)
         if step.attempt is not None:
             self._note_attempt(after, step.attempt, is_new=isinstance(event, PlacementCommitted), before=before.attempt)
+        elif after.attempt is not None:
+            self._present.ledger.note_job(after)
         if after.status is not before.status or _is_told(event):
             self._entries.append(
                 TimelineEntry(
@@ -136,15 +138,11 @@ class Changes:
 
     def released(self, entry: OpenAttempt) -> None:
         """Note that nothing of an ended attempt, or of a part of one, is left to do."""
-        before = after = entry.attempt
+        before = after = entry.whole or entry.attempt
         if entry.whole is not None:
-            present = self._present.ledger.find(entry.whole.attempt_id)
-            assert present is not None, entry
-            before, is_it = present.attempt, entry.attempt.attempt_id
-            parts = tuple(
-                replace(part, intent=Intent.NONE) if part.attempt_id == is_it else part for part in before.parts
-            )
-            after = replace(before, parts=parts)
+            released = entry.attempt
+            parts = (replace(part, intent=Intent.NONE) if part is released else part for part in before.parts)
+            after = replace(before, parts=tuple(parts))
         if all(part.intent in (Intent.NONE, Intent.WAIT) for part in after.parts):
             after = replace(after, intent=Intent.NONE)
         self._note_attempt(entry.job, after, is_new=False, before=before)

@@ -24,6 +24,7 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
         present.watch_edge(edge)
         if edge.type is DependencyType.N_TO_N:  # its twin may have failed already
             present.check_children(tx, edge.job_key)
+    present.forget_ended(tx)
     present.checks.extend(job.key for job in jobs if job.key in waiting)
     changes.adopt(jobs)
     for job in jobs:

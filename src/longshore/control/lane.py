@@ -80,8 +80,8 @@ class Lane:
             provider, lambda entry: self.act([entry]), pulls_images=driver.capabilities().uses_images
         )
         self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
-        #: a stop may come while these are on their way to the engine
-        self._launching: frozenset[AttemptId] = frozenset()
+        #: their acts are on the way to the engine: what else is asked for these waits until that has been answered
+        self._busy: set[AttemptId] = set()
         #: of those to be launched: they may have been, and are asked after before they are launched again
         self._uncertain: set[AttemptId] = set()
         #: not released yet
@@ -123,28 +123,43 @@ class Lane:
             await self._driver.close()
 
     async def _serve_acts(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._acts:
-                await self._retrying(self.serve_once)
+        """What is asked for while the engine has not answered yet goes to it at once, but for the same attempts."""
+        async with asyncio.TaskGroup() as batches:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                batches.create_task(self._serve_batch())
+
+    async def _serve_batch(self) -> None:
+        await self._retrying(self.serve_once)
+        if self._ready():
+            self._wake.set()
+
+    def _ready(self) -> Sequence[OpenAttempt]:
+        return [entry for (attempt_id, _), entry in self._acts.items() if attempt_id not in self._busy]
 
     async def serve_once(self) -> None:
-        """Act on what is asked for now. Launches come before stops and stops before releases: so for each attempt.
+        """Act on what is asked for now, but for attempts of which an act is on its way.
+
+        Launches come before stops and stops before releases: so for each attempt.
 
         Raises:
             EngineUnavailable: some of it could not be done; it is still asked for.
         """
-        acts = list(self._acts.values())
+        acts = self._ready()
+        taken = {entry.attempt.attempt_id for entry in acts}
+        self._busy |= taken
+        try:
+            await self._serve(acts)
+        finally:
+            self._busy -= taken
+
+    async def _serve(self, acts: Sequence[OpenAttempt]) -> None:
         launches, stops, releases = (
             [entry for entry in acts if entry.attempt.intent is intent]
             for intent in (Intent.LAUNCH, Intent.STOP, Intent.RELEASE)
         )
-        self._launching = frozenset(entry.attempt.attempt_id for entry in launches)
-        try:
-            postponed = await self._launch(launches) if launches else ""
-        finally:
-            self._launching = frozenset()
+        postponed = await self._launch(launches) if launches else ""
         if stops:
             requests = [stop_request(entry, self._grace_seconds) for entry in stops]
             await self._driver.stop(requests)
@@ -208,7 +223,7 @@ class Lane:
             self._inbox.put(rejected)
             for failed in rejected:
                 self._acts.pop((failed.attempt_id, Intent.LAUNCH), None)
-        return await self._ask_after_uncertain() or postponed
+        return await self._ask_after_uncertain(entries) or postponed
 
     async def _reject(self, held_up: Sequence[tuple[OpenAttempt, str]]) -> Sequence[LaunchFailed]:
         """The failures of those that were not launched. Some may have been, before a crash and what is in the way now.
@@ -236,12 +251,11 @@ class Lane:
         self._acts.pop((attempt_id, Intent.LAUNCH), None)
         self._launched.add(attempt_id)
 
-    async def _ask_after_uncertain(self) -> str:
+    async def _ask_after_uncertain(self, entries: Sequence[OpenAttempt]) -> str:
         """Learn what became of launches without an answer; returns why some are still to be done, or nothing."""
-        uncertain = [
-            self._acts[key].handle for key in self._acts if key[1] is Intent.LAUNCH and key[0] in self._uncertain
-        ]
-        self._uncertain = {handle.attempt_id for handle in uncertain}
+        asked = {entry.attempt.attempt_id for entry in entries} & self._uncertain
+        uncertain = [self._acts[key].handle for key in self._acts if key[1] is Intent.LAUNCH and key[0] in asked]
+        self._uncertain -= asked - {handle.attempt_id for handle in uncertain}
         if not uncertain:
             return ""
         observations = await self._driver.observe(uncertain)
@@ -249,7 +263,7 @@ class Lane:
         await self._report(known)
         for observation in known:
             self._note_launched(observation.attempt_id)
-        self._uncertain = {o.attempt_id for o in observations if o.state is TaskState.UNKNOWN}
+        self._uncertain -= {o.attempt_id for o in observations if o.state is not TaskState.UNKNOWN}
         return "" if len(known) == len(observations) else "launches were not answered"
 
     async def _follow(self) -> None:
@@ -299,7 +313,7 @@ class Lane:
         # What was not launched yet is unknown to the engine, and not gone.
         awaited = {entry.attempt.attempt_id for entry in live if entry.attempt.intent is Intent.LAUNCH}
         awaited -= self._launched
-        awaited |= self._launching | {attempt_id for attempt_id, _ in self._acts}
+        awaited |= self._busy | {attempt_id for attempt_id, _ in self._acts}
         observations = await self._driver.observe([entry.handle for entry in live])
         await self._report([o for o in observations if o.state is not TaskState.GONE or o.attempt_id not in awaited])
 

@@ -150,6 +150,7 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | 
         attempt_id=attempt.attempt_id,
         job_id=str(job.id),
         whole_id=entry.whole_id,
+        node_count=len(workload_of(job.spec).nodes),
         tags=job.spec.task_tags,
         nodes=(node,),
     )

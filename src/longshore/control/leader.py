@@ -145,6 +145,7 @@ class Leader:
         """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""
         self._epoch = await self._store.write(lambda tx: tx.claim_leadership())
         self._present = await self._store.read(lambda reader: Present.rebuild(reader, self._hosts))
+        self._reasons = dict(await self._store.read(lambda reader: reader.class_reasons(None)))
         self._act(self._present.ledger.open_tasks())
 
     async def run(self) -> None:
@@ -250,7 +251,7 @@ class Leader:
             more = look_at_requests(tx, present, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
-            changes.load([entry.job.key])
+            changes.adopt([entry.job])
             attempt_id = entry.attempt.attempt_id
             is_part = entry.whole_id is not None
             passed = DependencyTimeoutPassed(attempt_id=attempt_id) if is_part else None
@@ -273,7 +274,7 @@ class Leader:
         launches: list[OpenAttempt] = []
         attempt_ids = [item.attempt_id for item in news if not isinstance(item, Released)]
         entries = [entry for entry in map(present.ledger.find, attempt_ids) if entry is not None]
-        changes.load(entry.job.key for entry in entries if not entry.attempt.has_ended)
+        changes.adopt(entry.job for entry in entries if not entry.attempt.has_ended)
         for item in news:
             if isinstance(item, Released):
                 for attempt_id in item.attempt_ids:

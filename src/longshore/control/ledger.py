@@ -1,7 +1,7 @@
 """Who holds what: the attempts that are open, and what they leave of hosts and environments."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey
@@ -29,6 +29,7 @@ class OpenAttempt:
 
     #: a `Part` where it is one
     attempt: Attempt
+    #: as it is in the store while the attempt has not ended
     job: Job
     environment: ComputeEnvironment
     #: of a part: the attempt that it belongs to
@@ -75,13 +76,17 @@ class Ledger:
         self._free_gpus = {host.id: list(host.gpu_names) for host in hosts}
         self._environment_milli: dict[EnvironmentName, int] = {}
         self._open: dict[AttemptId, OpenAttempt] = {}
-        self._parts: dict[AttemptId, OpenAttempt] = {}
+        #: parts, each with the attempt that it belongs to
+        self._parts: dict[AttemptId, tuple[AttemptId, Part]] = {}
         #: of the running ones with nodes, by attempt
         self._addresses: dict[AttemptId, frozenset[str]] = {}
 
     def find(self, attempt_id: AttemptId) -> OpenAttempt | None:
         """The open attempt, or part of one, of that id."""
-        return self._open.get(attempt_id) or self._parts.get(attempt_id)
+        entry = self._open.get(attempt_id)
+        if entry is None and (found := self._parts.get(attempt_id)) is not None:
+            return _of_part(self._open[found[0]], found[1])
+        return entry
 
     def open_attempts(self) -> Sequence[OpenAttempt]:
         """All that are not released."""
@@ -92,7 +97,8 @@ class Ledger:
         if not self._parts:
             return list(self._open.values())
         plain = [entry for entry in self._open.values() if not entry.attempt.parts]
-        return plain + [entry for entry in self._parts.values() if entry.attempt.intent is not Intent.WAIT]
+        pairs = [(self._open[whole_id], part) for whole_id, part in self._parts.values()]
+        return plain + [_of_part(whole, part) for whole, part in pairs if part.intent is not Intent.WAIT]
 
     def is_address_free(self, address: str) -> bool:
         """Whether no node of a running attempt has it."""
@@ -126,12 +132,13 @@ class Ledger:
             self._addresses[whole.attempt_id] = addresses
         else:
             self._addresses.pop(whole.attempt_id, None)
-        for part in whole.parts:
-            known = self._parts.get(part.attempt_id)
-            if known is None or known.attempt is not part:
-                self._parts[part.attempt_id] = OpenAttempt(
-                    attempt=part, job=entry.job, environment=entry.environment, whole=whole
-                )
+        self._parts.update((part.attempt_id, (whole.attempt_id, part)) for part in whole.parts)
+
+    def note_job(self, job: Job) -> None:
+        """Keep a job that holds an attempt, which stays as it is."""
+        assert job.attempt is not None, job
+        entry = self._open[job.attempt.attempt_id]
+        self._open[job.attempt.attempt_id] = replace(entry, job=job)
 
     def drop(self, attempt_id: AttemptId) -> None:
         """Forget a released attempt."""
@@ -175,6 +182,10 @@ class Ledger:
             )
             for host in self._hosts.values()
         }
+
+
+def _of_part(whole: OpenAttempt, part: Part) -> OpenAttempt:
+    return OpenAttempt(attempt=part, job=whole.job, environment=whole.environment, whole=whole.attempt)
 
 
 def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from longshore.control.backlog import Backlog
 from longshore.control.ledger import Host, Ledger, OpenAttempt
@@ -17,6 +17,8 @@ from longshore.scheduling.snapshot import EnvironmentName, EnvironmentView, Over
 from longshore.service.waits import environment_problem
 
 _ALL = 1_000_000
+#: What is over may stand beside as much that is not, and this much more, before it is looked for.
+_SPARE = 4
 
 
 class Present:
@@ -28,10 +30,12 @@ class Present:
         self.next_intake = 1
         #: jobs that something waits for: only the end of these is looked up in the store
         self.depended_on: set[JobKey] = set()
+        self._most_depended_on = 0
         #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
         self.checks: deque[JobKey] = deque()
         self._resources: tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]] | None = None
         self._deadlines: list[tuple[float, AttemptId]] = []
+        self._most_deadlines = _SPARE
 
     @classmethod
     def rebuild(cls, reader: Reader, hosts: Sequence[Host]) -> "Present":
@@ -51,6 +55,7 @@ class Present:
             present.checks.append(edge.job_key)
             if edge.type is not None:
                 present.check_children(reader, edge.job_key)
+        present.forget_ended(reader)
         return present
 
     def note_attempt(self, reader: Reader, attempt: Attempt, job: Job) -> Sequence[OpenAttempt]:
@@ -68,6 +73,7 @@ class Present:
         was_running = known is not None and known.attempt.started_boot_seconds is not None
         if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
             heappush(self._deadlines, (attempt.started_boot_seconds + timeout, attempt.attempt_id))
+            self._forget_deadlines()
         tasks = self._note_parts(entry, known) if attempt.parts else (entry,)
         if attempt.has_ended and attempt.intent is Intent.NONE:
             self.ledger.drop(attempt.attempt_id)
@@ -88,11 +94,27 @@ class Present:
             began = part.started_boot_seconds
             if allowed is not None and began is not None and (was is None or was.started_boot_seconds is None):
                 heappush(self._deadlines, (began + allowed, part.attempt_id))
+                self._forget_deadlines()
         return changed
 
     def watch_edge(self, edge: Edge) -> None:
         """Remember that something waits for `on_key`."""
         self.depended_on.add(edge.on_key)
+
+    def forget_ended(self, reader: Reader) -> None:
+        """What has ended is waited for no more; it is looked for once it may be as much as the rest."""
+        if len(self.depended_on) > self._most_depended_on:
+            statuses = reader.statuses(self.depended_on)
+            self.depended_on = {key for key, status in statuses.items() if not status.is_final}
+            self._most_depended_on = 2 * len(self.depended_on) + _SPARE
+
+    def _forget_deadlines(self) -> None:
+        """The same of time-outs."""
+        if len(self._deadlines) > self._most_deadlines:
+            entries = [(deadline, self.ledger.find(attempt_id)) for deadline, attempt_id in self._deadlines]
+            self._deadlines = [(at, e.attempt.attempt_id) for at, e in entries if e and not e.attempt.has_ended]
+            heapify(self._deadlines)
+            self._most_deadlines = 2 * len(self._deadlines) + _SPARE
 
     def check_children(self, reader: Reader, parent: JobKey) -> None:
         """Look at each child of an array job again."""

@@ -218,7 +218,7 @@ class ContainerProperties(ContainerSettings):
 class ContainerOverrides:
     """What SubmitJob may change of a container. Source: AWS Batch API, ContainerOverrides."""
 
-    command: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
     environment: tuple[KeyValue, ...] = ()
     resource_requirements: tuple[ResourceRequirement, ...] = ()
     vcpus: int | None = None

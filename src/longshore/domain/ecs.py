@@ -85,7 +85,7 @@ class TaskContainerOverrides:
     """What SubmitJob may change of the container of this name. Source: AWS Batch API, TaskContainerOverrides."""
 
     name: str | None = None
-    command: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
     environment: tuple[KeyValue, ...] = ()
     resource_requirements: tuple[ResourceRequirement, ...] = ()
 

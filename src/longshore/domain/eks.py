@@ -172,8 +172,8 @@ class EksContainerOverride:
 
     name: str | None = None
     image: str | None = None
-    command: tuple[str, ...] | None = None
-    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     env: tuple[KeyValue, ...] = ()
     resources: EksContainerResourceRequirements | None = None
 

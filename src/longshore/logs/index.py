@@ -10,6 +10,7 @@ from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from longshore.domain.ids import AttemptId, Scope
 from longshore.ports.logs import AttemptLog
 
+DAY_MS = 86_400_000
 NO_GROUP = "The specified log group does not exist."
 OF_ATTEMPT = "The specified log stream is that of a job's attempt, which alone writes to it."
 NO_STREAM = "The specified log stream does not exist."
@@ -56,6 +57,19 @@ class Remains:
 _INSERT = """
 INSERT OR REPLACE INTO streams (group_id, name, attempt_id, created_at, first_event_at, last_event_at, ingested_at,
     ordered_at, stored_bytes, place, segment, offset, times_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+#: Finished logs whose last event is too old, and streams with too old events that callers put. A group without a
+#: retention has the default, and without that its bound is NULL: nothing is before it. CROSS JOIN: groups come first.
+DUE_LOGS = f"""
+SELECT s.id, s.group_id, s.stored_bytes FROM groups g CROSS JOIN streams s ON s.group_id = g.id
+    AND s.ordered_at < :now_ms - coalesce(g.retention_days, :default_days) * {DAY_MS}
+WHERE s.attempt_id IS NOT NULL LIMIT :limit
+"""
+DUE_PUT = f"""
+SELECT s.id, s.group_id, :now_ms - coalesce(g.retention_days, :default_days) * {DAY_MS} FROM groups g
+    CROSS JOIN streams s ON s.group_id = g.id AND s.place = 0
+    AND s.first_event_at < :now_ms - coalesce(g.retention_days, :default_days) * {DAY_MS} LIMIT 1
 """
 
 
@@ -118,8 +132,8 @@ class Index:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def set_retention(self, scope: Scope, name: str, days: int) -> None:
-        """Raises NotFound."""
+    def set_retention(self, scope: Scope, name: str, days: int | None) -> None:
+        """None: that of the settings. Raises NotFound."""
         group_id = self.require_group(scope, name)
         self._connection.execute("UPDATE groups SET retention_days = ? WHERE id = ?", (days, group_id))
 
@@ -171,10 +185,11 @@ class Index:
         first, last = events[0][0], events[-1][0]
         size = sum(len(message.encode()) for _, message in events)
         self._connection.execute(
-            "UPDATE streams SET first_event_at = min(coalesce(first_event_at, ?1), ?1), "
-            "last_event_at = max(coalesce(last_event_at, ?2), ?2), ordered_at = max(coalesce(last_event_at, ?2), ?2), "
-            "ingested_at = ?3, stored_bytes = stored_bytes + ?4, put_count = put_count + ?5 WHERE id = ?6",
-            (first, last, now_ms, size, len(events), stream_id),
+            "UPDATE streams SET first_event_at = min(coalesce(first_event_at, :first), :first), "
+            "last_event_at = max(coalesce(last_event_at, :last), :last), "
+            "ordered_at = max(coalesce(last_event_at, :last), :last), "
+            "ingested_at = :now, stored_bytes = stored_bytes + :size, put_count = put_count + :count WHERE id = :id",
+            {"first": first, "last": last, "now": now_ms, "size": size, "count": len(events), "id": stream_id},
         )
         self._count_bytes(group_id, size)
 
@@ -222,7 +237,7 @@ class Index:
         self._connection.executemany("DELETE FROM doomed WHERE attempt_id = ?", rows)
 
     def buried(self, limit: int) -> list[Remains]:
-        """Some streams of deleted groups. A grave without any is closed."""
+        """Some streams of deleted groups, or some that were too old. A grave without any is closed."""
         row = self._connection.execute("SELECT group_id FROM graves LIMIT 1").fetchone()
         if row is None:
             return []
@@ -230,6 +245,52 @@ class Index:
         if not remains:
             self._connection.execute("DELETE FROM graves WHERE group_id = ?", row)
         return remains
+
+    def bury_due(self, now_ms: int, default_days: int | None, limit: int) -> int:
+        """Finished logs that are too old go into a grave of their group's; gives how many."""
+        values = {"now_ms": now_ms, "default_days": default_days, "limit": limit}
+        rows: list[tuple[int, int, int]] = self._connection.execute(DUE_LOGS, values).fetchall()
+        # One of the same name that lies there already is of the same attempt, at the same place.
+        self._connection.executemany(
+            "UPDATE OR REPLACE streams SET group_id = -group_id WHERE id = ?", ((row[0],) for row in rows)
+        )
+        sizes: dict[int, int] = {}
+        for _, group_id, size in rows:
+            sizes[group_id] = sizes.get(group_id, 0) + size
+        for group_id, size in sizes.items():
+            self._connection.execute("INSERT OR IGNORE INTO graves VALUES (?)", (-group_id,))
+            self._count_bytes(group_id, -size)
+        return len(rows)
+
+    def delete_due(self, now_ms: int, default_days: int | None, limit: int) -> int:
+        """Events of one stream that callers put and that are too old are gone; gives how many."""
+        values = {"now_ms": now_ms, "default_days": default_days}
+        due = self._connection.execute(DUE_PUT, values).fetchone()
+        if due is None:
+            return 0
+        stream_id, group_id, before_ms = due
+        rows: list[tuple[int, int, int]] = self._connection.execute(
+            "SELECT timestamp, sequence, length(CAST(message AS BLOB)) FROM events WHERE stream_id = ?"
+            " AND timestamp < ? ORDER BY timestamp, sequence LIMIT ?",
+            (stream_id, before_ms, limit),
+        ).fetchall()
+        timestamp, sequence, _ = rows[-1]
+        self._connection.execute(
+            "DELETE FROM events WHERE stream_id = ? AND (timestamp, sequence) <= (?, ?)",
+            (stream_id, timestamp, sequence),
+        )
+        size = sum(row[2] for row in rows)
+        self._connection.execute(
+            "UPDATE streams SET first_event_at = (SELECT min(timestamp) FROM events WHERE stream_id = ?1),"
+            " stored_bytes = stored_bytes - ?2 WHERE id = ?1",
+            (stream_id, size),
+        )
+        self._connection.execute(
+            "UPDATE streams SET last_event_at = NULL, ordered_at = created_at WHERE id = ? AND first_event_at IS NULL",
+            (stream_id,),
+        )
+        self._count_bytes(group_id, -size)
+        return len(rows)
 
     def has_graves(self) -> bool:
         return self._connection.execute("SELECT 1 FROM graves").fetchone() is not None

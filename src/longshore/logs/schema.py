@@ -15,6 +15,9 @@ _VERSION = 1
 #: "LSLI": tells our database from others.
 _APPLICATION = 0x4C534C49
 
+#: SQLite enlarges its shared memory by this much.
+_ROOM_BYTES = 64 * 1024
+
 _TABLES = f"""
 BEGIN;
 CREATE TABLE groups (
@@ -55,7 +58,8 @@ CREATE TABLE events (
     message TEXT NOT NULL,
     PRIMARY KEY (stream_id, timestamp, sequence)
 ) WITHOUT ROWID;
--- Groups that are gone for callers and whose streams are being removed.
+-- Groups that are gone for callers and whose streams are being removed. The number of a group that is there, with a
+-- minus before it, is for those of its streams that are too old.
 CREATE TABLE graves (group_id INTEGER PRIMARY KEY);
 -- Sealed attempts whose sources may still be under `live/`. It is small, where an index of all attempts would not be.
 CREATE TABLE unswept (attempt_id BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
@@ -65,6 +69,8 @@ PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 COMMIT;
 """
+#: What came after the first release: one that does not know it keeps it as it should be all the same.
+_ADDED = "CREATE INDEX IF NOT EXISTS put_streams ON streams (group_id, first_event_at) WHERE place = 0"
 
 
 class LogIndexRefused(LongshoreError):
@@ -107,6 +113,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 10000")
     if not tables:
         connection.executescript(_TABLES)
+    connection.execute(_ADDED)
 
 
 def open_for_reading(path: str) -> sqlite3.Connection:
@@ -124,6 +131,15 @@ def checkpoint(path: str) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     finally:
         connection.close()
+
+
+def outage_text(error: sqlite3.OperationalError, folder: str) -> str:
+    """What `error` says. SQLite calls a full disk an I/O error where it finds no room for shared memory."""
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_IOERR:
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
+            return "the disk is full"
+    return str(error)
 
 
 def _sync_file(path: str) -> None:

@@ -15,6 +15,8 @@ class LogSettings:
     pack_limit_bytes: int = 64 * 1024
     #: size at which a pack file is full
     pack_segment_bytes: int = 256 * 1024 * 1024
+    #: how long events of groups without a retention of their own are kept; None: forever
+    retention_days: int | None = None
     #: how often the sizes of growing files are looked at: the sharpness of event times
     poll_seconds: float = 0.1
     #: largest event, and the unit in which output over the cap is given up

@@ -27,6 +27,7 @@ from longshore.logs.lookup import Lookup
 from longshore.logs.pattern import parse_pattern
 from longshore.logs.reading import Reader
 from longshore.logs.records import EventPage, GroupRecord, PutResult, SearchPage, StreamRecord
+from longshore.logs.schema import outage_text
 from longshore.logs.seal import sweep
 from longshore.logs.search import Search
 from longshore.logs.settings import LogSettings
@@ -35,6 +36,7 @@ from longshore.logs.writer import LogWriter
 from longshore.ports.logs import AttemptLog
 
 _SWEEP_SECONDS = 1.0
+_EXPIRE_SECONDS = 600.0
 #: A file's time may lag the clock by one tick of the kernel.
 _FILE_TIME_LAG_SECONDS = 0.01
 
@@ -50,8 +52,8 @@ def _wall_ms() -> int:
 class LogStore:
     """Log groups, streams and events of all accounts and regions. `open` comes first, `close` last.
 
-    Methods that change something raise StoreUnavailable when the disk refuses; nothing is half done then, and the same
-    call succeeds when there is room.
+    Methods raise StoreUnavailable when the disk refuses; nothing is half done then, and the same call succeeds later,
+    when there is room.
     """
 
     def __init__(
@@ -70,21 +72,25 @@ class LogStore:
         self._wake = asyncio.Event()
         #: a look at growing logs that has not begun: readers share it
         self._next_look: asyncio.Future[None] | None = None
-        self._loop: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Raises LogIndexRefused when the index is not for this version."""
         self._writer = await self._write(lambda: LogWriter(self._layout, self._settings, self._follower, self._now_ms))
         self._wake.set()
-        self._loop = asyncio.create_task(self._follow(), name="follow logs")
+        self._loops = [
+            asyncio.create_task(self._follow(), name="follow logs"),
+            asyncio.create_task(self._expire(), name="expire logs"),
+        ]
 
     async def close(self) -> None:
         """Let go of files and threads. Attempts go on writing; what is left to clean up, the next start finds."""
-        if self._loop is not None:
-            self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
-            self._loop = None
+        if self._loops:
+            for loop in self._loops:
+                loop.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await loop
+            self._loops = []
             await self._write(self._writer.close)
         for pool in (self._read_threads, self._write_thread):
             pool.shutdown()
@@ -138,8 +144,8 @@ class LogStore:
         self._seen_groups.discard((scope, name))
         self._wake.set()
 
-    async def set_retention(self, scope: Scope, name: str, days: int) -> None:
-        """Raises NotFound."""
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> None:
+        """None: that of the settings. Raises NotFound."""
         await self._settle()
         await self._write(lambda: self._writer.set_retention(scope, name, days))
 
@@ -267,6 +273,16 @@ class LogStore:
             if not self._writer.idle:
                 self._wake.set()
 
+    async def _expire(self) -> None:
+        """End what is older than its group's retention, every ten minutes and in small steps."""
+        while True:
+            await asyncio.sleep(_EXPIRE_SECONDS)
+            try:
+                while await self._write(self._writer.expire):
+                    self._wake.set()
+            except Exception as error:
+                _log.warning("logs_not_expired", error=repr(error), exc_info=not isinstance(error, LongshoreError))
+
     async def _sweep(self) -> None:
         spent = await self._write(self._writer.take_spent)
         if spent is None:
@@ -293,13 +309,7 @@ class LogStore:
         self._writer.tick()
 
     async def _write(self, work: Callable[[], Answer]) -> Answer:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._write_thread, work)
-        except OSError as error:
-            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
-            raise StoreUnavailable(f"The log store cannot write now: {reason}") from error
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"The log index cannot be written now: {error}") from error
+        return await self._do(self._write_thread, work)
 
     async def _read(self, work: Callable[[Reader], Answer]) -> Answer:
         def read() -> Answer:
@@ -310,7 +320,17 @@ class LogStore:
                 reader = self._of_thread.reader = Reader(lookup, self._follower, self._settings)
             return work(reader)
 
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, read)
+        return await self._do(self._read_threads, read)
+
+    async def _do(self, threads: ThreadPoolExecutor, work: Callable[[], Answer]) -> Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        except OSError as error:
+            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
+            raise StoreUnavailable(f"The log store cannot be used now: {reason}") from error
+        except sqlite3.OperationalError as error:
+            reason = outage_text(error, self._layout.root)
+            raise StoreUnavailable(f"The log index cannot be used now: {reason}") from error
 
 
 async def _in_daemon_thread(work: Callable[[], None]) -> None:

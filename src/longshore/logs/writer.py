@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from longshore.domain.errors import AlreadyExists, InvalidRequest, NotFound
 from longshore.domain.ids import AttemptId, Scope
 from longshore.logs.follow import Follower
-from longshore.logs.index import NO_STREAM, OF_ATTEMPT, Index
+from longshore.logs.index import DAY_MS, NO_STREAM, OF_ATTEMPT, Index
 from longshore.logs.layout import Layout, unlink_quietly
 from longshore.logs.live import LiveLog
 from longshore.logs.records import PutResult
@@ -14,12 +14,11 @@ from longshore.logs.schema import open_index
 from longshore.logs.seal import Sealer, Spent
 from longshore.logs.settings import LogSettings
 
-#: Streams of a deleted group that are removed between two looks at growing logs.
+#: Streams that are removed, and put events that are deleted, between two looks at growing logs.
 _BURIED_AT_ONCE = 1_000
 _REMEMBERED = 10_000
 _TOO_NEW_MS = 2 * 3_600_000
-_DAY_MS = 86_400_000
-_TOO_OLD_MS = 14 * _DAY_MS
+_TOO_OLD_MS = 14 * DAY_MS
 
 
 class LogWriter:
@@ -29,6 +28,7 @@ class LogWriter:
         """Raises LogIndexRefused when the index is not for this version."""
         layout.prepare()
         self._layout = layout
+        self._retention_days = settings.retention_days
         self._follower = follower
         self._now_ms = now_ms
         self._index = Index(open_index(layout.index))
@@ -56,7 +56,7 @@ class LogWriter:
         self._follower.poll(now_ms)
 
     def bury(self) -> None:
-        """Remove some of the streams of deleted groups."""
+        """Remove some of the streams that are in graves."""
         if not self._graves:
             return
         with self._index.transaction(durable=False):
@@ -64,6 +64,15 @@ class LogWriter:
             self._graves = bool(remains) or self._index.has_graves()
         if remains:
             remove_streams(self._layout, self._index, remains)
+
+    def expire(self) -> bool:
+        """End some of what is older than its group's retention; returns whether there was any. What grows stays."""
+        due = (self._now_ms(), self._retention_days, _BURIED_AT_ONCE)
+        with self._index.transaction(durable=False):
+            buried = self._index.bury_due(*due)
+            deleted = 0 if buried else self._index.delete_due(*due)
+        self._graves = self._graves or buried > 0
+        return buried + deleted > 0
 
     def append(self, attempt_id: AttemptId, chunks: list[tuple[int, bytes]], cursor: str) -> None:
         live = self._find(attempt_id)
@@ -108,7 +117,7 @@ class LogWriter:
         with self._index.transaction(durable=True):
             self._index.create_group(scope, name, self._now_ms())
 
-    def set_retention(self, scope: Scope, name: str, days: int) -> None:
+    def set_retention(self, scope: Scope, name: str, days: int | None) -> None:
         with self._index.transaction(durable=True):
             self._index.set_retention(scope, name, days)
 
@@ -146,9 +155,9 @@ class LogWriter:
             group_id = self._index.require_group(scope, group)
             if self._follower.find(scope, group, stream) is not None:
                 raise InvalidRequest(OF_ATTEMPT)
-            days = self._index.retention_days(group_id)
+            days = self._index.retention_days(group_id) or self._retention_days
             oldest = now_ms - _TOO_OLD_MS
-            kept_since = oldest if days is None else max(oldest, now_ms - days * _DAY_MS)
+            kept_since = oldest if days is None else max(oldest, now_ms - days * DAY_MS)
             taken = [(at, text) for at, text in events if kept_since <= at <= now_ms + _TOO_NEW_MS]
             self._index.put_events(group_id, stream, taken, now_ms)
         too_old = sum(at < oldest for at, _ in events)

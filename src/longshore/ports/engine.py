@@ -101,6 +101,8 @@ class LaunchSpec:
     job_id: str
     #: the attempt that this is a part of; None: it is one alone
     whole_id: AttemptId | None = None
+    #: of the attempt that this is a part of
+    node_count: int = 1
     #: what the native task is to bear, where `Capabilities.bears_tags`
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     nodes: tuple[NodeLaunch, ...]

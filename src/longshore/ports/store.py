@@ -141,6 +141,10 @@ class JobReader(Protocol):
         """Keys of those that exist; ids of nodes are not looked for."""
         ...
 
+    def submitted_queues(self) -> Sequence[tuple[Scope, str]]:
+        """Every queue that jobs were ever submitted to, also those that are deleted by now."""
+        ...
+
     def describe_jobs(self, keys: Sequence[JobKey]) -> Sequence[JobView]:
         """In the order asked for; unknown keys are left out."""
         ...
@@ -163,8 +167,8 @@ class JobReader(Protocol):
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
 
-    def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
-        """Why each class of waiting jobs waits, as the leader last published it."""
+    def class_reasons(self, class_ids: Collection[str] | None) -> Mapping[str, str]:
+        """Why each of these classes of waiting jobs (None: all) waits, as the leader last published it."""
         ...
 
 

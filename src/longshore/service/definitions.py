@@ -34,7 +34,7 @@ class DefinitionDraft(Formed):
     timeout: JobTimeout | None = None
     propagate_tags: bool | None = None
     platform_capabilities: tuple[str, ...] = ()
-    consumable_resource_properties: ConsumableResourceProperties | None = None
+    consumables: ConsumableResourceProperties | None = None
     tags: Mapping[str, str]
     #: of the request
     size_bytes: int
@@ -82,7 +82,7 @@ class Definitions:
             timeout=draft.timeout,
             propagate_tags=draft.propagate_tags,
             platform_capabilities=draft.platform_capabilities,
-            consumable_resource_properties=draft.consumable_resource_properties,
+            consumable_resource_properties=draft.consumables,
             tags=draft.tags,
             registered_at=self._clock.now(),
         )

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from longshore.domain.errors import NotFound
-from longshore.domain.ids import JobId, JobKey, Scope, parse_arn, resource_name
+from longshore.domain.ids import JobId, JobKey, Scope, parse_arn
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobReader, JobView, Reader, Store
 from longshore.scheduling.classes import class_id
 from longshore.service.job_references import parse_job_reference
+from longshore.service.named import find
 from longshore.service.nodes import node_views
 from longshore.service.paging import Page, open_token, page_of
 from longshore.service.refusals import invalid
@@ -98,10 +99,10 @@ class Descriptions:
         limit = min(query.max_results or ceiling, ceiling)
 
         def work(reader: Reader) -> Sequence[JobView]:
-            name = resource_name(queue, "job-queue", scope)
-            if name is None or reader.queue(scope, name) is None:
+            found = find(reader.queue, "job-queue", scope, queue)
+            if found is None:
                 raise NotFound(f"JobQueue {queue} not found.")
-            return _with_reasons(reader, reader.list_jobs(scope, name, where, before=before, limit=limit + 1))
+            return _with_reasons(reader, reader.list_jobs(scope, found.name, where, before=before, limit=limit + 1))
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])

@@ -6,15 +6,16 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from longshore.domain.environment import ComputeEnvironment, State
-from longshore.domain.errors import AlreadyExists, Conflict, NotFound
-from longshore.domain.ids import Scope, resource_name
+from longshore.domain.errors import AlreadyExists, Conflict
+from longshore.domain.ids import Scope
 from longshore.domain.queue import JobQueue
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
 from longshore.service.environment_rules import check_resources, merge_resources
+from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import ENGINE_TAG, check_name, check_tags
-from longshore.service.paging import Page, check_page, open_token, page_of
+from longshore.service.paging import Page
 from longshore.service.refusals import invalid
 
 _KIND = "compute-environment"
@@ -103,12 +104,7 @@ class Environments:
         """
 
         def work(tx: Transaction) -> ComputeEnvironment:
-            name = resource_name(text, _KIND, scope)
-            present = None if name is None else tx.environment(scope, name)
-            if present is None:
-                raise NotFound(f"{text if name is None else scope.arn(_KIND, name)} does not exist")
-            if present.status == "DELETING":
-                raise Conflict("Cannot update, resource is being modified")
+            present = find_to_change(tx.environment, _KIND, scope, text)
             merged = {**present.document, **document}
             if _POLICY in document:
                 merged[_POLICY] = {**present.document.get(_POLICY, {}), **document[_POLICY]}
@@ -131,8 +127,7 @@ class Environments:
         """
 
         def work(tx: Transaction) -> None:
-            name = resource_name(text, _KIND, scope)
-            present = None if name is None else tx.environment(scope, name)
+            present = find(tx.environment, _KIND, scope, text)
             if present is None:
                 return
             if present.status == "DELETING":
@@ -149,25 +144,19 @@ class Environments:
         await self._store.write(work)
         self._notifier.notify()
 
-    async def describe(
-        self, scope: Scope, names: Sequence[str] | None, *, max_results: int | None, next_token: str | None
-    ) -> Page[ComputeEnvironment]:
+    async def describe(self, scope: Scope, query: NamedQuery) -> Page[ComputeEnvironment]:
         """Environments by name; unknown names or ARNs are left out.
 
         Raises:
             InvalidRequest: too much is asked for, or the token is not of this call.
         """
-        limit = check_page(names, max_results, "ComputeEnvironments")
-        call = ("environments", scope, names)
-        after = open_token(next_token, call)
 
-        def work(reader: Reader) -> Sequence[ComputeEnvironment]:
-            wanted = [resource_name(text, _KIND, scope) for text in names] if names else None
-            known = None if wanted is None else [name for name in wanted if name is not None]
-            return reader.environments(scope, names=known, after=after or "", limit=limit + 1)
+        def list_from(
+            reader: Reader, names: Collection[str] | None, after: str, limit: int
+        ) -> Sequence[ComputeEnvironment]:
+            return reader.environments(scope, names=names, after=after, limit=limit)
 
-        found = await self._store.read(work)
-        return page_of(found, limit, call, [each.name for each in found])
+        return await list_page(self._store, list_from, _KIND, scope, query, "ComputeEnvironments")
 
     async def _engine_of(self, tags: Mapping[str, str]) -> str:
         engine = tags.get(ENGINE_TAG)

@@ -1,19 +1,11 @@
 """Finding jobs across all accounts and regions, for the operator's own view; AWS callers see their own."""
 
-from collections.abc import Sequence
-
 from longshore.domain.errors import InvalidRequest, NotFound
-from longshore.domain.ids import JobKey, Scope, parse_job_id
-from longshore.ports.store import Reader, ResourceReader
+from longshore.domain.ids import JobKey, parse_job_id
+from longshore.ports.store import Reader
 
 #: More than there ever are of queues or environments.
 ALL = 1_000_000
-
-
-def scopes(reader: ResourceReader) -> Sequence[Scope]:
-    """Every account and region that has a queue or an environment."""
-    resources = (*reader.queues(None, limit=ALL), *reader.environments(None, limit=ALL))
-    return sorted({resource.scope for resource in resources})
 
 
 def find_job(reader: Reader, text: str) -> JobKey:
@@ -26,7 +18,7 @@ def find_job(reader: Reader, text: str) -> JobKey:
     job_id = parse_job_id(text)
     if job_id is None:
         raise InvalidRequest(f"{text[:100]} is not a job id")
-    for scope in scopes(reader):
+    for scope in {scope for scope, _ in reader.submitted_queues()}:
         key = reader.find_jobs(scope, [job_id]).get(job_id)
         if key is not None:
             return key

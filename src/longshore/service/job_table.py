@@ -6,11 +6,10 @@ from datetime import datetime
 from heapq import nlargest
 
 from longshore.domain.errors import NotFound
-from longshore.domain.ids import JobKey, Scope
+from longshore.domain.ids import JobKey
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobView, Reader
 from longshore.service.documents import Amounts, Children, Document, Place, Used, amounts_of, place_of, use_of
-from longshore.service.everywhere import ALL, scopes
 from longshore.service.published import published_reasons
 
 
@@ -58,28 +57,23 @@ class JobQuery:
 
 
 def list_jobs(reader: Reader, query: JobQuery) -> JobPage:
-    """A page of the jobs of all queues that there are, or of those of one name.
+    """A page of the jobs of all queues, deleted ones too, or of those of one name.
 
     Raises:
         NotFound: there is no queue of that name, and there are no jobs of one that was.
     """
-    queues = _queues(reader, query.queue_name)
+    wanted = query.queue_name
+    queues = [queue for queue in reader.submitted_queues() if wanted in (None, queue[1])]
     where = JobFilter(statuses=query.statuses or None, name=query.name)
     found: list[JobKey] = []
     for scope, name in queues:
         views = reader.list_jobs(scope, name, where, before=query.cursor, limit=query.limit + 1)
         found = nlargest(query.limit + 1, [*found, *(view.job.key for view in views)])
     page = reader.describe_jobs(found[: query.limit])
-    if query.queue_name is not None and not page and all(reader.queue(*queue) is None for queue in queues):
-        raise NotFound(f"there is no job queue {query.queue_name}")
+    if wanted is not None and not page and not reader.queues(None, names=[wanted], limit=1):
+        raise NotFound(f"there is no job queue {wanted}")
     more = len(found) > query.limit
     return JobPage(jobs=_rows(reader, page), next_cursor=found[query.limit - 1] if more else None)
-
-
-def _queues(reader: Reader, name: str | None) -> Sequence[tuple[Scope, str]]:
-    if name is None:
-        return [(queue.scope, queue.name) for queue in reader.queues(None, limit=ALL)]
-    return [(scope, name) for scope in scopes(reader)]
 
 
 def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:

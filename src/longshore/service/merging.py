@@ -47,13 +47,13 @@ def merge_environment(given: Sequence[KeyValue], overriding: Sequence[KeyValue])
     return tuple({variable.name: variable for variable in (*given, *overriding)}.values())
 
 
-def override_command(given: tuple[str, ...], overriding: tuple[str, ...] | None) -> tuple[str, ...]:
+def override_command(given: tuple[str, ...], overriding: tuple[str, ...]) -> tuple[str, ...]:
     """`overriding` if it holds anything.
 
     Raises:
         InvalidRequest: an argument of it is empty.
     """
-    if overriding and "" in overriding:
+    if "" in overriding:
         raise invalid("Command field cannot have empty strings")
     return overriding or given
 

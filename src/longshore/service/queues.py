@@ -1,18 +1,19 @@
 """Use cases on job queues: create, describe, update, delete."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from longshore.domain.environment import State
 from longshore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
-from longshore.domain.ids import Scope, resource_name
+from longshore.domain.ids import Scope
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.domain.queue import EnvironmentOrder, JobQueue, StateTimeLimitAction
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Transaction
+from longshore.service.named import NamedQuery, arn_of, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
-from longshore.service.paging import Page, check_page, open_token, page_of
+from longshore.service.paging import Page
 from longshore.service.refusals import invalid
 
 _KIND = "job-queue"
@@ -123,12 +124,7 @@ class Queues:
             _check_actions(changes.time_limit_actions)
 
         def work(tx: Transaction) -> JobQueue:
-            name = resource_name(text, _KIND, scope)
-            queue = None if name is None else tx.queue(scope, name)
-            if queue is None:
-                raise NotFound(f"{text if name is None else scope.arn(_KIND, name)} does not exist")
-            if queue.status == "DELETING":
-                raise Conflict("Cannot update, resource is being modified")
+            queue = find_to_change(tx.queue, _KIND, scope, text)
             environments = queue.environments
             if changes.environments is not None:
                 environments = _replaced_environments(tx, queue, changes.environments)
@@ -155,8 +151,7 @@ class Queues:
         """
 
         def work(tx: Transaction) -> None:
-            name = resource_name(text, _KIND, scope)
-            queue = None if name is None else tx.queue(scope, name)
+            queue = find(tx.queue, _KIND, scope, text)
             if queue is None or queue.status == "DELETING":
                 return
             if queue.state != "DISABLED":
@@ -169,25 +164,17 @@ class Queues:
         await self._store.write(work)
         self._notifier.notify()
 
-    async def describe(
-        self, scope: Scope, names: Sequence[str] | None, *, max_results: int | None, next_token: str | None
-    ) -> Page[JobQueue]:
+    async def describe(self, scope: Scope, query: NamedQuery) -> Page[JobQueue]:
         """Queues by name; unknown names or ARNs are left out.
 
         Raises:
             InvalidRequest: too much is asked for, or the token is not of this call.
         """
-        limit = check_page(names, max_results, "JobQueues")
-        call = ("queues", scope, names)
-        after = open_token(next_token, call)
 
-        def work(reader: Reader) -> Sequence[JobQueue]:
-            wanted = [resource_name(text, _KIND, scope) for text in names] if names else None
-            known = None if wanted is None else [name for name in wanted if name is not None]
-            return reader.queues(scope, names=known, after=after or "", limit=limit + 1)
+        def list_from(reader: Reader, names: Collection[str] | None, after: str, limit: int) -> Sequence[JobQueue]:
+            return reader.queues(scope, names=names, after=after, limit=limit)
 
-        found = await self._store.read(work)
-        return page_of(found, limit, call, [each.name for each in found])
+        return await list_page(self._store, list_from, _KIND, scope, query, "JobQueues")
 
 
 def _check_priority(priority: int) -> None:
@@ -231,11 +218,10 @@ def _resolve_environments(
     entries: list[EnvironmentOrder] = []
     families: set[str] = set()
     for choice in choices:
-        name = resource_name(choice.compute_environment, "compute-environment", scope)
-        environment = None if name is None else reader.environment(scope, name)
+        text = choice.compute_environment
+        environment = find(reader.environment, "compute-environment", scope, text)
         if environment is None:
-            arn = choice.compute_environment if name is None else scope.arn("compute-environment", name)
-            raise NotFound(f"Compute Environment {arn} does not exist")
+            raise NotFound(f"Compute Environment {arn_of('compute-environment', scope, text)} does not exist")
         if environment.status not in ("VALID", "UPDATING"):
             raise InvalidRequest(f"Compute Environment {environment.arn} is not valid")
         entries.append(EnvironmentOrder(order=choice.order, environment_name=environment.name))

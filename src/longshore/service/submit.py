@@ -1,5 +1,6 @@
 """The use case SubmitJob: a request resolved into a job specification and stored as SUBMITTED."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.definition import JobDefinition, JobTimeout
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
-from longshore.domain.ids import JobId, JobKey, Scope, resource_name
+from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.queue import JobQueue
 from longshore.domain.retry import RetryStrategy
@@ -19,6 +20,7 @@ from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transacti
 from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
+from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.refusals import check_size, invalid
@@ -38,7 +40,7 @@ class Submission(Overrides):
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    consumable_resource_properties_override: ConsumableResourceProperties | None = None
+    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -71,77 +73,38 @@ class Submissions:
         check_size(submission.size_bytes, limit_kib=_LIMIT_KIB, what="Job")
         if submission.tags:
             check_tags(submission.tags)
+        if len(submission.depends_on) > _MOST_DEPENDENCIES:
+            raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
+        size = submission.array_size
+        if size is not None and not 2 <= size <= self._array_size_max:
+            raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
         uuid = str(uuid4())
         created_at = self._clock.now()
         created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
-        await self._store.write(lambda tx: self._store_job(tx, scope, submission, uuid, created_at))
+        storing = asyncio.ensure_future(
+            self._store.write(lambda tx: _store_job(tx, scope, submission, uuid, created_at))
+        )
+        # Woken now, the leader takes the job in by the commit that stores it; woken again, it misses none that had to
+        # wait before it could be stored.
+        self._notifier.notify()
+        await storing
         self._notifier.notify()
         return JobId(uuid=uuid)
 
-    def _store_job(
-        self, tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime
-    ) -> None:
-        queue = _open_queue(tx, scope, submission.queue)
-        definition = resolve_active(tx, scope, submission.definition)
-        _check_capability(definition, queue)
-        if submission.share_identifier is not None or submission.scheduling_priority is not None:
-            raise InvalidRequest(
-                "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
-                "scheduling policy."
-            )
-        parameters = definition.parameters
-        if submission.parameters:
-            parameters = {**parameters, **submission.parameters}
-        fargate = queue.queue_type == "ECS_FARGATE"
-        overrides = submission.container_overrides
-        if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
-            raise invalid("vcpus and memory are not applicable for Fargate.")
-        formed = resolve_form(definition, submission, parameters)
-        resources = resolve_resources(formed.form, fargate=fargate)
-        retry, timeout = _resolve_attempts(definition, submission)
-        if len(submission.depends_on) > _MOST_DEPENDENCIES:
-            raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
-        on_keys = _find_dependencies(tx, scope, submission)
-        size = submission.array_size
-        if size is not None and formed.node_properties is not None:
-            raise invalid("A multi-node parallel job cannot be an array job")
-        if size is not None and not 2 <= size <= self._array_size_max:
-            raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
-        key = tx.allocate_keys(1 + (size or 0))
-        propagate_tags = bool(
-            definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags
-        )
-        spec = JobSpec(
-            scope=scope,
-            key=key,
-            uuid=uuid,
-            name=submission.name,
-            queue_name=queue.name,
-            definition=f"{definition.name}:{definition.revision}",
-            container=formed.container,
-            ecs_properties=formed.ecs_properties,
-            eks_properties=formed.eks_properties,
-            node_properties=formed.node_properties,
-            resources=resources,
-            retry=retry,
-            timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
-            array_size=size,
-            depends_on=tuple(submission.depends_on),
-            parameters=parameters,
-            propagate_tags=propagate_tags,
-            task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
-            platform_capabilities=definition.platform_capabilities,
-            scheduling_priority=definition.scheduling_priority or 0,
-            consumable_resource_properties=submission.consumable_resource_properties_override
-            or definition.consumable_resource_properties,
-        )
-        edges = tuple(_edges(key, submission.depends_on, on_keys)) if submission.depends_on else ()
-        tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
+
+def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime) -> None:
+    queue = _open_queue(tx, scope, submission.queue)
+    definition = resolve_active(tx, scope, submission.definition)
+    _check_fit(submission, definition, queue)
+    on_keys = _find_dependencies(tx, scope, submission)
+    key = tx.allocate_keys(1 + (submission.array_size or 0))
+    spec = _resolve_spec(submission, definition, queue, key=key, uuid=uuid)
+    edges = _edges(key, submission.depends_on, on_keys)
+    tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
 
 
 def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
-    name = resource_name(text, "job-queue", scope)
-    queue = None if name is None else reader.queue(scope, name)
+    queue = find(reader.queue, "job-queue", scope, text)
     if queue is None:
         raise NotFound(f"JobQueue {text} not found.")
     if queue.state != "ENABLED":
@@ -151,13 +114,63 @@ def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
     return queue
 
 
-def _check_capability(definition: JobDefinition, queue: JobQueue) -> None:
-    needed = "FARGATE" if queue.queue_type == "ECS_FARGATE" else "EC2"
+def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueue) -> None:
+    """Raises InvalidRequest when the queue cannot take the definition, or what the submission says besides."""
+    fargate = queue.queue_type == "ECS_FARGATE"
     capabilities = definition.platform_capabilities or ("EC2",)
-    if needed not in capabilities:
+    if ("FARGATE" if fargate else "EC2") not in capabilities:
         raise InvalidRequest(
             f"Job Queue is attached to Compute Environment that can not run Jobs with capability {capabilities[0]}"
         )
+    if submission.share_identifier is not None or submission.scheduling_priority is not None:
+        raise InvalidRequest(
+            "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
+            "scheduling policy."
+        )
+    overrides = submission.container_overrides
+    if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
+        raise invalid("vcpus and memory are not applicable for Fargate.")
+    if submission.array_size is not None and definition.node_properties is not None:
+        raise invalid("A multi-node parallel job cannot be an array job")
+
+
+def _resolve_spec(
+    submission: Submission, definition: JobDefinition, queue: JobQueue, *, key: JobKey, uuid: str
+) -> JobSpec:
+    """What the definition leaves open comes from the submission, which also overrides it.
+
+    Raises:
+        InvalidRequest: what comes out breaks a rule.
+    """
+    parameters = definition.parameters
+    if submission.parameters:
+        parameters = {**parameters, **submission.parameters}
+    formed = resolve_form(definition, submission, parameters)
+    retry, timeout = _resolve_attempts(definition, submission)
+    propagate_tags = bool(definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags)
+    return JobSpec(
+        scope=queue.scope,
+        key=key,
+        uuid=uuid,
+        name=submission.name,
+        queue_name=queue.name,
+        definition=f"{definition.name}:{definition.revision}",
+        container=formed.container,
+        ecs_properties=formed.ecs_properties,
+        eks_properties=formed.eks_properties,
+        node_properties=formed.node_properties,
+        resources=resolve_resources(formed.form, fargate=queue.queue_type == "ECS_FARGATE"),
+        retry=retry,
+        timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
+        array_size=submission.array_size,
+        depends_on=tuple(submission.depends_on),
+        parameters=parameters,
+        propagate_tags=propagate_tags,
+        task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
+        platform_capabilities=definition.platform_capabilities,
+        scheduling_priority=definition.scheduling_priority or 0,
+        consumable_resource_properties=submission.consumables or definition.consumable_resource_properties,
+    )
 
 
 def _resolve_attempts(definition: JobDefinition, submission: Submission) -> tuple[RetryStrategy, JobTimeout | None]:
@@ -219,7 +232,7 @@ def _check_pairs(tx: Transaction, submission: Submission, keys: Mapping[str, Job
             )
 
 
-def _edges(key: JobKey, dependencies: Sequence[Dependency], on_keys: Mapping[str, JobKey]) -> list[Edge]:
+def _edges(key: JobKey, dependencies: Sequence[Dependency], on_keys: Mapping[str, JobKey]) -> tuple[Edge, ...]:
     """What the job waits for, each once. SEQUENTIAL with a job waits for that job and then goes child by child."""
     edges: dict[Edge, None] = {}
     for dependency in dependencies:
@@ -228,4 +241,4 @@ def _edges(key: JobKey, dependencies: Sequence[Dependency], on_keys: Mapping[str
             edges[Edge(job_key=key, on_key=on_keys[dependency.job_id], type=paired)] = None
         if dependency.type is DependencyType.SEQUENTIAL:
             edges[Edge(job_key=key, on_key=key, type=DependencyType.SEQUENTIAL)] = None
-    return list(edges)
+    return tuple(edges)

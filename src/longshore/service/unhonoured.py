@@ -1,11 +1,15 @@
 """What was asked for and an engine does not do, so that nothing is dropped in silence."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import assert_never, cast
 
 from longshore.domain.container import ContainerProperties
+from longshore.domain.definition import Form
+from longshore.domain.ecs import EcsProperties
+from longshore.domain.eks import EksProperties
 from longshore.domain.job import JobSpec
-from longshore.domain.workload import workload_of
+from longshore.domain.nodes import NodeProperties
+from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Capabilities
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
@@ -20,6 +24,38 @@ _UNHONOURED_LOG_OPTIONS = {
 }
 #: Members that every job states, in one of two ways.
 _REQUIREMENTS = {"vcpus": "resourceRequirements.VCPU", "memory": "resourceRequirements.MEMORY"}
+_NO_KUBERNETES = "kept and shown; no Kubernetes runs the pod"
+_OF_TASKS = {
+    "ipc_mode": "kept and shown; each container has System V IPC as the engine gives it",
+    "pid_mode": "kept and shown; each container sees processes as the engine shows them",
+    "containers.firelens_configuration": "logs are not routed: each container's output is kept in a stream of its own",
+}
+_OF_PODS = {
+    "service_account_name": _NO_KUBERNETES,
+    "dns_policy": _NO_KUBERNETES,
+    "image_pull_secrets": _NO_KUBERNETES,
+    "metadata": _NO_KUBERNETES,
+    "share_process_namespace": _NO_KUBERNETES,
+    "containers.image_pull_policy": "images are pulled as the engine's settings say",
+    "init_containers.image_pull_policy": "images are pulled as the engine's settings say",
+    "volumes.secret": "there are no Kubernetes secrets: an optional one is left out, any other fails the attempt",
+    "volumes.persistent_volume_claim": "there are no claims: the attempt fails",
+    "volumes.empty_dir.medium": "the folder lies on the disk",
+    "volumes.empty_dir.size_limit": "the folder's size is not limited",
+    **{
+        f"{place}security_context.{member}": _NO_KUBERNETES
+        for place, members in {
+            "": ("run_as_non_root", "seccomp_profile", "fs_group"),
+            "containers.": ("allow_privilege_escalation", "run_as_non_root", "capabilities", "seccomp_profile"),
+            "init_containers.": ("allow_privilege_escalation", "run_as_non_root", "capabilities", "seccomp_profile"),
+        }.items()
+        for member in members
+    },
+}
+_OF_NODES = {
+    "node_range_properties.instance_types": "hosts are chosen by what is free on them",
+    "node_range_properties.container.instance_type": "hosts are chosen by what is free on them",
+}
 
 
 class Unhonoured(Document, frozen=True):
@@ -49,12 +85,14 @@ def unhonoured(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth
     ]
 
 
-def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
+def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
     """What holds of every job first; an engine's own words on a setting come in place of ours."""
+    containers = {id(each): each for node in workload_of(spec).nodes for each in node.containers}.values()
     gaps: dict[str, str] = {}
     if not engine.uses_images:
-        image = f"the image {spec.single_container.image} is not used; " if spec.single_container.image else ""
-        gaps["image"] = f"{image}the command runs as a plain process of the machine"
+        used = dict.fromkeys(each.properties.image for each in containers if each.properties.image)
+        images = f"the image {', '.join(used)} is not used; " if used else ""
+        gaps["image"] = f"{images}the command runs as a plain process of the machine"
         gaps["isolation"] = "processes of one user can reach each other and each other's files: no security boundary"
     if not engine.enforces_memory:
         gaps[_REQUIREMENTS["memory"]] = (
@@ -62,34 +100,61 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> Mapping[str, str]:
             "end for lack of memory is not told apart from others"
         )
     for path, reason in engine.ignored_settings.items():
-        if _is_asked_for(spec.single_container, path):
-            gaps[_api_name(path)] = reason
-    gaps |= _log_gaps(spec)
+        asking = [each.name for each in containers if _is_asked_for(each.properties, path)]
+        if asking:
+            named = f" (of {', '.join(asking)})" if spec.has_parts and path not in _REQUIREMENTS else ""
+            gaps[_api_name(path)] = reason + named
+    gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
-    return gaps
+    return gaps | _gaps_of_form(spec.form)
 
 
-def _log_gaps(spec: JobSpec) -> Mapping[str, str]:
+def _gaps_of_form(form: Form) -> dict[str, str]:
+    """Members of forms other than the plain one that are kept and shown, and have no effect on any engine."""
+    match form:
+        case ContainerProperties():
+            return {}
+        case EcsProperties():
+            return _held("taskProperties.", form.task, _OF_TASKS)
+        case EksProperties():
+            return _held("podProperties.", form.pod_properties, _OF_PODS)
+        case NodeProperties():
+            gaps = _held("", form, _OF_NODES)
+            for each in form.node_range_properties:
+                gaps |= _gaps_of_form(each.form)
+            return gaps
+        case _:
+            assert_never(form)
+
+
+def _held(where: str, record: object, texts: Mapping[str, str]) -> dict[str, str]:
+    return {f"{where}{_api_name(path)}": text for path, text in texts.items() if _holds(record, path)}
+
+
+def _log_gaps(containers: Iterable[WorkContainer]) -> Mapping[str, str]:
     """Of awslogs, what names group and stream is honoured; of json-file, nothing needs to be."""
     gaps: dict[str, str] = {}
-    for node in workload_of(spec).nodes:
-        for container in node.containers:
-            configuration = container.properties.log_configuration
-            if configuration is None:
-                continue
-            if configuration.log_driver == "json-file":
-                gaps["logConfiguration"] = "output goes to the logs of this server, and has no file of its own"
-            for option in configuration.options.keys() & _UNHONOURED_LOG_OPTIONS.keys():
-                gaps[f"logConfiguration.options.{option}"] = _UNHONOURED_LOG_OPTIONS[option]
+    for container in containers:
+        configuration = container.properties.log_configuration
+        if configuration is None:
+            continue
+        if configuration.log_driver == "json-file":
+            gaps["logConfiguration"] = "output goes to the logs of this server, and has no file of its own"
+        for option in configuration.options.keys() & _UNHONOURED_LOG_OPTIONS.keys():
+            gaps[f"logConfiguration.options.{option}"] = _UNHONOURED_LOG_OPTIONS[option]
     return gaps
 
 
 def _is_asked_for(container: ContainerProperties, path: str) -> bool:
-    """Whether a job sets `path`, attribute names joined by dots, to something that would have an effect."""
+    """Whether a container sets `path`, attribute names joined by dots, to something that would have an effect."""
     if path in _REQUIREMENTS:
         return True
-    values: list[object] = [container]
+    return _holds(container, path)
+
+
+def _holds(record: object, path: str) -> bool:
+    values: list[object] = [record]
     for name in path.split("."):
         values = [item for value in values for item in _items(getattr(value, name))]
     return bool(values)

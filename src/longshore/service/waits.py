@@ -5,12 +5,14 @@ from typing import Literal
 
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
-from longshore.domain.ids import JobKey
+from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
+from longshore.domain.queue import JobQueue
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import Edge, JobFilter, JobView, Reader
 from longshore.service.documents import Document
+from longshore.service.everywhere import ALL
 from longshore.service.published import Published, root_reason
 from longshore.service.wording import counted
 
@@ -100,7 +102,14 @@ def _progress(reader: Reader, job: Job) -> str:
 
 
 def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
-    """Who comes first: siblings with a lower index, and jobs that were submitted to the queue before."""
+    """Who comes first, told apart: jobs of other queues, siblings with a lower index, earlier jobs of the queue."""
+    scope, name = job.spec.scope, job.spec.queue_name
+    own = reader.queue(scope, name)
+    if own is not None:
+        for other in _rivals(reader, own):
+            is_equal = other.priority == own.priority
+            remark = f", whose priority is {other.priority} {'too' if is_equal else f'and not {own.priority}'}"
+            yield from _ahead_in(reader, scope, other.name, job.spec.key if is_equal else None, remark)
     if job.id.index is not None and job.intake is not None:
         runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
         before = sum(
@@ -109,13 +118,23 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
         if before:
             text = f"{counted(before, 'child', 'children')} of the same array job with a lower index come first"
             yield Cause(kind="order", text=text)
-    views = reader.list_jobs(
-        job.spec.scope,
-        job.spec.queue_name,
-        JobFilter(statuses=_QUEUED),
-        before=job.spec.key,
-        limit=_AHEAD_COUNTED,
-    )
+    yield from _ahead_in(reader, scope, name, job.spec.key)
+
+
+def _rivals(reader: Reader, own: JobQueue) -> Sequence[JobQueue]:
+    """Other queues of this priority or a higher one that share an environment with `own`, the highest first."""
+    shared = set(own.environment_names)
+    rivals = [
+        queue
+        for queue in reader.queues(own.scope, limit=ALL)
+        if queue.priority >= own.priority and queue.name != own.name and shared.intersection(queue.environment_names)
+    ]
+    return sorted(rivals, key=lambda queue: -queue.priority)
+
+
+def _ahead_in(reader: Reader, scope: Scope, name: str, before: JobKey | None, remark: str = "") -> Iterable[Cause]:
+    """The RUNNABLE jobs of a queue that were submitted before, or all of them."""
+    views = reader.list_jobs(scope, name, JobFilter(statuses=_QUEUED), before=before, limit=_AHEAD_COUNTED)
     waiting = {view.job.id: _runnable_in(view) for view in views}
     ahead = sum(waiting.values())
     if not ahead:
@@ -124,7 +143,7 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     first = [job_id for job_id, count in waiting.items() if count][-1]
     named = "one of them" if at_least else "the first"
     text = (
-        f"ahead of it in job queue {job.spec.queue_name}: {at_least}{counted(ahead, 'RUNNABLE job')}, array children "
+        f"ahead of it in job queue {name}{remark}: {at_least}{counted(ahead, 'RUNNABLE job')}, array children "
         f"counted; {named} is {first}"
     )
     yield Cause(kind="order", text=text, job_id=str(first))

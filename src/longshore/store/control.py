@@ -13,6 +13,7 @@ _CLAIM = Statement(update(leadership).values(epoch=leadership.c.epoch + 1))
 
 _c = class_reasons.c
 _REASONS = Statement(select(_c.class_id, _c.reason).where(InList(_c.class_id, "ids")), "ids")
+_ALL_REASONS = Statement(select(_c.class_id, _c.reason))
 _WITHDRAW = Statement(delete(class_reasons).where(InList(_c.class_id, "ids")), "ids")
 _PUBLISH = insert_into(class_reasons, "class_id", "reason")
 
@@ -27,8 +28,8 @@ class ControlRows(Session):
         self.run(_CLAIM)
         return self.epoch()
 
-    def class_reasons(self, class_ids: Collection[str]) -> Mapping[str, str]:
-        return dict(self.rows(_REASONS, encode_list(class_ids)))
+    def class_reasons(self, class_ids: Collection[str] | None) -> Mapping[str, str]:
+        return dict(self.rows(_ALL_REASONS) if class_ids is None else self.rows(_REASONS, encode_list(class_ids)))
 
     def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None:
         self.run(_WITHDRAW, encode_list({*withdraw, *reasons}))

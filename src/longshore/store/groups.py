@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -37,19 +36,23 @@ class Outcome:
     error: BaseException | None = None
 
 
-def run_group(connection: sqlite3.Connection, works: Sequence[Work], cache: SpecCache) -> list[Outcome]:
+def run_group(connection: sqlite3.Connection, works: Iterable[Work], cache: SpecCache) -> list[Outcome]:
     """Run `works` in one transaction, from the first on until their time is over.
 
-    Returns an outcome for each that was run: what succeeded is durable, what failed left no trace. When the database
-    could not be written, nothing of any work is left, and the outcome of each is `StoreUnavailable`.
+    Each is taken when the one before has been run: what comes meanwhile can still join. Returns an outcome for each
+    that was taken: what succeeded is durable, what failed left no trace. When the database could not be written, all
+    are taken, nothing of any is left, and the outcome of each is `StoreUnavailable`.
     """
     outcomes: list[Outcome] = []
+    taken = 0
+    works = iter(works)
     specs: dict[JobKey, JobSpec] = {}
     cursor = connection.cursor()
     ends = monotonic() + GROUP_SECONDS
     try:
         cursor.execute("BEGIN IMMEDIATE")
         for work in works:
+            taken += 1
             cursor.execute("SAVEPOINT work")
             transaction = SqlTransaction(cursor, SQLITE, cache)
             outcome = _run(work, transaction)
@@ -69,7 +72,8 @@ def run_group(connection: sqlite3.Connection, works: Sequence[Work], cache: Spec
             cursor.execute("ROLLBACK")
         path = connection.execute("PRAGMA database_list").fetchone()[2]
         text = outage_text(problem, Path(path) if path else None)
-        return [Outcome(error=_unavailable(text, problem)) for _ in works]
+        taken += sum(1 for _ in works)
+        return [Outcome(error=_unavailable(text, problem)) for _ in range(taken)]
     cache.add(specs)
     return outcomes
 
@@ -125,30 +129,27 @@ class Writer:
         await self._loop.run_in_executor(None, self._thread.join)
 
     def _serve(self) -> None:
-        waiting: deque[_Request] = deque()
-        is_open = True
-        while is_open or waiting:
-            is_open = self._collect(waiting) and is_open
-            group = [waiting.popleft() for _ in range(min(len(waiting), GROUP_WORKS))]
-            if not group:
-                continue
+        while (first := self._requests.get()) is not None:
+            group = [first]
             try:
-                outcomes = run_group(self._connection, [request.work for request in group], self._cache)
+                outcomes = run_group(self._connection, self._works(group), self._cache)
             except BaseException as problem:
                 outcomes = [Outcome(error=problem) for _ in group]
-            waiting.extendleft(reversed(group[len(outcomes) :]))
-            self._loop.call_soon_threadsafe(_answer, group[: len(outcomes)], outcomes)
+            self._loop.call_soon_threadsafe(_answer, group, outcomes)
 
-    def _collect(self, waiting: deque[_Request]) -> bool:
-        """Move what was submitted to `waiting`, waiting for a first if there is none; False once closed."""
-        try:
-            request = self._requests.get(block=not waiting)
-            while request is not None:
-                waiting.append(request)
+    def _works(self, group: list[_Request]) -> Iterator[Work]:
+        """The work of `group`, which has one, and of what joins it: the turn of the leader that a submission wakes."""
+        yield group[0].work
+        while len(group) < GROUP_WORKS:
+            try:
                 request = self._requests.get_nowait()
-        except Empty:
-            return True
-        return False
+            except Empty:
+                return
+            if request is None:  # closed: the next to be taken is that again
+                self._requests.put(None)
+                return
+            group.append(request)
+            yield request.work
 
 
 def _answer(group: Sequence[_Request], outcomes: Sequence[Outcome]) -> None:

@@ -1,6 +1,6 @@
 """Rows of `queue_names`: the number by which jobs name their queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import bindparam, select
 
@@ -35,6 +35,9 @@ class QueueNameRows(Session):
             found = self.queue_id(scope, queue_name)
         assert found is not None
         return found
+
+    def submitted_queues(self) -> Sequence[tuple[Scope, str]]:
+        return list(self.queues_by_id().values())
 
     def queues_by_id(self) -> Mapping[int, tuple[Scope, str]]:
         """All of them."""

@@ -146,6 +146,23 @@ def test_the_largest_body_is_taken(door: Any) -> None:
     assert len(request.parameters["a"]) == size
 
 
+@pytest.mark.parametrize(
+    ("path", "target", "status"),
+    [
+        (b"/", b"Logs_20140328.PutLogEvents", 100),
+        (b"/", b"Logs_20140328.FilterLogEvents", 413),
+        (b"/v1/listjobs", b"Logs_20140328.PutLogEvents", 413),
+    ],
+)
+def test_only_puts_of_log_events_may_be_longer(door: Any, path: bytes, target: bytes, status: int) -> None:
+    head = (
+        b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nAuthorization: AWS4-HMAC-SHA256 \r\nX-Amz-Target: " + target
+    )
+    with door.connect() as connection:
+        connection.sendall(head + b"\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (8 * 2**20))
+        assert status_of(connection.recv(65536)) == status
+
+
 def test_a_body_that_trickles_is_given_up(strict_door: Any, signed: bytes) -> None:
     with strict_door(body_seconds=0.2) as door, door.connect() as connection:
         connection.sendall(POST + signed + b"Content-Length: 100\r\n\r\n{")

@@ -29,11 +29,9 @@ Served = tuple[dict[str, Front], Any, str, asyncio.AbstractEventLoop]
 @pytest.fixture(scope="session")
 def _served() -> Iterator[Served]:
     fronts: dict[str, Front] = {}
-    # Above what a put may hold, so that its own limit is what is met.
-    limits = Limits(body_bytes=4 * 2**20)
-    door = FrontDoor(DoorSettings(account_id=ACCOUNT, limits=limits), fronts=fronts, native=Starlette())
+    door = FrontDoor(DoorSettings(account_id=ACCOUNT), fronts=fronts, native=Starlette())
     listener = socket.create_server(("127.0.0.1", 0))
-    server = build_server(door, limits)
+    server = build_server(door, Limits())
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve(sockets=[listener])))
     thread.start()

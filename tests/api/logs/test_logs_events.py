@@ -178,6 +178,44 @@ def test_puts_that_are_refused_whole(logs: Logs) -> None:
     assert search(logs, logGroupName="g") == ["kept"]
 
 
+@pytest.mark.parametrize("text", ["x", "\0", "\x1b", "ä", "€", "😀"])
+def test_a_put_holds_what_aws_takes_however_it_is_written(logs: Logs, text: str) -> None:
+    """1,048,576 bytes of UTF-8, 26 of them for each event: as JSON that may be six times as much."""
+    at = now()
+    each = len(text.encode())
+    counts = [(1_048_576 - 10 * 26) // 10 // each] * 10
+    put_stream(logs, *((at, text * count) for count in counts))
+    page = logs.client.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True, limit=1)
+    assert messages(page) == [text * counts[0]]
+    beyond = [{"timestamp": at, "message": text * (count + 5)} for count in counts]
+    size = sum(len(event["message"].encode()) + 26 for event in beyond)
+    assert logs.refusal("put_log_events", logGroupName="g", logStreamName="s", logEvents=beyond) == (
+        "InvalidParameterException",
+        f"Upload too large: {size} bytes exceeds limit of 1048576",
+    )
+
+
+def test_a_put_holds_ten_thousand_events(logs: Logs) -> None:
+    at = now()
+    assert put_stream(logs, *((at, "\0" * 78) for _ in range(10_000)))["nextSequenceToken"]
+    many = [{"timestamp": at, "message": "x"}] * 10_001
+    code, message = logs.refusal("put_log_events", logGroupName="g", logStreamName="s", logEvents=many)
+    assert code == "InvalidParameterException"
+    assert "logEvents" in message and "10000" in message
+
+
+def test_the_times_that_a_put_may_span(logs: Logs) -> None:
+    """The bounds themselves are inside; beyond them events are told by number, and the rest is taken."""
+    at = now()
+    assert "rejectedLogEventsInfo" not in put_stream(logs, (at - DAY, "a"), (at, "b"))
+    assert "rejectedLogEventsInfo" not in put(logs, (at - 14 * DAY + 60_000, "c"))
+    edges = put(logs, (at + 2 * 3_600_000 - 60_000, "d"), (at + 2 * 3_600_000 + 60_000, "e"))
+    assert edges["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
+    mixed = put(logs, (at - 14 * DAY - 60_000, "f"), (at - 14 * DAY + 60_000, "g"))
+    assert mixed["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    assert search(logs, logGroupName="g") == ["c", "g", "a", "b", "d"]
+
+
 def test_a_search_interleaves_streams_by_time(logs: Logs) -> None:
     at = now() - 10_000
     put_stream(logs, *((at + 2 * number, f"even {number}") for number in range(50)), name="even")

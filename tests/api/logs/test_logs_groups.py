@@ -1,7 +1,11 @@
 """Groups and streams: create, describe, delete; golden answers and refusals."""
 
-import pytest
+import sqlite3
 
+import pytest
+from botocore.exceptions import ClientError
+
+from longshore.logs.lookup import Lookup
 from tests.api.logs.logs_service import ACCOUNT, GROUP, REGION, Logs
 
 NO_GROUP = ("ResourceNotFoundException", "The specified log group does not exist.")
@@ -44,6 +48,9 @@ def test_a_group_is_created_described_and_deleted(logs: Logs) -> None:
     assert logs.refusal("put_retention_policy", logGroupName="/my/group", retentionInDays=8)[0] == (
         "InvalidParameterException"
     )
+    logs.client.delete_retention_policy(logGroupName="/my/group")
+    assert "retentionInDays" not in logs.client.describe_log_groups()["logGroups"][0]
+    assert logs.refusal("delete_retention_policy", logGroupName="none") == NO_GROUP
     logs.client.delete_log_group(logGroupName="/my/group")
     assert names(logs) == []
     assert logs.refusal("delete_log_group", logGroupName="/my/group") == NO_GROUP
@@ -150,3 +157,18 @@ def test_a_group_with_running_attempts_can_be_deleted_and_made_again(logs: Logs)
     assert stream_names(logs, logGroupName=GROUP) == []
     fresh = logs.start()
     assert stream_names(logs, logGroupName=GROUP) == [fresh.stream]
+
+
+def test_an_index_that_cannot_be_used_is_told_in_the_words_of_the_api(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Lookup, "groups", refuse)
+    with pytest.raises(ClientError) as caught:
+        logs.client.describe_log_groups()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ServiceUnavailableException"
+    assert error["Message"] == "The log index cannot be used now: database or disk is full"

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 from longshore.domain.container import LinuxParameters, LogConfiguration, Ulimit
+from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
+from longshore.domain.ecs import FirelensConfiguration
+from longshore.domain.eks import EksContainerSecurityContext
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.retry import EvaluateOnExit
@@ -14,6 +17,7 @@ from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.parse import EngineInfo
 from longshore.engines.docker.render import ignored_settings
 from longshore.engines.process.render import IGNORED
+from longshore.testing.forms import a_pod, a_pod_container, a_task, a_task_container, formed_spec, some_nodes
 from longshore.testing.job_builders import JobBuilder, a_job, a_queue, an_environment
 from tests.api.native.native_desk import Desk
 
@@ -52,6 +56,40 @@ async def test_a_follower_names_the_job_ahead_and_what_that_one_waits_for(desk: 
     order = "ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is"
     assert f"{order} {ahead.uuid}" in waits
     assert f"job {ahead.uuid}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU" in waits
+
+
+async def test_jobs_ahead_in_other_queues_are_told_apart(desk: Desk) -> None:
+    """Those of queues that share an environment: all where the priority is higher, earlier ones where it is equal."""
+    await desk.put(environment=an_environment("aside", engine="fake"), queue=a_queue("aside", "aside", priority=9))
+    await desk.put(queue=a_queue("urgent", "aside", "environment", priority=7))
+    await desk.put(queue=a_queue("equal"))
+    await desk.put(queue=a_queue("low", priority=0))
+    await desk.submit(a_job().needing(vcpu=4))
+    early = await desk.submit(a_job().needing(vcpu=4).in_queue("equal"))
+    own = await desk.submit(a_job())
+    waiting = await desk.submit(a_job())
+    await desk.submit(a_job().in_queue("equal"))
+    await desk.submit(a_job().in_queue("low"))
+    await desk.submit(a_job().needing(vcpu=2).in_queue("aside"))
+    urgent = await desk.submit(a_job().needing(vcpu=4).in_queue("urgent"))
+    await desk.submit(a_job().needing(vcpu=4).array(3).in_queue("urgent"))
+    told = [cause for cause in (await desk.explain(waiting.uuid))["waitsFor"] if cause["text"].startswith("ahead")]
+    assert [(cause["text"], cause["jobId"]) for cause in told] == [
+        (
+            "ahead of it in job queue urgent, whose priority is 7 and not 1: 4 RUNNABLE jobs, array children counted;"
+            f" the first is {urgent.uuid}",
+            urgent.uuid,
+        ),
+        (
+            "ahead of it in job queue equal, whose priority is 1 too: 1 RUNNABLE job, array children counted;"
+            f" the first is {early.uuid}",
+            early.uuid,
+        ),
+        (
+            f"ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is {own.uuid}",
+            own.uuid,
+        ),
+    ]
 
 
 async def test_children_ahead_are_counted(desk: Desk) -> None:
@@ -225,3 +263,49 @@ async def test_jobs_that_are_not_there(desk: Desk) -> None:
     assert await desk.refused("jobs/nonsense/explain") == (400, "nonsense is not a job id")
     unknown = a_job().new(JobKey(1)).spec.uuid
     assert await desk.refused(f"jobs/{unknown}/explain") == (404, f"there is no job {unknown}")
+
+
+def formed(form: Form) -> JobBuilder:
+    """A job of this form."""
+    job, spec = a_job(), formed_spec(form)
+    members = {name: getattr(spec, name) for name in ("ecs_properties", "eks_properties", "node_properties")}
+    return replace(job, spec=replace(job.spec, container=None, resources=spec.resources, **members))
+
+
+async def told_settings(desk: Desk, form: Form) -> Mapping[str, str]:
+    spec = await desk.submit(formed(form))
+    return {gap["setting"]: gap["text"] for gap in (await desk.explain(spec.uuid))["notHonoured"]}
+
+
+async def test_containers_that_ask_for_what_an_engine_ignores_are_named(desk: Desk) -> None:
+    desk.be_able(ignored_settings={"privileged": "no engine here does that"})
+    quiet, loud = a_task_container("quiet"), a_task_container("loud", privileged=True)
+    assert await told_settings(desk, a_task(quiet, loud)) == {"privileged": "no engine here does that (of loud)"}
+
+
+async def test_members_of_a_task_without_effect_are_named(desk: Desk) -> None:
+    router = a_task_container("router", firelens_configuration=FirelensConfiguration(type="fluentbit"))
+    found = await told_settings(desk, a_task(router, ipc_mode="task", pid_mode="host"))
+    assert set(found) == {
+        "taskProperties.ipcMode",
+        "taskProperties.pidMode",
+        "taskProperties.containers.firelensConfiguration",
+    }
+
+
+async def test_members_of_a_pod_without_effect_are_named(desk: Desk) -> None:
+    container = a_pod_container("main", security_context=EksContainerSecurityContext(run_as_non_root=True))
+    assert await told_settings(desk, a_pod(a_pod_container("main"))) == {}
+    found = await told_settings(desk, a_pod(container, service_account_name="robot", dns_policy="Default"))
+    assert set(found) == {
+        "podProperties.serviceAccountName",
+        "podProperties.dnsPolicy",
+        "podProperties.containers.securityContext.runAsNonRoot",
+    }
+
+
+async def test_instance_types_of_nodes_have_no_effect(desk: Desk) -> None:
+    nodes = some_nodes(2)
+    (of_all,) = nodes.node_range_properties
+    named = replace(nodes, node_range_properties=(replace(of_all, instance_types=("m5.large",)),))
+    assert set(await told_settings(desk, named)) == {"nodeRangeProperties.instanceTypes"}

@@ -56,6 +56,21 @@ async def test_filters(desk: Desk) -> None:
     assert await desk.refused("jobs", queue="south") == (404, "there is no job queue south")
 
 
+async def test_jobs_of_deleted_queues_are_found(desk: Desk) -> None:
+    """Also those of a region and account where nothing else is left."""
+    await with_second_queue(desk)
+    spec = await desk.submit(a_job().named("past").in_queue("north", scope=NORTH))
+    await desk.end(spec.uuid, 0)
+    await desk.store.write(lambda tx: (tx.delete_queue(NORTH, "north"), tx.delete_environment(NORTH, "environment")))
+    await desk.submit(a_job().named("present"))
+    assert await names(desk) == ["present", "past"]
+    assert await names(desk, queue="north") == ["past"]
+    assert (await desk.explain(spec.uuid))["status"] == "SUCCEEDED"
+    assert await desk.refused("jobs", queue="south") == (404, "there is no job queue south")
+    await desk.put(queue=a_queue("empty"))
+    assert await names(desk, queue="empty") == []
+
+
 async def test_a_waiting_job_shows_why_and_a_finished_one_what_it_used(desk: Desk) -> None:
     done = await desk.submit(a_job().needing(vcpu=2, memory_mib=512))
     await desk.end(done.uuid, 0, seconds=4, cpu_seconds=6.0, peak_memory_bytes=1000)

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from longshore.ports.crash_points import SERVER_CRASH_POINTS, VARIABLE
+from tests.integration.bad_days.conftest import OTHER_VERSION
 from tests.integration.docker.conftest import IMAGE_SCRIPT
 from tests.integration.docker.workbench import IMAGE, Engine, OwnEngine
 from tests.integration.live import LiveServer, eventually, live_server
@@ -39,11 +40,10 @@ def docker_server(folder: Path, on: Engine, **settings: str) -> Iterator[LiveSer
                 on.remove_all(server.installation_id)
 
 
-def containers_left(on: Engine, server: LiveServer) -> list[str]:
-    """Containers of this installation."""
-    return on.docker(
-        "ps", "--all", "--quiet", "--filter", f"label=longshore.installation={server.installation_id}"
-    ).split()
+def containers_left(on: Engine, server: LiveServer, *options: str) -> list[str]:
+    """Containers of this installation, also those that have ended unless `options` of `docker ps` say otherwise."""
+    label = f"label=longshore.installation={server.installation_id}"
+    return on.docker("ps", "--quiet", "--filter", label, *(options or ("--all",))).split()
 
 
 def microseconds(line: str) -> int:
@@ -87,6 +87,56 @@ def test_jobs_run_through_kills_of_the_server(server: LiveServer, engine: Engine
     # The times are dockerd's. It starts and ends a container through other processes, which a busy machine delays.
     assert median(late) <= 100, late
     assert max(late) <= 1000, late
+    eventually(lambda: not containers_left(engine, server), what="no container is left")
+
+
+def test_up_and_down_again(server: LiveServer, engine: Engine, other_version: Path) -> None:
+    """A server of another version takes over the containers that run, and gives them back: codes, logs, times."""
+    server.start()
+    server.set_up(engine="docker")
+    before = server.version()
+    told = "i=0; while [ $i -lt 5 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; "
+    waits = "while [ ! -e /tmp/gate ]; do sleep 0.05; done; "
+
+    def submit(script: str, *codes: int) -> dict[str, int]:
+        jobs: dict[str, int] = {}
+        for code in codes:
+            definition = server.register(f"exits-{code}", f"{CLOCK}{script}{CLOCK}exit {code}", image=IMAGE)
+            jobs[server.submit("job", definition)] = code
+        eventually(lambda: all(j["status"] == "RUNNING" for j in server.describe(jobs).values()), what="they run")
+        return jobs
+
+    def let_end(jobs: Mapping[str, int]) -> None:
+        for job_id in jobs:
+            (container,) = engine.docker("ps", "--quiet", "--filter", f"label=longshore.job={job_id}").split()
+            engine.docker("exec", container, "touch", "/tmp/gate")
+
+    def check(jobs: Mapping[str, int]) -> None:
+        late: list[float] = []
+        for job_id, job in server.wait(jobs).items():
+            (attempt,) = job["attempts"]
+            assert attempt["container"].get("exitCode") == jobs[job_id], job
+            began, *lines, ended = server.log_of(attempt).splitlines()
+            assert lines == [f"line {number}" for number in range(5)]
+            late.append(abs(microseconds(began) / 1000 - attempt["startedAt"]))
+            late.append(abs(attempt["stoppedAt"] - microseconds(ended) / 1000))
+        assert median(late) <= 100, late
+
+    old = submit(told + waits, 0, 3)
+    alone = submit(told + "sleep 1; ", 4)
+    assert server.stop() == 0
+    running = ("--filter", "status=running")
+    eventually(lambda: len(containers_left(engine, server, *running)) == 2, what="one ends while no server is there")
+    server.start(PYTHONPATH=str(other_version))
+    assert server.version() == OTHER_VERSION != before
+    let_end(old)
+    check(old | alone)
+    new = submit(told + waits, 5, 6)
+    server.kill()
+    server.start()
+    assert server.version() == before
+    let_end(new)
+    check(old | alone | new)
     eventually(lambda: not containers_left(engine, server), what="no container is left")
 
 

@@ -77,6 +77,7 @@ def test_stop_under_load(server: LiveServer, stack: ExitStack) -> None:
         thread.join()
     assert code == 0
     assert took < 5, took
+    assert "Traceback" not in (server.folder / "server.log").read_text()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
 
@@ -90,6 +91,37 @@ def test_stop_under_load(server: LiveServer, stack: ExitStack) -> None:
         (attempt,) = jobs[job_id]["attempts"]
         assert attempt["container"]["exitCode"] == 4
         assert server.log_of(attempt) == "begins\nends\n"
+
+
+def test_half_sent_requests(server: LiveServer, stack: ExitStack) -> None:
+    """What is still coming has a moment to come; what does not is dropped without a word in the log."""
+    server.start()
+    open_connections(server, stack)
+    slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+    slow.sendall(HALF_A_BODY)
+    with pytest.raises(TimeoutError):
+        slow.settimeout(0.3)
+        slow.recv(1)
+    slow.settimeout(10)
+    assert server.process is not None
+    asked_at = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: not _accepts(server), what="no more is taken")
+    slow.sendall(b" " * (1000 - len(b'{"jobName":')))
+    assert slow.recv(65536).startswith(b"HTTP/1.1 400 ")
+    assert server.process.wait(timeout=20) == 0
+    assert time.monotonic() - asked_at < 5
+    told = (server.folder / "server.log").read_text()
+    assert "Traceback" not in told
+    assert "Cancel" not in told
+
+
+def _accepts(server: LiveServer) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_stop_at_once(server: LiveServer) -> None:

@@ -1,8 +1,6 @@
 """A server of another version takes over the jobs that run, and gives them back."""
 
 import os
-import re
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,30 +8,15 @@ from typing import Any
 
 import pytest
 
-import longshore
+from tests.integration.bad_days.conftest import OTHER_VERSION
 from tests.integration.live import LiveServer, eventually
 
 pytestmark = pytest.mark.timeout(120)
 
-OTHER = "99.0.0"
 SCRIPT = """date +%s%N
 i=0; while [ $i -lt {lines} ]; do echo line $i; i=$((i+1)); sleep 0.1; done
 while [ ! -e {gate} ]; do sleep 0.05; done
 date +%s%N; exit {code}"""
-
-
-@pytest.fixture
-def other_version(tmp_path: Path) -> Path:
-    """A folder for PYTHONPATH: this package, but of another version."""
-    package = tmp_path / "other" / "longshore"
-    shutil.copytree(Path(longshore.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (package / "__init__.py").read_text()
-    (package / "__init__.py").write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{OTHER}"', text))
-    return package.parent
-
-
-def version(server: LiveServer) -> str:
-    return str(server.native("/longshore/status")["version"])
 
 
 def submit(server: LiveServer, name: str, gate: Path, *, code: int, lines: int = 5) -> str:
@@ -56,7 +39,7 @@ def test_up_and_down_again(server: LiveServer, other_version: Path, tmp_path: Pa
     first_gate, second_gate = tmp_path / "first", tmp_path / "second"
     server.start()
     server.set_up()
-    before = version(server)
+    before = server.version()
     ends_alone = server.submit("alone", server.register("alone", SCRIPT.format(gate="/", code=4, lines=5)))
     old = {submit(server, f"old-{code}", first_gate, code=code): code for code in (0, 3)}
     running = [*old, ends_alone]
@@ -66,7 +49,7 @@ def test_up_and_down_again(server: LiveServer, other_version: Path, tmp_path: Pa
     assert server.stop() == 0
     time.sleep(0.7)  # one ends meanwhile
     server.start(PYTHONPATH=str(other_version))
-    assert version(server) == OTHER != before
+    assert server.version() == OTHER_VERSION != before
     assert runner in server.runner_pids()
     old[submit(server, "meanwhile", first_gate, code=6)] = 6
     first_gate.touch()
@@ -80,7 +63,7 @@ def test_up_and_down_again(server: LiveServer, other_version: Path, tmp_path: Pa
     assert str(other_version) in (Path("/proc") / str(newer) / "environ").read_text()
     server.kill()
     server.start()
-    assert version(server) == before
+    assert server.version() == before
     assert server.runner_pids() == [newer]
     second_gate.touch()
     check(server, server.wait(new), new)

@@ -1,5 +1,7 @@
 """What a job definition asks for is what its container gets, on a real engine."""
 
+import asyncio
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -227,6 +229,23 @@ async def test_name_taken_by_a_stranger(make_bench: MakeBench) -> None:
         assert bench.container(spec.attempt_id)["State"]["Status"] == "created"
     finally:
         bench.engine.docker("rm", bench.name(spec.attempt_id))
+
+
+async def test_start_is_told_on_the_boot_clock(make_bench: MakeBench) -> None:
+    """However late it is seen, as after a restart of the server: time-outs count from it."""
+    bench = await make_bench()
+    spec = a_job("sleep 1000")
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    await bench.launch(spec)
+    seen = await bench.until(spec.attempt_id, TaskState.RUNNING)
+    after = time.clock_gettime(time.CLOCK_BOOTTIME)
+    await asyncio.sleep(after - before + 0.5)
+    await bench.reopen()
+    again = await bench.observe(spec.attempt_id)
+    for told in (seen.started_boot_seconds, again.started_boot_seconds):
+        assert told is not None
+        assert before - 0.01 <= told <= after
+    assert again.started_boot_seconds == pytest.approx(seen.started_boot_seconds, abs=0.05)
 
 
 async def test_container_removed_by_somebody_else(make_bench: MakeBench) -> None:

@@ -1,11 +1,17 @@
 """What containers write is read byte by byte, while they run and afterwards, and does no harm however much it is."""
 
 import asyncio
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from aiohttp import web
 
+from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.driver import DockerDriver
 from longshore.engines.docker.log_stream import LOST_OUTPUT
-from longshore.ports.engine import Handle, TaskState
+from longshore.engines.docker.parse import ATTEMPT_LABEL, INSTALLATION_LABEL
+from longshore.ports.engine import EngineUnavailable, Handle, TaskState
 from tests.integration.docker.conftest import MakeBench
 from tests.integration.docker.workbench import a_job
 
@@ -82,3 +88,38 @@ async def test_nothing_to_read(make_bench: MakeBench) -> None:
     await bench.run(ended)
     await bench.driver.release([Handle(attempt_id=ended.attempt_id)])
     assert await bench.output(ended.attempt_id) == b""
+
+
+@pytest.mark.parametrize(("status", "is_gone"), [(404, True), (409, True), (500, False)])
+async def test_output_of_a_container_that_is_being_removed(tmp_path: Path, status: int, is_gone: bool) -> None:
+    """The engine answers 409 then: there is nothing more to read, and no outage. A stub, as it takes but a moment."""
+    spec = a_job("true")
+    config = DockerConfig(installation_id=uuid4().hex, socket=f"unix://{tmp_path}/docker.sock")
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/version":
+            return web.json_response({"Version": "28.0.0", "ApiVersion": "1.48"})
+        if request.path.endswith("/json"):
+            labels = {INSTALLATION_LABEL: config.installation_id, ATTEMPT_LABEL: spec.attempt_id}
+            state = {"Status": "removing", "StartedAt": "2026-01-01T00:00:00Z", "FinishedAt": "2026-01-01T00:00:01Z"}
+            return web.json_response({"Id": "c0ffee", "State": state, "Config": {"Labels": labels}})
+        assert request.path == "/v1.48/containers/c0ffee/logs"
+        return web.json_response({"message": "container is marked for removal"}, status=status)
+
+    stub = web.Application()
+    stub.router.add_get("/{rest:.*}", answer)
+    runner = web.AppRunner(stub)
+    await runner.setup()
+    await web.UnixSite(runner, f"{tmp_path}/docker.sock").start()
+    driver = DockerDriver(config)
+    await driver.open()
+    try:
+        chunks = driver.read_logs(Handle(attempt_id=spec.attempt_id), container="default", cursor="")
+        if is_gone:
+            assert [chunk async for chunk in chunks] == []
+        else:
+            with pytest.raises(EngineUnavailable, match="marked for removal"):
+                await anext(chunks)
+    finally:
+        await driver.close()
+        await runner.cleanup()

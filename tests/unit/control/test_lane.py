@@ -14,7 +14,16 @@ from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
 from longshore.engines.fake import Behaviour, CallFate, FakeDriver, FakeSite, Faults, LaunchFate
-from longshore.ports.engine import EngineUnavailable, LaunchFailed, LaunchSpec, Observation, TaskState
+from longshore.ports.engine import (
+    EngineUnavailable,
+    LaunchFailed,
+    LaunchOutcome,
+    LaunchSpec,
+    Observation,
+    StopRequest,
+    TaskState,
+)
+from longshore.testing.builders import a_job, a_job_spec
 from longshore.testing.clock import VirtualClock
 from longshore.testing.simulation.logs import KeptLogs
 from tests.unit.control.openings import an_open_attempt, changed
@@ -55,6 +64,25 @@ class SlowLogs(KeptLogs):
         await super().seal(attempt_ids)
 
 
+class SlowDriver(FakeDriver):
+    """A driver that notes what it is asked for, and launches when it may."""
+
+    def __init__(self, site: FakeSite, clock: VirtualClock, faults: Faults) -> None:
+        super().__init__(site, clock, faults=faults)
+        self.asked: list[tuple[str, AttemptId]] = []
+        self.may_launch = asyncio.Event()
+        self.may_launch.set()
+
+    async def launch(self, specs: Sequence[LaunchSpec]) -> Sequence[LaunchOutcome]:
+        self.asked += [("launch", spec.attempt_id) for spec in specs]
+        await self.may_launch.wait()
+        return await super().launch(specs)
+
+    async def stop(self, requests: Sequence[StopRequest]) -> None:
+        self.asked += [("stop", request.handle.attempt_id) for request in requests]
+        await super().stop(requests)
+
+
 class Scene:
     """A lane to a fake site, and one open attempt."""
 
@@ -62,12 +90,13 @@ class Scene:
         self.clock = clock = VirtualClock()
         self.site = FakeSite(clock, lambda spec: behaviour)
         self.faults = Scripted()
+        self.driver = SlowDriver(self.site, clock, self.faults)
         self.inbox = Inbox()
         self.logs = SlowLogs()
         self.open: list[OpenAttempt] = [ENTRY]
         self.lane = Lane(
             "fake",
-            FakeDriver(self.site, clock, faults=self.faults),
+            self.driver,
             logs=self.logs,
             inbox=self.inbox,
             clock=clock,
@@ -122,6 +151,27 @@ async def test_uncertain_launch(fate: LaunchFate) -> None:
     await scene.lane.serve_once()
     assert scene.starts == 1
     assert scene.states() == [TaskState.STARTING if fate is LaunchFate.REQUEST_LOST else TaskState.EXITED]
+
+
+async def test_acts_do_not_wait_for_those_of_other_attempts() -> None:
+    """A launch goes to the engine while it has not answered another; a stop comes after the launch of its attempt."""
+    scene = Scene(Behaviour(duration_seconds=1000))
+    other = an_open_attempt(a_job(a_job_spec(2)))
+    scene.open.append(other)
+    scene.driver.may_launch.clear()
+    scene.lane.act([ENTRY])
+    first = asyncio.create_task(scene.lane.serve_once())
+    await asyncio.sleep(0)
+    scene.lane.act([other, changed(ENTRY, intent=Intent.STOP)])
+    second = asyncio.create_task(scene.lane.serve_once())
+    await asyncio.sleep(0)
+    launches = [("launch", ATTEMPT_ID), ("launch", other.attempt.attempt_id)]
+    assert scene.driver.asked == launches
+    scene.driver.may_launch.set()
+    await asyncio.gather(first, second)
+    assert scene.driver.asked == launches
+    await scene.lane.serve_once()
+    assert scene.driver.asked == [*launches, ("stop", ATTEMPT_ID)]
 
 
 async def test_refused_launch_is_told_when_the_logs_take_it() -> None:

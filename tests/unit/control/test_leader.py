@@ -10,6 +10,7 @@ from longshore.control.inbox import Inbox
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
 from longshore.domain.ids import JobKey
+from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.resources import Resources
 from longshore.engines.fake import FakeDriver, FakeSite
@@ -93,3 +94,22 @@ async def test_it_tells_reasons_again(store: Hesitant) -> None:
     await leader.turn()
     reasons = await store.read(lambda reader: reader.class_reasons([class_id(SPEC)]))
     assert "not asked yet" in reasons[class_id(SPEC)]
+
+
+async def test_it_withdraws_what_a_former_leader_told(store: Hesitant) -> None:
+    """Of classes that wait no more; what still holds stays."""
+    former = a_leader(store)
+    await former.lead()
+    await former.turn()
+    await store.write(
+        lambda tx: (
+            tx.publish_class_reasons({"of a class that is no more": "{}"}),
+            tx.put_request(JOB, Wish(kind=WishKind.TERMINATE, reason="")),
+        )
+    )
+    leader = a_leader(store)
+    await leader.lead()
+    told = await store.read(lambda reader: reader.class_reasons(None))
+    assert told.keys() == {class_id(SPEC), "of a class that is no more"}
+    await leader.turn()
+    assert await store.read(lambda reader: reader.class_reasons(None)) == {}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from longshore.control.ledger import Host
 from longshore.control.present import Present
 from longshore.domain.ids import AttemptId, HostId
-from longshore.domain.job import Job
+from longshore.domain.job import Intent, Job
 from longshore.domain.resources import Resources
 from longshore.testing.builders import a_job, a_job_spec, an_attempt, an_environment
 
@@ -35,6 +35,21 @@ def test_an_attempt_is_overdue_once_when_its_time_has_passed() -> None:
     assert present.overdue("this-boot", 159.9) == []
     assert [entry.attempt.attempt_id for entry in present.overdue("this-boot", 160.0)] == [attempt_id]
     assert present.overdue("this-boot", 1000.0) == []
+
+
+def test_deadlines_of_attempts_that_have_ended_are_forgotten() -> None:
+    """However many have ended before their time, about as many are kept as run."""
+    present, attempt_id = _running("this-boot")
+    for number in range(2, 1_000):
+        job = a_job(a_job_spec(number, timeout_seconds=86_400))
+        attempt = replace(an_attempt(job), started_at=job.created_at, started_boot_id="this-boot")
+        for seconds in (None, 50.0):
+            attempt = replace(attempt, started_boot_seconds=seconds)
+            present.note_attempt(_Environments(), attempt, job)  # type: ignore[arg-type]
+        over = replace(attempt, stopped_at=job.created_at, intent=Intent.NONE)
+        present.note_attempt(_Environments(), over, job)  # type: ignore[arg-type]
+    assert len(present._deadlines) < 100  # pyright: ignore[reportPrivateUsage]
+    assert [entry.attempt.attempt_id for entry in present.overdue("this-boot", 100_000.0)] == [attempt_id]
 
 
 def test_a_reading_of_another_boot_means_nothing() -> None:

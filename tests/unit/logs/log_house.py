@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,24 @@ class LogHouse:
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         layout = Layout(str(self.folder))
         self.follower = Follower(layout, self.settings)
         self.writer = LogWriter(layout, self.settings, self.follower, lambda: self.now)
         self.lookup = Lookup(layout)
         self.reader = Reader(self.lookup, self.follower, self.settings)
 
-    def restart(self) -> "LogHouse":
-        """The next process after a kill: nothing is closed in order."""
-        return LogHouse(self.folder, self.settings, self.now)
+    def restart(self) -> None:
+        """The next process after a kill."""
+        # Closed only when the next has opened: the last connection to go would tidy up the index, which no kill does.
+        with closing(self.lookup), closing(self.writer):
+            self._start()
+
+    def close(self) -> None:
+        self.lookup.close()
+        self.writer.close()
 
     def path(self, number: int) -> Path:
         return self.folder / "live" / f"{attempt(number)}.log"

@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def test_a_log_is_read_while_it_grows_and_when_it_is_sealed(house: LogHouse) -> 
     house.seal(1)
     house.attach(1)
     house.writer.tick()
-    check(house.restart(), 1, b"one\ntwo\nunfinished\nlast", final=True)
+    house.restart()
+    check(house, 1, b"one\ntwo\nunfinished\nlast", final=True)
 
 
 def test_a_log_without_output_leaves_a_stream_and_no_file(house: LogHouse) -> None:
@@ -90,7 +92,7 @@ def test_what_was_written_while_the_server_was_down_has_the_time_of_the_file(hou
     house.write(1, b"while down\n")
     os.utime(house.path(1), ns=(0, (house.now + 5_000) * 1_000_000))
     house.now += 60_000
-    house = house.restart()
+    house.restart()
     house.attach(1)
     house.writer.tick()
     assert [(e.timestamp, e.message) for e in house.events(1)] == [
@@ -115,9 +117,10 @@ def test_a_log_that_its_job_truncates_goes_on(house: LogHouse) -> None:
     assert [event.message for event in house.events(1)] == ["anew", "more"]
 
 
-def test_output_over_the_cap_leaves_head_and_tail(tmp_path: Path) -> None:
+def test_output_over_the_cap_leaves_head_and_tail(house: LogHouse) -> None:
     block = 4096
-    house = LogHouse(tmp_path, LogSettings(stream_cap_bytes=16 * block, event_bytes=block, pack_limit_bytes=64))
+    house.settings = LogSettings(stream_cap_bytes=16 * block, event_bytes=block, pack_limit_bytes=64)
+    house.restart()
     house.attach(1)
     data = b"".join(b"%07d\n" % number for number in range(100_000))
     used: list[int] = []
@@ -126,7 +129,7 @@ def test_output_over_the_cap_leaves_head_and_tail(tmp_path: Path) -> None:
         house.writer.tick()
         used.append(house.path(1).stat().st_blocks * 512)
     assert max(used) <= 24 * block
-    house = house.restart()
+    house.restart()
     house.attach(1)
     house.seal(1)
     events = house.events(1, limit=10_000)
@@ -145,7 +148,7 @@ def test_handed_output_goes_on_at_its_cursor(house: LogHouse) -> None:
     assert house.writer.cursor(attempt(1)) == ""
     house.append(1, b"one\ntw", "c1")
     house.append(1, b"o\n", "c2")
-    house = house.restart()
+    house.restart()
     house.attach(1)
     assert house.writer.cursor(attempt(1)) == "c2"
     house.append(1, b"three\n", "c3")
@@ -208,20 +211,19 @@ def test_a_kill_at_any_act_loses_and_doubles_nothing(tmp_path: Path, monkeypatch
     at, survived = 0, False
     while not survived:
         at += 1
-        folder = tmp_path / str(at)
-        house = LogHouse(folder)
-        for number, data in OUTPUT.items():
-            if number not in HANDED and data:
-                house.write(number, data)
-        death = Death(at)
-        with death.hovering(house, monkeypatch):
+        with closing(LogHouse(tmp_path / str(at))) as house:
+            for number, data in OUTPUT.items():
+                if number not in HANDED and data:
+                    house.write(number, data)
+            death = Death(at)
+            with death.hovering(house, monkeypatch):
+                live_through(house)
+            survived = death.acts < at
+            house.restart()
             live_through(house)
-        survived = death.acts < at
-        house = house.restart()
-        live_through(house)
-        for number, data in OUTPUT.items():
-            check(house, number, data, final=True)
-        assert house.live_files() == [], at
+            for number, data in OUTPUT.items():
+                check(house, number, data, final=True)
+            assert house.live_files() == [], at
     assert at > 20
 
 
@@ -230,8 +232,7 @@ def test_a_kill_at_any_act_loses_and_doubles_nothing(tmp_path: Path, monkeypatch
 def test_any_course_of_events_keeps_all_bytes(data: st.DataObject) -> None:
     pieces = st.one_of(st.binary(max_size=40), st.sampled_from([b"\n", b"line\n", b"ab\r\n", "ä€😀".encode() * 7]))
     steps = st.sampled_from(["write", "write", "tick", "append", "seal", "restart", "sweep", "read"])
-    with tempfile.TemporaryDirectory() as folder:
-        house = LogHouse(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, closing(LogHouse(Path(folder))) as house:
         logs: dict[int, bytes] = {1: b"", 2: b"", 3: b""}
         sealed: set[int] = set()
         house.attach(*logs)
@@ -253,7 +254,7 @@ def test_any_course_of_events_keeps_all_bytes(data: st.DataObject) -> None:
                     house.seal(number)
                     sealed.add(number)
                 case "restart":
-                    house = house.restart()
+                    house.restart()
                     house.attach(*logs)
                 case "sweep":
                     house.sweep()

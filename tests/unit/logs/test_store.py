@@ -4,18 +4,23 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 
-from longshore.domain.errors import StoreUnavailable
+from longshore.domain.errors import NotFound, StoreUnavailable
 from longshore.domain.ids import AttemptId
+from longshore.logs.lookup import Lookup
 from longshore.logs.schema import LogIndexRefused
+from longshore.logs.settings import LogSettings
 from longshore.logs.store import LogStore
+from longshore.logs.writer import LogWriter
 from tests.unit.logs.log_house import GROUP, SCOPE, attempt, identity
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +110,56 @@ async def test_a_full_disk_is_told_and_recovered_from(store: LogStore, monkeypat
     await store.seal([attempt(1), attempt(2)])
     assert await messages(store, 1) == ["direct"]
     assert await messages(store, 2) == ["handed"]
+
+
+@pytest.mark.parametrize(
+    ("free", "told"), [(0, "the disk is full"), (10**6, "disk I/O error"), (None, "database or disk is full")]
+)
+async def test_what_the_index_cannot_do_is_told_plainly(
+    store: LogStore, monkeypatch: pytest.MonkeyPatch, free: int | None, told: str
+) -> None:
+    """To writers and readers alike; SQLite itself calls it an I/O error where it finds no room for shared memory."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        is_full = free is None
+        error = sqlite3.OperationalError("database or disk is full" if is_full else "disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL if is_full else sqlite3.SQLITE_IOERR_SHMSIZE
+        raise error
+
+    blocks = SimpleNamespace(f_bavail=free, f_frsize=4096)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: blocks)
+        patch.setattr(LogWriter, "create_group", refuse)
+        patch.setattr(Lookup, "groups", refuse)
+        for asked in (store.create_group(SCOPE, "group"), store.list_groups(SCOPE)):
+            with pytest.raises(StoreUnavailable) as caught:
+                await asked
+            assert caught.value.message == f"The log index cannot be used now: {told}"
+    await store.create_group(SCOPE, "group")
+    assert len((await store.list_groups(SCOPE))[0]) == 1
+
+
+async def test_old_logs_are_looked_for_without_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("longshore.logs.store._EXPIRE_SECONDS", 0.01)
+    now_ms = time.time_ns() // 1_000_000
+    store = LogStore(tmp_path, LogSettings(retention_days=1), now_ms=lambda: now_ms)
+    await store.open()
+    try:
+        await store.attach([identity(1), identity(2)])
+        store.path(attempt(1)).write_bytes(b"line\n")
+        store.path(attempt(2)).write_bytes(b"growing\n")
+        await store.seal([attempt(1)])
+        assert await messages(store, 1) == ["line"]
+        now_ms += 2 * 86_400_000
+        for _ in range(200):
+            if [stream.name for stream in (await store.list_streams(SCOPE, GROUP))[0]] == [identity(2).stream]:
+                break
+            await anyio.sleep(0.05)
+        with pytest.raises(NotFound):
+            await messages(store, 1)
+        assert await messages(store, 2) == ["growing"]
+    finally:
+        await store.close()
 
 
 async def test_spent_files_go_and_what_was_left_goes_at_the_next_start(tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ from longshore.api.aws.sts.wire.operations import OPERATIONS as STS
 #: `X-Amz-Target` up to the point, and the service that it means.
 TARGETS: Mapping[str, str] = {"Logs_20140328": "logs"}
 
+#: Operations, by `X-Amz-Target`, that AWS takes longer bodies for than our limit for all. A put of log events holds
+#: 1,048,576 bytes of UTF-8 and 10,000 events; a byte is up to six as JSON (`\\u0000`), and each event has its frame.
+LARGE_BODIES: Mapping[bytes, int] = {b"Logs_20140328.PutLogEvents": 8 * 2**20}
+
 
 def build_fronts(*, batch: Handlers, logs: Handlers) -> Mapping[str, Front]:
     """The fronts over these handlers, by service.

@@ -274,8 +274,8 @@ def outcome_of(node: WorkNode, parts: Sequence[Part]) -> Outcome:
     if not wrong:
         return Outcome(exit_code=0)
     wrong += [part for part in parts if is_lost(part)]
-    # what was not started because others had ended tells the least
-    first = min(wrong, key=lambda part: (part.status_reason == reasons.NOT_STARTED, part.stopped_at))
+    # what was not started because others had ended tells the least, and little what was stopped for it
+    first = min(wrong, key=lambda p: (p.status_reason == reasons.NOT_STARTED, p.intent is Intent.STOP, p.stopped_at))
     return Outcome(exit_code=first.exit_code, reason=first.reason, is_lost=is_lost(first))
 
 

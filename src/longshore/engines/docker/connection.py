@@ -7,7 +7,7 @@ repeated read needs, and take no time limits in part; so the calls are made here
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -47,6 +47,14 @@ class _ErrorBody(msgspec.Struct):
 
 class _Created(msgspec.Struct, rename="pascal"):
     id: str
+
+
+class _Volume(msgspec.Struct, rename="pascal"):
+    name: str
+
+
+class _Volumes(msgspec.Struct, rename="pascal"):
+    volumes: list[_Volume] | None = None
 
 
 class _PullProgress(msgspec.Struct):
@@ -117,6 +125,26 @@ class Connection:
         """All containers, in any state, with `label` (`name=value`)."""
         params = {"all": "1", "filters": json.dumps({"label": [label]})}
         return _decode(await self._call("GET", "containers/json", params), list[Listed])
+
+    async def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Quiet when there is one of that name."""
+        body = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": labels}
+        try:
+            await self._call("POST", "networks/create", body=msgspec.json.encode(body))
+        except CallRefused as refusal:
+            if refusal.status != 409:
+                raise
+
+    async def remove_network(self, name: str) -> None:
+        await self._call("DELETE", f"networks/{name}")
+
+    async def volumes(self, label: str) -> Sequence[str]:
+        """Names of all volumes with `label` (`name=value`)."""
+        answer = await self._call("GET", "volumes", {"filters": json.dumps({"label": [label]})})
+        return [volume.name for volume in _decode(answer, _Volumes).volumes or ()]
+
+    async def remove_volume(self, name: str) -> None:
+        await self._call("DELETE", f"volumes/{name}")
 
     async def stats(self, container: str) -> bytes:
         """One sample of what it uses."""

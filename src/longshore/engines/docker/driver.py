@@ -7,9 +7,8 @@ answers for hundreds of containers.
 
 import asyncio
 import os
-import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -21,10 +20,12 @@ from longshore.engines.docker.connection import CallRefused, Connection
 from longshore.engines.docker.launching import LONGEST_DELAY_SECONDS, Launch, Launches
 from longshore.engines.docker.leftovers import kill_leftovers
 from longshore.engines.docker.log_stream import LogStream
+from longshore.engines.docker.news import News, NewsFeed
 from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
     INVENTED_EXIT_CODE,
     REASON_LENGTH,
+    WHOLE_LABEL,
     EngineInfo,
     Event,
     Inspected,
@@ -33,14 +34,19 @@ from longshore.engines.docker.parse import (
     parse_container,
     parse_die,
     parse_time,
+    whole_of,
 )
 from longshore.engines.docker.render import (
     HANDLE_VERSION,
     SpecRejected,
     container_name,
     ignored_settings,
+    network_of,
     render_create,
+    shared_labels,
+    shared_name,
 )
+from longshore.engines.docker.start_time import started_boot_seconds
 from longshore.engines.docker.usage import UsageSampler
 from longshore.ports.engine import (
     Capabilities,
@@ -58,18 +64,10 @@ from longshore.ports.engine import (
 )
 
 _FINGERPRINT_SECONDS = 3.0
-#: Events that come this close together are told as one batch, so that a short job costs one look at it, not two.
-_BATCH_SECONDS = 0.01
-#: How far back the event stream is asked for when it is opened, so that nothing falls between it and the listing.
-_OVERLAP_SECONDS = 2.0
 _REMEMBERED_RELEASES = 4096
 _OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START}
 
 logger = structlog.stdlib.get_logger(__name__)
-
-
-#: An event; a launch that failed; the end of the stream of events; None when the stream begins.
-_News = Event | Observation | EngineUnavailable | None
 
 
 @dataclass(slots=True)
@@ -91,6 +89,7 @@ class DockerDriver:
         self._connection = Connection(
             config.socket, call_seconds=config.call_seconds, launch_seconds=config.launch_seconds
         )
+        self._feed = NewsFeed(self._connection, self._label)
         self._launches = Launches(self._connection, config, self._launch_failed)
         self._sampler = UsageSampler(self._connection, sample_seconds=config.sample_seconds)
         self._calls = asyncio.Semaphore(config.concurrency)
@@ -100,9 +99,6 @@ class DockerDriver:
         self._failed: dict[AttemptId, Observation] = {}
         self._released: OrderedDict[AttemptId, None] = OrderedDict()
         self._stops: dict[AttemptId, tuple[float, asyncio.Task[None]]] = {}
-        self._watchers: set[asyncio.Queue[_News]] = set()
-        #: time of the last event, in seconds since the epoch; 0 before the first
-        self._heard_until = 0.0
         self._sampling: asyncio.Task[None] | None = None
 
     # --- the engine as a whole -------------------------------------------------------------------------------------
@@ -178,15 +174,17 @@ class DockerDriver:
                     image=container.image,
                     registry=container.registry,
                     body=body,
+                    network=network_of(spec, self._config),
+                    network_labels=shared_labels(self._config.installation_id, spec.whole_id or ""),
                 )
             )
-        return _handle(attempt_id)
+        return _handle(attempt_id, spec.whole_id)
 
     def _launch_failed(self, failure: Observation) -> None:
         if failure.attempt_id in self._released:
             return
         self._failed[failure.attempt_id] = failure
-        self._tell(failure)
+        self._feed.tell(failure)
 
     # --- observing -------------------------------------------------------------------------------------------------
 
@@ -251,7 +249,7 @@ class DockerDriver:
             return known.seen  # two looked at once, and one was faster
         if seen.state is TaskState.RUNNING:
             self._sampler.track(attempt_id, found.id, found.state.pid)
-            known.seen = seen
+            seen = known.seen = replace(seen, started_boot_seconds=started_boot_seconds(found))
         elif seen.state in _OVER:
             if seen.state is TaskState.LOST:
                 kill_leftovers(found.id)
@@ -277,45 +275,12 @@ class DockerDriver:
     # --- watching --------------------------------------------------------------------------------------------------
 
     async def watch(self) -> AsyncGenerator[Sequence[Observation]]:
-        queue: asyncio.Queue[_News] = asyncio.Queue()
-        self._watchers.add(queue)
-        reader = asyncio.create_task(self._read_events(queue), name="docker events")
-        try:
-            while True:
-                batch = [await queue.get()]
-                await asyncio.sleep(_BATCH_SECONDS)
-                while not queue.empty():
-                    batch.append(queue.get_nowait())
+        async with aclosing(self._feed.batches()) as batches:
+            async for batch in batches:
                 if observations := await self._digest(batch):
                     yield observations
-                for news in batch:
-                    if isinstance(news, EngineUnavailable):
-                        raise news
-        finally:
-            self._watchers.discard(queue)
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
 
-    def _tell(self, news: Observation) -> None:
-        for queue in self._watchers:
-            queue.put_nowait(news)
-
-    async def _read_events(self, queue: "asyncio.Queue[_News]") -> None:
-        """Puts events until the stream breaks; then says so, and is done."""
-        since = self._heard_until or time.time() - _OVERLAP_SECONDS
-        try:
-            async with aclosing(self._connection.events(label=self._label, since=since)) as events:
-                async for event in events:
-                    if event is not None:
-                        self._heard_until = event.time_nano / 1e9
-                    queue.put_nowait(event)
-            queue.put_nowait(EngineUnavailable("the engine ended its stream of events"))
-        except EngineUnavailable as outage:
-            queue.put_nowait(outage)
-        except CallRefused as refusal:
-            queue.put_nowait(EngineUnavailable(f"the engine refuses to tell its events: {refusal.message}"))
-
-    async def _digest(self, batch: "Sequence[_News]") -> Sequence[Observation]:
+    async def _digest(self, batch: Sequence[News]) -> Sequence[Observation]:
         """What a batch of news means, one observation for each attempt."""
         events: dict[AttemptId, Event] = {}
         told: dict[AttemptId, Observation] = {}
@@ -406,6 +371,27 @@ class DockerDriver:
 
     async def release(self, handles: Sequence[Handle]) -> None:
         await asyncio.gather(*map(self._release, {handle.attempt_id for handle in handles}))
+        wholes = {handle.whole_id for handle in handles if handle.whole_id is not None}
+        await asyncio.gather(*map(self._remove_shared, wholes))
+
+    async def _remove_shared(self, whole_id: AttemptId) -> None:
+        """Nothing is left of what parts of the attempt shared, but for what some that are still there hold."""
+        installation_id = self._config.installation_id
+        try:
+            async with self._calls:
+                await self._quietly(self._connection.remove_network(shared_name(installation_id, whole_id)))
+                for name in await self._connection.volumes(f"{WHOLE_LABEL}={whole_id}"):
+                    if name.startswith(shared_name(installation_id, whole_id)):
+                        await self._quietly(self._connection.remove_volume(name))
+        except CallRefused as refusal:
+            raise EngineUnavailable(f"the engine cannot list volumes now: {refusal.message}") from refusal
+
+    async def _quietly(self, removal: Awaitable[None]) -> None:
+        try:
+            await removal
+        except CallRefused as refusal:
+            if refusal.status not in (403, 404, 409):  # in use, not there, in use
+                raise EngineUnavailable(f"the engine cannot remove it now: {refusal.message}") from refusal
 
     async def _release(self, attempt_id: AttemptId) -> None:
         asked = self._stops.pop(attempt_id, None)
@@ -446,8 +432,10 @@ class DockerDriver:
             raise EngineUnavailable(f"the engine cannot remove a container now: {refusal.message}") from refusal
 
     async def discover(self) -> Sequence[Handle]:
-        found = {*await self._list(), *self._failed, *self._launches.all_pending()}
-        return [_handle(attempt_id) for attempt_id in found]
+        listed = await self._list()
+        found = {*listed, *self._failed, *self._launches.all_pending()}
+        wholes = {attempt_id: whole_of(each.labels) for attempt_id, each in listed.items()}
+        return [_handle(attempt_id, wholes.get(attempt_id)) for attempt_id in found]
 
     # --- output ----------------------------------------------------------------------------------------------------
 
@@ -468,8 +456,8 @@ class DockerDriver:
             yield chunk
 
 
-def _handle(attempt_id: AttemptId) -> Handle:
-    return Handle(attempt_id=attempt_id, version=HANDLE_VERSION)
+def _handle(attempt_id: AttemptId, whole_id: AttemptId | None) -> Handle:
+    return Handle(attempt_id=attempt_id, version=HANDLE_VERSION, whole_id=whole_id)
 
 
 def _gone(attempt_id: AttemptId) -> Observation:

@@ -45,6 +45,9 @@ class Launch:
     registry: RegistryLogin | None = None
     #: what to create; None when the container is there already
     body: Mapping[str, object] | None = field(default=None, repr=False)
+    #: network that must be there before, and what marks it as ours; empty: none
+    network: str = ""
+    network_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     container_id: str = ""
     #: False when a start may have been sent before, by us or by a server before this one
     start_is_first: bool = False
@@ -86,6 +89,7 @@ class Launches:
         self._slots = asyncio.Semaphore(config.concurrency)
         self._launches: dict[AttemptId, tuple[Launch, asyncio.Task[None]]] = {}
         self._pulls: dict[tuple[str, RegistryLogin | None], asyncio.Task[None]] = {}
+        self._networks = asyncio.Lock()
 
     def pending(self, attempt_id: AttemptId) -> Launch | None:
         """The launch of the attempt, while it is under way."""
@@ -194,6 +198,8 @@ class Launches:
     async def _create(self, launch: Launch) -> None:
         """`launch.container_id` is the attempt's one container."""
         name = container_name(self._config.installation_id, launch.attempt_id)
+        if launch.network:
+            await self._have_network(launch)
         try:
             launch.container_id = await self._connection.create(name, launch.body or {})
             launch.start_is_first = True
@@ -204,6 +210,14 @@ class Launches:
                 raise _ImageMissing from refusal
             else:
                 raise _StartFailed(reason_text("CannotCreateContainerError", refusal.message)) from refusal
+
+    async def _have_network(self, launch: Launch) -> None:
+        """The network is there. Where the engine has none left, the launch waits for others to go."""
+        try:
+            async with self._networks:  # of two that are made at once the engine may make two
+                await self._connection.create_network(launch.network, launch.network_labels)
+        except CallRefused as refusal:
+            raise EngineUnavailable(f"the engine makes no network: {refusal.message}") from refusal
 
     async def _adopt(self, launch: Launch, name: str) -> str:
         """The id of the container that has the name, when it is the attempt's."""

@@ -12,6 +12,8 @@ from longshore.ports.engine import Observation, TaskState, Usage
 INSTALLATION_LABEL = "longshore.installation"
 ATTEMPT_LABEL = "longshore.attempt"
 NODE_LABEL = "longshore.node"
+#: of a part: the attempt that it belongs to; also on the networks and volumes that its parts share
+WHOLE_LABEL = "longshore.whole"
 CONTAINER_LABEL = "longshore.container"
 VERSION_LABEL = "longshore.version"
 #: in front of each tag of the job
@@ -45,6 +47,18 @@ class ContainerConfig(msgspec.Struct, rename="pascal", frozen=True):
     stop_signal: str = ""
 
 
+class Endpoint(msgspec.Struct, rename="pascal", frozen=True):
+    """A container's place in one network."""
+
+    ip_address: str = msgspec.field(name="IPAddress", default="")
+
+
+class NetworkSettings(msgspec.Struct, rename="pascal", frozen=True):
+    """`NetworkSettings` of an inspected container."""
+
+    networks: dict[str, Endpoint] | None = None
+
+
 class Inspected(msgspec.Struct, rename="pascal", frozen=True):
     """One container in full. Source: Docker Engine API, ContainerInspect."""
 
@@ -52,6 +66,13 @@ class Inspected(msgspec.Struct, rename="pascal", frozen=True):
     state: ContainerState
     config: ContainerConfig
     created: str = ""
+    network_settings: NetworkSettings = NetworkSettings()
+
+    @property
+    def address(self) -> str:
+        """At which others of its attempt reach it while it runs; empty for one alone."""
+        networks = self.network_settings.networks if WHOLE_LABEL in self.labels else None
+        return next((endpoint.ip_address for endpoint in (networks or {}).values() if endpoint.ip_address), "")
 
     @property
     def labels(self) -> dict[str, str]:
@@ -111,6 +132,12 @@ def attempt_of(labels: dict[str, str] | None, installation_id: str) -> AttemptId
     if labels is None or labels.get(INSTALLATION_LABEL) != installation_id:
         return None
     text = labels.get(ATTEMPT_LABEL, "")
+    return AttemptId(text) if is_attempt_id(text) else None
+
+
+def whole_of(labels: dict[str, str] | None) -> AttemptId | None:
+    """The attempt that a container of ours is a part of."""
+    text = (labels or {}).get(WHOLE_LABEL, "")
     return AttemptId(text) if is_attempt_id(text) else None
 
 
@@ -179,6 +206,7 @@ def parse_container(
         oom_killed=out_of_memory,
         reason=OUT_OF_MEMORY if out_of_memory else reason,
         usage=usage or Usage(),
+        address=found.address,
     )
 
 

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from pathlib import PurePosixPath
 
 from longshore.domain.container import ContainerSettings, LinuxParameters, MountPoint, Volume
@@ -14,6 +15,7 @@ from longshore.engines.docker.parse import (
     NODE_LABEL,
     TAG_LABEL_PREFIX,
     VERSION_LABEL,
+    WHOLE_LABEL,
     EngineInfo,
 )
 from longshore.ports.engine import ContainerLaunch, LaunchSpec
@@ -42,6 +44,23 @@ def container_name(installation_id: str, attempt_id: str) -> str:
     return f"longshore-{installation_id[:8]}-{attempt_id}"
 
 
+def shared_name(installation_id: str, whole_id: str) -> str:
+    """The name of the network that the parts of an attempt share, and the beginning of the names of their volumes."""
+    return f"longshore-{installation_id[:8]}-{whole_id}"
+
+
+def shared_labels(installation_id: str, whole_id: str) -> dict[str, str]:
+    """What marks networks and volumes as ours."""
+    return {INSTALLATION_LABEL: installation_id, WHOLE_LABEL: whole_id}
+
+
+def network_of(spec: LaunchSpec, config: DockerConfig) -> str:
+    """The network that must be there for this container; empty where it needs none of its own."""
+    if spec.whole_id is None or (spec.node_count == 1 and config.network == "host"):
+        return ""
+    return shared_name(config.installation_id, spec.whole_id)
+
+
 def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
     """The body that creates the attempt's container. Raises SpecRejected.
 
@@ -59,25 +78,33 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
         NODE_LABEL: str(node.index),
         CONTAINER_LABEL: container.name,
         VERSION_LABEL: str(HANDLE_VERSION),
+        **({WHOLE_LABEL: spec.whole_id} if spec.whole_id is not None else {}),
         **{f"{TAG_LABEL_PREFIX}{key}": value for key, value in spec.tags.items()},
     }
     body: Json = {
         "Image": container.image,
         "Env": [f"{name}={value}" for name, value in container.environment.items()],
         "Labels": labels,
-        "HostConfig": _host_config(container, config, info, resolve),
+        "HostConfig": _host_config(spec, config, info, resolve),
     }
+    if network := network_of(spec, config):
+        # Containers of one task find each other by their names; those of several nodes may have the same ones.
+        aliases = [container.name] if spec.node_count == 1 else []
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": aliases}}}
+    if container.entrypoint:
+        body["Entrypoint"] = list(container.entrypoint)
     if container.command:
         body["Cmd"] = list(container.command)
     if settings.user:
         body["User"] = settings.user
-    volumes = {path: Json() for path in _anonymous_volumes(settings)}
+    volumes = {path: Json() for path in _anonymous_volumes(settings)} if spec.whole_id is None else None
     if volumes:
         body["Volumes"] = volumes
     return body
 
 
-def _host_config(container: ContainerLaunch, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
+def _host_config(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
+    container = spec.nodes[0].containers[0]
     settings = container.settings
     linux = settings.linux_parameters or LinuxParameters()
     if settings.privileged and config.privileged == "refuse":
@@ -85,7 +112,7 @@ def _host_config(container: ContainerLaunch, config: DockerConfig, info: EngineI
             "the job asks for privileged mode, which the setting docker.privileged = refuse does not allow"
         )
     return {
-        "NetworkMode": config.network,
+        "NetworkMode": network_of(spec, config) or config.network,
         "LogConfig": _log_config(config, info),
         "Privileged": bool(settings.privileged) and config.privileged == "allow",
         "ReadonlyRootfs": bool(settings.readonly_root_filesystem),
@@ -93,7 +120,7 @@ def _host_config(container: ContainerLaunch, config: DockerConfig, info: EngineI
         "Binds": _binds(settings, config, resolve),
         **_cpu(container, info),
         **_memory(container, linux),
-        **_linux(settings, linux, config, resolve),
+        **_linux(spec, linux, config, resolve),
         **_gpus(container),
     }
 
@@ -131,10 +158,12 @@ def _memory(container: ContainerLaunch, linux: LinuxParameters) -> Json:
     return limits
 
 
-def _linux(settings: ContainerSettings, linux: LinuxParameters, config: DockerConfig, resolve: ResolvePath) -> Json:
+def _linux(spec: LaunchSpec, linux: LinuxParameters, config: DockerConfig, resolve: ResolvePath) -> Json:
+    settings = spec.nodes[0].containers[0].settings
     tmpfs = {t.container_path: ",".join((f"size={t.size}m", *(t.mount_options or ()))) for t in linux.tmpfs}
     # An anonymous volume that is read-only is an empty folder for ever, which the engine has no volume for.
-    tmpfs |= dict.fromkeys(_anonymous_volumes(settings, read_only=True), "ro")
+    if spec.whole_id is None:
+        tmpfs |= dict.fromkeys(_anonymous_volumes(settings, read_only=True), "ro")
     devices = [
         {
             "PathOnHost": allowed_path(device.host_path, config, resolve),
@@ -144,6 +173,8 @@ def _linux(settings: ContainerSettings, linux: LinuxParameters, config: DockerCo
         for device in linux.devices
     ]
     given: Json = {"Devices": devices, "Tmpfs": tmpfs}
+    if spec.whole_id is not None:
+        given["Mounts"] = _shared_volumes(spec, spec.whole_id, config)
     if linux.init_process_enabled is not None:
         given["Init"] = linux.init_process_enabled
     if linux.shared_memory_size is not None:
@@ -183,6 +214,26 @@ def _anonymous_volumes(settings: ContainerSettings, *, read_only: bool = False) 
     return [mount.container_path or "" for mount, _ in mounts if bool(mount.read_only) is read_only]
 
 
+def _shared_volumes(spec: LaunchSpec, whole_id: str, config: DockerConfig) -> list[Json]:
+    """Volumes without a path of the host, which containers of one node share by their names."""
+    node = spec.nodes[0]
+    mounts: list[Json] = []
+    for mount, volume in _mounts(node.containers[0].settings):
+        if _source_path(volume):
+            continue
+        digest = blake2b((volume.name or "").encode(), digest_size=8).hexdigest()
+        mounts.append(
+            {
+                "Type": "volume",
+                "Source": f"{shared_name(config.installation_id, whole_id)}-{node.index}-{digest}",
+                "Target": mount.container_path,
+                "ReadOnly": bool(mount.read_only),
+                "VolumeOptions": {"Labels": shared_labels(config.installation_id, whole_id)},
+            }
+        )
+    return mounts
+
+
 def _binds(settings: ContainerSettings, config: DockerConfig, resolve: ResolvePath) -> list[str]:
     binds: list[str] = []
     for mount, volume in _mounts(settings):
@@ -214,7 +265,8 @@ def ignored_settings(config: DockerConfig, info: EngineInfo) -> dict[str, str]:
     ignored = {
         "enable_execute_command": "there is no ECS Exec here",
         "ephemeral_storage": "containers share the disk of the Docker engine without a limit of their own",
-        "network_configuration": "the setting docker.network decides the network of all containers",
+        "network_configuration": "the setting docker.network decides the network of containers; those of one task, and "
+        "the nodes of one job, share a network of their own and find each other by name or address, not as localhost",
         "runtime_platform": "containers run on the platform of the Docker engine",
         **config.ignored,
     }

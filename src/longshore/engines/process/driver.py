@@ -55,6 +55,8 @@ _MAX_BYTES = 1024 * 1024
 _MAX_IDS = 2000
 #: observations that a watcher may leave unread; beyond, it is told to observe instead
 _MAX_UNREAD = 50_000
+#: between two batches of news, since each costs its own; the first after a pause is told at once
+_GATHER_SECONDS = 0.004
 _FINGERPRINT_SECONDS = 5.0
 _RETIRE_SECONDS = 2.0
 #: between attempts to have a runner again: the first, and the longest
@@ -187,9 +189,14 @@ class ProcessDriver:
         await self._linked()
         watcher = _Watcher()
         self._watchers.add(watcher)
+        clock = asyncio.get_running_loop().time
+        told_at = float("-inf")
         try:
             while True:
                 await watcher.has_news.wait()
+                if (pause := told_at + _GATHER_SECONDS - clock()) > 0:
+                    await asyncio.sleep(pause)
+                told_at = clock()
                 watcher.has_news.clear()
                 unread, watcher.unread = watcher.unread, []
                 if unread:

@@ -14,13 +14,13 @@ from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
-from longshore.control import dependencies, intake, reconciler, scheduler
+from longshore.control import dependencies, intake, ledger, reconciler, scheduler
 from longshore.control.changes import Changes
 from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
-from longshore.domain.lifecycle import attempts, machine
+from longshore.domain.lifecycle import attempts, machine, parts
 from longshore.scheduling import cycle
 from longshore.scheduling.fitting import Room
 from longshore.testing.simulation.runner import Failure, run_seeds
@@ -214,6 +214,58 @@ MUTANTS = (
     _mutant("the end is told before the log is whole", (Lane, "_report", "await self._logs.seal(over)", "pass")),
     _mutant(
         "two read one log at once", (Lane, "_read_log", "async with lock, self._reading:", "async with self._reading:")
+    ),
+    _mutant("an act overtakes another of its attempt", (Lane, "_ready", " if attempt_id not in self._busy", "")),
+    _mutant(
+        "a node starts without the main one",
+        (parts, "_direct_part", "if not may_begin:", "if False:"),
+    ),
+    _mutant(
+        "a failed dependency counts as a met one",
+        (parts, "_standing", "met = on.exit_code == 0", "met = on.exit_code is not None"),
+    ),
+    _mutant(
+        "a container starts before the one it waits for",
+        (parts, "_direct_part", "is_met = is_met and standing is True", "is_met = True"),
+    ),
+    _mutant(
+        "the end of an essential container stops nothing",
+        (parts, "_is_over", "container.ends_all or", ""),
+    ),
+    _mutant(
+        "the end of any node ends the job",
+        (
+            parts,
+            "direct",
+            "must_end = stops or _is_over(main, directed)",
+            "must_end = any(p.has_ended for p in attempt.parts)",
+        ),
+    ),
+    _mutant(
+        "the last node decides",
+        (parts, "conclude", "main = workload.nodes[workload.main_node]", "main = workload.nodes[-1]"),
+    ),
+    _mutant(
+        "parts are released one by one",
+        (
+            parts,
+            "_direct_part",
+            "    if part.has_ended:\n        return part",
+            "    if part.has_ended:\n"
+            "        return part if part.intent in (Intent.WAIT, Intent.RELEASE) else replace(part, intent=Intent.RELEASE)",
+        ),
+    ),
+    _mutant(
+        "changes of parts are not saved",
+        (Changes, "_note_attempt", "if part is not was)", "if part is not was and not part.has_ended)"),
+    ),
+    _mutant(
+        "a gang is counted on its first host alone",
+        (ledger, "_holdings", "if len(nodes) <= 1:", "if True:"),
+    ),
+    _mutant(
+        "half a gang is placed",
+        (Room, "find_gang", "if laid is None:", "if laid is None and (laid := [hosts[0]] * gang_size(gang)) is None:"),
     ),
     _mutant(
         "only the first act of a batch is done",

@@ -5,22 +5,21 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NoReturn, TypeVar, cast
 
 from longshore.control.present import Present
 from longshore.domain.environment import State
 from longshore.domain.errors import StaleLeader, StoreUnavailable
-from longshore.domain.ids import AttemptId, JobKey
-from longshore.domain.job import TimelineEntry
+from longshore.domain.ids import AttemptId
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
+from longshore.testing.simulation.ending import FOREIGN, check_end
 from longshore.testing.simulation.fate import Fate
 from longshore.testing.simulation.gates import ServerDied
-from longshore.testing.simulation.history import Broken, Census, broken, check_timeline
+from longshore.testing.simulation.history import Broken, Census, broken
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.loop import LoopClock, run_virtually
@@ -34,8 +33,6 @@ from longshore.testing.simulation.trace import SimulationFailed, Trace, log_to
 
 T = TypeVar("T")
 
-#: Who else uses the machines.
-FOREIGN = "somebody-else"
 #: After the faults are over something must happen at least so often while work is left.
 QUIET_SECONDS = 400.0
 #: Long enough for a look at everything that hangs from before, and for another.
@@ -262,34 +259,8 @@ class World:
                 broken("all work ends", f"nothing happens any more; left: {left}")
             await self.clock.sleep(5.0)
         await self.clock.sleep(SETTLING_SECONDS)
-        self._check_end()
+        self._read(lambda reader: check_end(self.scenario, self.checks, self.site, reader))
         self._over.set_result(None)
-
-    def _check_end(self) -> None:
-        """Nothing is left of anything, and every job's story can be read."""
-        for key, job in self.checks.jobs.items():
-            entries = self._read(partial(_timeline, key))
-            if job.array_size is not None:
-                entries = [entry for entry in entries if not entry.of_children]
-            check_timeline(self.checks.name(key), entries, job.status)
-        for row in self.checks.attempts.values():
-            if row.stopped_at is None or row.intent is not None:
-                broken("every attempt is released", f"{self.checks.name(row.job_key)}: {row}")
-        for part in self.checks.parts.rows.values():
-            if part.stopped_at is None or part.intent not in (None, "wait"):
-                broken("every attempt is released", f"{self.checks.name(part.job_key)}: {part}")
-        if not all(task.live for task in self.site.tasks(FOREIGN)):
-            broken("tasks of others are not touched", "the one that was there from the beginning is over")
-        left = [task.spec.attempt_id for engine in self.scenario.engines for task in self.site.tasks(engine)]
-        if left:
-            broken("nothing native is left", f"attempts {left}")
-        for job in self.checks.jobs.values():
-            if job.request_kind is not None and not job.is_final:
-                broken("requests are carried out", f"{self.checks.name(job.key)}: {job}")
-        if remaining := self.checks.queues & self.scenario.deleted_queues.keys():
-            broken("deleted queues go", f"{remaining}")
-        if remaining := self.checks.environments & self.scenario.deleted_environments:
-            broken("deleted environments go", f"{remaining}")
 
     # --- servers ---------------------------------------------------------------------------------------------------
 
@@ -421,10 +392,6 @@ class World:
             return work()
         except Broken as found:
             self.fail(found.invariant, found.problem)
-
-
-def _timeline(key: int, reader: Reader) -> Sequence[TimelineEntry]:
-    return reader.timeline(JobKey(key))
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:

@@ -9,7 +9,7 @@ from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobView, Store, Transaction
-from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, an_attempt, job_of, moment
+from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, a_queue, an_attempt, job_of, moment
 from longshore.testing.store_contract.jobs import submitted, with_attempt
 
 ALL = JobFilter()
@@ -83,6 +83,15 @@ class ListingContract:
         assert [view.job.key for view in views] == [array.key, single.key]
         assert (views[0].tags, views[0].summary is not None, views[0].attempts) == ({"a": "1"}, True, ())
         assert await store.read(lambda r: r.list_jobs(A_SCOPE, "unknown", ALL, before=None, limit=9)) == []
+
+    async def test_queues_are_known_by_their_jobs(self, store: Store) -> None:
+        """Each once, in all scopes; deleting a queue does not take it from its jobs."""
+        elsewhere = Scope(account_id="111111111111", region="us-east-1")
+        await store.write(lambda tx: (tx.put_queue(a_queue()), tx.put_queue(a_queue("unused"))))
+        await submitted(store, a_job(), a_job(), a_job().in_queue("queue", scope=elsewhere))
+        await store.write(lambda tx: tx.delete_queue(A_SCOPE, "queue"))
+        queues = await store.read(lambda reader: reader.submitted_queues())
+        assert sorted(queues) == [(A_SCOPE, "queue"), (elsewhere, "queue")]
 
     @pytest.mark.parametrize("statuses", [None, frozenset({S.SUBMITTED}), frozenset({S.SUBMITTED, S.FAILED})])
     async def test_queue_is_paged(self, store: Store, statuses: frozenset[JobStatus] | None) -> None:

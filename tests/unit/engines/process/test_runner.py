@@ -118,6 +118,37 @@ def test_only_an_untouched_folder_is_used_again(tmp_path: Path) -> None:
     assert not used_again(lambda folder: (folder / "link").symlink_to("/"))
 
 
+def test_trash_is_swept_once(tmp_path: Path) -> None:
+    """By a child of ours, which is not started where nothing was left behind; what comes meanwhile is for the next."""
+    folders = Folders(str(tmp_path))
+    folders.open()
+
+    def leave_something(attempt_id: str) -> None:
+        path = folders.path(attempt_id, foreign=False)
+        folders.make(path, None)
+        (Path(path) / "file").touch()
+        folders.remove(path)
+
+    def sweep() -> int:
+        """Returns how many sweepers there were."""
+        folders.sweep()
+        for pid in folders.sweeper_pids():
+            os.waitpid(pid, 0)
+            assert folders.swept(pid)
+            return 1
+        return 0
+
+    assert [sweep(), sweep()] == [1, 0]  # the first looks for what an earlier runner left
+    leave_something("a" * 32)
+    folders.sweep()
+    leave_something("b" * 32)
+    (sweeper,) = folders.sweeper_pids()
+    os.waitpid(sweeper, 0)
+    assert folders.swept(sweeper)
+    assert [sweep(), sweep()] == [1, 0]
+    assert os.listdir(tmp_path / "scratch" / ".trash") == []
+
+
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     folders = Folders(str(tmp_path))

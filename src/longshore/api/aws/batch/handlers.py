@@ -5,6 +5,7 @@ from longshore.api.aws.batch.wire import requests as req
 from longshore.api.aws.batch.wire import responses as res
 from longshore.api.aws.exchange import Handlers
 from longshore.service.caller import Caller
+from longshore.service.named import NamedQuery
 from longshore.service.requests import cancellation, termination
 from longshore.service.services import Services
 
@@ -70,13 +71,9 @@ class BatchHandlers:
     async def describe_compute_environments(
         self, caller: Caller, request: req.DescribeComputeEnvironmentsRequest
     ) -> res.DescribeComputeEnvironmentsResponse:
-        page = await self._services.environments.describe(
-            caller.scope,
-            request.compute_environments,
-            max_results=request.max_results,
-            next_token=request.next_token,
-        )
-        return environments.render_environments(page)
+        names, size, token = request.compute_environments, request.max_results, request.next_token
+        query = NamedQuery(names=names, max_results=size, next_token=token)
+        return environments.render_environments(await self._services.environments.describe(caller.scope, query))
 
     async def update_compute_environment(
         self, caller: Caller, request: req.UpdateComputeEnvironmentRequest
@@ -98,10 +95,9 @@ class BatchHandlers:
     async def describe_job_queues(
         self, caller: Caller, request: req.DescribeJobQueuesRequest
     ) -> res.DescribeJobQueuesResponse:
-        page = await self._services.queues.describe(
-            caller.scope, request.job_queues, max_results=request.max_results, next_token=request.next_token
-        )
-        return queues.render_queues(page)
+        names, size, token = request.job_queues, request.max_results, request.next_token
+        query = NamedQuery(names=names, max_results=size, next_token=token)
+        return queues.render_queues(await self._services.queues.describe(caller.scope, query))
 
     async def update_job_queue(self, caller: Caller, request: req.UpdateJobQueueRequest) -> res.UpdateJobQueueResponse:
         changes = queues.read_changes(request)

@@ -119,7 +119,7 @@ class LogArchive(Protocol):
 
     async def create_group(self, scope: Scope, name: str) -> None: ...
     async def delete_group(self, scope: Scope, name: str) -> None: ...
-    async def set_retention(self, scope: Scope, name: str, days: int) -> None: ...
+    async def set_retention(self, scope: Scope, name: str, days: int | None) -> None: ...
     async def list_groups(
         self, scope: Scope, *, prefix: str = "", pattern: str = "", limit: int = 50, token: str | None = None
     ) -> tuple[Sequence[Group], str | None]: ...
@@ -174,6 +174,7 @@ def logs_handlers(archive: LogArchive) -> Handlers:
         "CreateLogStream": logs.create_log_stream,
         "DeleteLogGroup": logs.delete_log_group,
         "DeleteLogStream": logs.delete_log_stream,
+        "DeleteRetentionPolicy": logs.delete_retention_policy,
         "DescribeLogGroups": logs.describe_log_groups,
         "DescribeLogStreams": logs.describe_log_streams,
         "FilterLogEvents": logs.filter_log_events,
@@ -202,6 +203,9 @@ class LogsHandlers:
                 f" {', '.join(map(str, sorted(_RETENTION_DAYS)))}"
             )
         await self._archive.set_retention(caller.scope, request.log_group_name, request.retention_in_days)
+
+    async def delete_retention_policy(self, caller: Caller, request: req.DeleteRetentionPolicyRequest) -> None:
+        await self._archive.set_retention(caller.scope, request.log_group_name, None)
 
     async def describe_log_groups(
         self, caller: Caller, request: req.DescribeLogGroupsRequest

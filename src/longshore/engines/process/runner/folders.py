@@ -32,6 +32,7 @@ class Folders:
         name = blake2b(os.fsencode(os.path.realpath(data)), digest_size=8).hexdigest()
         self._foreign_root = f"{tempfile.gettempdir()}/longshore-{os.geteuid()}-{name}"
         self._sweeper: int | None = None
+        self._has_trash = True
         self._spare: list[str] = []
 
     def open(self) -> None:
@@ -79,16 +80,18 @@ class Folders:
             with suppress(PermissionError):
                 _open_up(path)  # a folder that its owner may not write cannot be moved
             os.rename(path, f"{root}/{_TRASH}/{name}-{time.monotonic_ns()}")
+            self._has_trash = True
 
     def sweep(self) -> None:
-        """Start the sweeper if there is trash and none runs."""
-        if self._sweeper is None and any(_has_entries(f"{root}/{_TRASH}") for root in self._roots()):
+        """Start the sweeper if none runs and there is trash that none has seen."""
+        if self._sweeper is None and self._has_trash:
             self._sweeper = os.fork()
             if self._sweeper == 0:
                 _leave_runner()
                 for root in self._roots():
                     _empty(f"{root}/{_TRASH}")
                 os._exit(0)
+            self._has_trash = False
 
     def sweeper_pids(self) -> tuple[int, ...]:
         """Children that sweep."""

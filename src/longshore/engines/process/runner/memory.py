@@ -13,11 +13,14 @@ by then.
 
 import errno
 import os
+import resource
 from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
 _POOL = 64
+#: the kernel gives some of its files a page at a time
+_PAGE = 4096
 #: a group with less than this could kill us while we are in it
 _ROOM_FOR_US_BYTES = 64 * 1024 * 1024
 #: page cache of earlier attempts that may count towards the peak of the next
@@ -36,6 +39,7 @@ class MemoryGroups:
 
     def __init__(self, data: str) -> None:
         name = blake2b(os.fsencode(os.path.realpath(data)), digest_size=8).hexdigest()
+        self._files = _KernelFiles(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._free: list[str] = []
         self._next = 0
         self._limits: dict[str, int] = {}
@@ -85,13 +89,13 @@ class MemoryGroups:
     def go_in(self, group: str) -> None:
         """From here to `leave`, what we start is born in the group. Raises OSError."""
         if self._version == 1:
-            _write(f"{group}/tasks", "0")
+            self._files.write(f"{group}/tasks", "0")
 
     def leave(self) -> None:
         """Back to where we were. When that fails, no more groups are used."""
         if self._version == 1:
             try:
-                _write(self._home, "0")
+                self._files.write(self._home, "0")
             except OSError as error:
                 self.problem = f"the runner cannot go back to its own memory cgroup: {error.strerror}"
 
@@ -154,35 +158,42 @@ class MemoryGroups:
 
     def use(self, group: str) -> GroupUse:
         """What was used in the group since it was taken."""
-        version_1 = os.path.exists(f"{group}/memory.max_usage_in_bytes")
-        peak = _read(f"{group}/{'memory.max_usage_in_bytes' if version_1 else 'memory.peak'}").strip()
-        events = _read(f"{group}/{'memory.oom_control' if version_1 else 'memory.events'}")
-        kills = sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
-        return GroupUse(int(peak) if peak else None, kills - self._counted.get(group, 0))
+        read = self._files.read
+        peak = read(f"{group}/memory.max_usage_in_bytes") or read(f"{group}/memory.peak")
+        return GroupUse(int(peak) if peak else None, self._kills(group) - self._counted.get(group, 0))
+
+    def _kills(self, group: str) -> int:
+        events = self._files.read(f"{group}/memory.oom_control") or self._files.read(f"{group}/memory.events")
+        return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))
 
     def processes(self, group: str) -> list[int]:
         """Who is in the group; the dead are not."""
-        return [int(pid) for pid in _read(f"{group}/cgroup.procs").split()]
+        return [int(pid) for pid in self._files.read(f"{group}/cgroup.procs").split()]
 
     def give(self, group: str) -> None:
         """Take back a group in which nothing lives."""
         ours = os.path.dirname(group) == self._base
         # Emptying a group of the page cache that is left in it takes longer than making another.
-        if ours and self._version == 1 and len(self._free) < _POOL and _usage(group) <= _MAX_REMAINDER_BYTES:
+        if ours and self._version == 1 and len(self._free) < _POOL and self._usage(group) <= _MAX_REMAINDER_BYTES:
             try:
-                _write(f"{group}/memory.max_usage_in_bytes", "0")
-                self._counted[group] = self.use(group).oom_kills + self._counted.get(group, 0)
+                self._files.write(f"{group}/memory.max_usage_in_bytes", "0")
+                self._counted[group] = self._kills(group)
             except OSError:
                 pass  # something is left in it that cannot be reset: not to be used again
             else:
                 self._free.append(group)
                 return
+        self._files.forget(group)
         self._limits.pop(group, None)
         self._counted.pop(group, None)
         with suppress(OSError):
             os.rmdir(group)
             if not ours:
                 os.rmdir(os.path.dirname(group))
+
+    def _usage(self, group: str) -> int:
+        """What is charged to a version 1 group now."""
+        return int(self._files.read(f"{group}/memory.usage_in_bytes") or 0)
 
     def groups(self) -> list[str]:
         """All groups that there are, those of an earlier runner included."""
@@ -201,9 +212,48 @@ class MemoryGroups:
                 os.rmdir(self._base)
 
 
-def _usage(group: str) -> int:
-    """What is charged to a version 1 group now."""
-    return int(_read(f"{group}/memory.usage_in_bytes") or 0)
+class _KernelFiles:
+    """Files of groups, kept open: to open one costs more than to read it. From `most` on they are not kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        #: by folder, then by path
+        self._open: dict[str, dict[str, int]] = {}
+        self._count = 0
+
+    def read(self, path: str) -> str:
+        """As `_read`."""
+        fd = self._descriptor(path, os.O_RDONLY)
+        if fd is None:
+            return _read(path)
+        try:
+            text = os.pread(fd, _PAGE, 0)
+        except OSError:
+            return ""
+        return text.decode() if len(text) < _PAGE // 2 else _read(path)
+
+    def write(self, path: str, text: str) -> None:
+        """As `_write`."""
+        fd = self._descriptor(path, os.O_WRONLY)
+        if fd is None:
+            _write(path, text)
+        else:
+            os.pwrite(fd, text.encode(), 0)
+
+    def _descriptor(self, path: str, mode: int) -> int | None:
+        folder = self._open.setdefault(os.path.dirname(path), {})
+        key = f"{path}:{mode}"
+        if (fd := folder.get(key)) is None and self._count < self._most:
+            with suppress(OSError):
+                fd = folder[key] = os.open(path, mode | os.O_CLOEXEC)
+                self._count += 1
+        return fd
+
+    def forget(self, folder: str) -> None:
+        """Close those in the folder, which is to be removed."""
+        for fd in self._open.pop(folder, {}).values():
+            os.close(fd)
+            self._count -= 1
 
 
 def _places() -> list[tuple[int, str]]:

@@ -33,7 +33,7 @@ def read_draft(request: requests.RegisterJobDefinitionRequest) -> DefinitionDraf
         timeout=read(request.timeout, JobTimeout),
         propagate_tags=request.propagate_tags,
         platform_capabilities=tuple(request.platform_capabilities or ()),
-        consumable_resource_properties=read(request.consumable_resource_properties, ConsumableResourceProperties),
+        consumables=read(request.consumable_resource_properties, ConsumableResourceProperties),
         tags=request.tags or {},
         size_bytes=len(msgspec.json.encode(request)),
     )

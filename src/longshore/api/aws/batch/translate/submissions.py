@@ -31,9 +31,7 @@ def read_submission(request: requests.SubmitJobRequest) -> Submission:
         ecs_properties_override=read(request.ecs_properties_override, EcsPropertiesOverride),
         eks_properties_override=read(request.eks_properties_override, EksPropertiesOverride),
         node_overrides=read(request.node_overrides, NodeOverrides),
-        consumable_resource_properties_override=read(
-            request.consumable_resource_properties_override, ConsumableResourceProperties
-        ),
+        consumables=read(request.consumable_resource_properties_override, ConsumableResourceProperties),
         parameters=request.parameters,
         # Some clients always send the member; empty, it means a plain job.
         array_size=None if array is None else array.size,

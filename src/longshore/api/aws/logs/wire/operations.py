@@ -60,6 +60,18 @@ OPERATIONS: Mapping[str, Operation] = {
             "ValidationException",
         ),
     ),
+    "DeleteRetentionPolicy": Operation(
+        name="DeleteRetentionPolicy",
+        method="POST",
+        path="/",
+        input=requests.DeleteRetentionPolicyRequest,
+        errors=(
+            "InvalidParameterException",
+            "ResourceNotFoundException",
+            "OperationAbortedException",
+            "ServiceUnavailableException",
+        ),
+    ),
     "DescribeLogGroups": Operation(
         name="DescribeLogGroups",
         method="POST",

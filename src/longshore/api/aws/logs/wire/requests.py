@@ -54,6 +54,10 @@ class DeleteLogStreamRequest(Shape, frozen=True, kw_only=True):
     log_stream_name: LogStreamName
 
 
+class DeleteRetentionPolicyRequest(Shape, frozen=True, kw_only=True):
+    log_group_name: LogGroupName
+
+
 class DescribeLogGroupsRequest(Shape, frozen=True, kw_only=True):
     account_identifiers: Annotated[Sequence[AccountId], Meta(max_length=20)] | None = None
     log_group_name_prefix: LogGroupName | None = None
