@@ -195,8 +195,8 @@ class Lane:
                     held_up.append((entry, obstacle))
                 elif provision := self._provisions.take(entry):
                     ready.append((entry, provision))
-                else:
-                    self._acts.pop((attempt_id, Intent.LAUNCH), None)  # it is asked for again when all is there
+                elif self._acts.pop((attempt_id, Intent.LAUNCH), None) is None:
+                    self._provisions.drop(attempt_id)  # a stop has come; else it is asked for again when all is there
             except CannotProvide as problem:
                 held_up.append((entry, str(problem)))
         rejected += await self._reject(held_up)

@@ -2,18 +2,17 @@
 
 import json
 import os
-import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.integration.live import REGION, LiveServer, eventually, free_port
+from tests.integration.live import REGION, LiveServer, eventually
+from tests.integration.neighbours import Neighbours, settings
 
 PASSWORD, TOKEN = "correct-horse-7d21f0", "battery-staple-93ce55"
 ROLE = "arn:aws:iam::123456789012:role/job"
@@ -29,45 +28,6 @@ found = {name: os.environ.get(name) for name in ("PASSWORD", "TOKEN", "AWS_ACCES
 found["identity"] = boto3.client("sts").get_caller_identity()["Arn"]
 boto3.client("s3").put_object(Bucket="results", Key="found", Body=json.dumps(found))
 """
-
-
-class Neighbours:
-    """The other services, in one process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        with (folder / "moto.log").open("wb") as log:
-            command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(lambda: self.client("sts").get_caller_identity(), what="the neighbours answer")
-
-    def client(self, service: str) -> Any:
-        """A client of one of them."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, endpoint_url=self.url, region_name=REGION, **keys)
-
-    def close(self) -> None:
-        """They are gone."""
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture(scope="module")
-def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbours]:
-    """Neighbours with a bucket."""
-    them = Neighbours(tmp_path_factory.mktemp("neighbours"))
-    try:
-        them.client("s3").create_bucket(Bucket="results")
-        yield them
-    finally:
-        them.close()
-
-
-def settings(url: str, **more: str) -> Mapping[str, str]:
-    """A server that asks there, in a name of its own."""
-    keys = {"AWS_ACCESS_KEY_ID": "server", "AWS_SECRET_ACCESS_KEY": "server"}
-    return {"LONGSHORE_AWS_ENDPOINT": url, "LONGSHORE_AWS_PATIENCE_SECONDS": "2", **keys, **more}
 
 
 @pytest.fixture
@@ -183,6 +143,31 @@ def ask(uri: str, token: str) -> tuple[int, Any]:
     except urllib.error.HTTPError as refusal:
         with refusal:
             return refusal.code, json.load(refusal)
+
+
+def test_a_folder_stands_for_a_file_system(tmp_path: Path, neighbours: Neighbours) -> None:
+    """A plain process is told where it is; one that has no folder fails the attempt."""
+    files = tmp_path / "files"
+    (files / "in").mkdir(parents=True)
+    (tmp_path / "server").mkdir()
+    server = LiveServer(tmp_path / "server", settings=settings(neighbours.url, LONGSHORE_VOLUMES_EFS=f"fs-1={files}"))
+    server.start()
+    try:
+        server.set_up()
+        reasons: list[str] = []
+        for file_system in ("fs-1", "fs-2"):
+            efs = {"fileSystemId": file_system, "rootDirectory": "/in"}
+            given = container(neighbours, volumes=[{"name": "data", "efsVolumeConfiguration": efs}])
+            command = ["/bin/sh", "-c", 'echo here >"$LONGSHORE_VOLUME_DATA/file"']
+            [attempt] = ended(server, submit(server, {**given, "command": command}))["attempts"]
+            reasons.append(attempt["container"].get("reason", ""))
+        assert (files / "in" / "file").read_text() == "here\n"
+        assert reasons[0] == ""
+        assert reasons[1].startswith("ResourceInitializationError: failed to invoke EFS utils commands")
+    finally:
+        server.stop()
+        for pid in server.runner_pids():
+            os.kill(pid, 15)
 
 
 def test_a_secret_that_is_not_there(live: LiveServer, neighbours: Neighbours) -> None:
