@@ -6,6 +6,7 @@ ENV := $(VENV)/.installed
 
 PYTEST_ARGS ?=
 SIM_SEEDS ?= 2000
+FUZZ_REQUESTS ?= 10000
 MUTANT_SEEDS ?= 200
 BENCH_ARGS ?=
 
@@ -16,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test verify fmt lint types layers spelling links drift contract sim sim-mutants bench \
-	generate generate-latest docs lock changelog clean
+	generate generate-latest botocore-latest conformance-latest coverage-mutants gaps fuzz docs lock changelog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -79,9 +80,24 @@ $(VENV)/.bench-installed: $(ENV) requirements-bench.lock
 generate: $(ENV) ## write the generated files anew from the locked botocore
 	set -e; for generator in $(GENERATORS); do $(BIN)/python $$generator; done
 
-generate-latest: $(ENV) ## show what the newest botocore would change in the generated files; changes nothing
+botocore-latest: $(ENV)
 	rm -rf build/botocore-latest
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/botocore-latest botocore
+
+conformance-latest: botocore-latest ## hold a live server to the service model of the newest botocore
+	PYTHONPATH=build/botocore-latest $(BIN)/pytest tests/api/conformance $(PYTEST_ARGS)
+
+fuzz: $(ENV) ## send a live server FUZZ_REQUESTS valid and as many damaged requests; shows its progress
+	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest -s tests/api/conformance/test_any_requests.py $(PYTEST_ARGS)
+
+coverage-mutants: $(ENV) ## drop each member that a test says it covers; the test must miss it
+	$(BIN)/python -m tests.api.conformance.dropping
+
+gaps: $(ENV) ## take out of the list of known gaps what was filled; adds nothing
+	$(BIN)/pytest --quiet --prune-gaps tests/api/conformance/test_inputs.py tests/api/conformance/test_members.py \
+		tests/api/conformance/test_paginators.py tests/api/conformance/test_answers.py || true
+
+generate-latest: botocore-latest ## show what the newest botocore would change in the generated files; changes nothing
 	for generator in $(GENERATORS); do PYTHONPATH=build/botocore-latest $(BIN)/python $$generator --check || true; done
 
 docs: generate links ## write the generated pages anew and check the links of all

@@ -44,6 +44,13 @@ def _missing_program(*names: str) -> Callable[[], str | None]:
     return missing
 
 
+def _missing_javascript() -> str | None:
+    if not shutil.which("node"):
+        return "node not found on PATH"
+    folder = Path(__file__).with_name("integration") / "javascript" / "node_modules"
+    return None if folder.exists() else "the SDK is not installed; tests/parts/javascript.sh does it"
+
+
 def _find_aws(major: int) -> Path | None:
     """The AWS CLI of that major version: the locked environment's, else the first on PATH."""
     folders = [str(Path(sys.executable).parent), *os.get_exec_path()]
@@ -62,6 +69,7 @@ PARTS: Mapping[str, Callable[[], str | None]] = {
     "awscli2": lambda: None if _find_aws(2) else "no version 2 of the AWS CLI found",
     "browser": _missing_program("chromium", "chromium-browser", "google-chrome"),
     "docker": _missing_docker,
+    "javascript": _missing_javascript,
     "openmpi": _missing_program("mpirun.openmpi"),
     "postgres": _missing_program("pg_ctl", "pg_ctlcluster"),
     "slurm": _missing_program("sbatch"),

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +20,14 @@ HEAD = f"""\
 """
 
 
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command, those of groups by their whole path."""
+    for name, command in group.commands.items():
+        yield f"{path}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+
+
 def section(name: str, command: click.Command) -> str:
     context = click.Context(command)
     arguments = "".join(f" {p.make_metavar(context)}" for p in command.params if p.param_type_name == "argument")
@@ -28,11 +37,12 @@ def section(name: str, command: click.Command) -> str:
         if isinstance(option, click.Option) and not option.hidden
     ]
     text = inspect.cleandoc(command.help or "")
-    return f"\n## `longshore {name}{arguments}`\n\n{text}\n\n| Option | What it does |\n|---|---|\n{''.join(rows)}"
+    head = f"\n## `longshore {name}{arguments}`\n\n{text}\n"
+    return f"{head}\n| Option | What it does |\n|---|---|\n{''.join(rows)}" if rows else head
 
 
 def page() -> str:
-    return HEAD + "".join(section(name, command) for name, command in longshore.commands.items())
+    return HEAD + "".join(section(name, command) for name, command in commands(longshore))
 
 
 def main() -> int:

@@ -37,7 +37,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
         "PutLogEvents",
         "PutRetentionPolicy",
     ),
-    "sts": ("GetCallerIdentity",),
+    "sts": ("GetCallerIdentity", "GetSessionToken"),
 }
 
 #: Enumerations that AWS Batch reads in any case, so that they are text here. Source: AWS Batch API, EvaluateOnExit.
@@ -47,6 +47,8 @@ MAY_BE_EMPTY = frozenset({"TagrisTagsMap"})
 
 IMPORTED = frozenset({"Annotated", "Int32", "Int64", "Literal", "Mapping", "Meta", "Operation", "Sequence", "Shape"})
 PLAIN = {"string": "str", "boolean": "bool", "float": "float", "double": "float", "integer": "int", "long": "int"}
+#: As the query protocol writes it: a text by ISO 8601.
+PLAIN["timestamp"] = "str"
 BOUNDED = {"integer": "Int32", "long": "Int64"}
 
 

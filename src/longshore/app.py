@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,7 @@ import uvloop
 from longshore.api.aws.batch.handlers import build_handlers as build_batch_handlers
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.handlers import logs_handlers
+from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
 from longshore.api.credentials import CREDENTIALS_PATH, credentials_app
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
@@ -30,7 +32,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
 from longshore.control.provisions import Provider
-from longshore.data_folder import DataFolder, open_data_folder, read_or_write_key
+from longshore.data_folder import STORE_FILE, DataFolder, open_data_folder
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.resources import Resources
@@ -44,6 +46,8 @@ from longshore.neighbours.config import NeighbourConfig
 from longshore.ports.clock import Clock
 from longshore.ports.engine import EngineDriver
 from longshore.ports.neighbours import Neighbours
+from longshore.sealing import FileSealer
+from longshore.service.credentials import CredentialDesk
 from longshore.service.services import build_services
 from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
@@ -89,11 +93,33 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((server.host, server.port))
-        listener.listen()  # only this makes sure of the port: another server may be starting, too
+        if server.is_loopback:
+            listener.listen()  # only this makes sure of the port: another server may be starting, too
     except OSError as problem:
         listener.close()
         raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
     return listener
+
+
+async def _guard_door(settings: Settings, credentials: CredentialDesk | None, listener: socket.socket) -> None:
+    """Returns when the listener may be connected to: at any address but loopback's, there is a key to come in with.
+
+    Raises:
+        CannotListen: there is none, or the address is taken.
+    """
+    server = settings.server
+    has_key = credentials is not None and await credentials.has_usable_key()
+    if not server.is_loopback and not has_key:
+        raise CannotListen(
+            f"cannot listen on {server.host}: it is not a loopback address, and there is no enabled key;"
+            " make one with `longshore keys create`"
+        )
+    if server.auth == "sigv4" and not has_key:
+        _log.warning("no_enabled_key", remedy="longshore keys create")
+    try:
+        listener.listen()
+    except OSError as problem:
+        raise CannotListen(f"cannot listen on {server.host}:{server.port}: {problem.strerror}") from problem
 
 
 def _refuse_taken_path(path: Path) -> None:
@@ -131,9 +157,9 @@ def _listen_on_path(path: Path) -> socket.socket:
     return listener
 
 
-def _listen_for_containers(address: str, port: int) -> socket.socket:
+def _listen_ahead(address: str, port: int) -> socket.socket:
     """The socket of an address that may come later: that of a Docker network which is not there yet."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
@@ -160,24 +186,33 @@ def _build_neighbours(settings: Settings, clock: Clock) -> Neighbours | None:
     return AwsNeighbours(config, clock)
 
 
-def _credentials_urls(settings: Settings, listener: socket.socket) -> Mapping[str, str]:
-    """By engine: where its jobs reach us. SDKs take credentials from these addresses only."""
-    host, port = listener.getsockname()[:2]
-    host = f"[{host}]" if ":" in host else host
-    urls = {"process": f"http://{host}:{port}{CREDENTIALS_PATH}"}
+def _credentials_addresses(settings: Settings, host: str) -> Mapping[str, str]:
+    """By engine: the address at which its jobs reach us. SDKs take credentials from these only."""
+    address = ip_address(host)
+    loopback = host if address.is_loopback else "127.0.0.1" if address.version == 4 else "::1"
     if settings.docker.network == "host":
-        urls["docker"] = urls["process"]
-    elif settings.docker.credentials_address is not None:
-        urls["docker"] = f"http://{settings.docker.credentials_address}:{port}{CREDENTIALS_PATH}"
-    return urls
+        return {"process": loopback, "docker": loopback}
+    containers = settings.docker.credentials_address
+    return {"process": loopback, **({} if containers is None else {"docker": containers})}
 
 
-def _unserved(neighbours: Neighbours | None, urls: Mapping[str, str], engine: str) -> Mapping[str, str]:
+def _listen_for_jobs(addresses: Mapping[str, str], host: str, port: int) -> list[socket.socket]:
+    """Sockets of the addresses that the server's own does not cover."""
+    if ip_address(host).is_unspecified:
+        return []
+    return [_listen_ahead(address, port) for address in dict.fromkeys(addresses.values()) if address != host]
+
+
+def _credentials_url(address: str, port: int) -> str:
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}{CREDENTIALS_PATH}"
+
+
+def _unserved(neighbours: Neighbours | None, addresses: Mapping[str, str], engine: str) -> Mapping[str, str]:
     """What of roles has no effect on the engine, and why."""
     if neighbours is None or not neighbours.lends_roles:
         why = "the settings aws.* name no STS endpoint, so that no role is assumed"
         return {"job_role_arn": why, "execution_role_arn": why}
-    if engine not in urls:
+    if engine not in addresses:
         return {"job_role_arn": "credentials reach no container: the setting docker.credentials_address is none"}
     return {}
 
@@ -210,7 +245,7 @@ def _local_host(settings: Settings) -> Host:
 
 
 async def _run(settings: Settings, folder: DataFolder, sockets: list[socket.socket]) -> None:
-    store = SqliteStore(folder.path / "longshore.sqlite3")
+    store = SqliteStore(folder.path / STORE_FILE)
     logs = LogStore(
         folder.path / "logs",
         LogSettings(
@@ -232,12 +267,22 @@ async def _serve(
     settings: Settings, folder: DataFolder, sockets: list[socket.socket], store: SqliteStore, logs: LogStore
 ) -> None:
     clock, inbox = SystemClock(), Inbox()
+    credentials = verifier = None
+    if settings.server.auth == "sigv4":
+        from longshore.api.aws.authentication import Authenticator  # botocore: an open server starts faster without it
+
+        sealer = FileSealer(folder.path)
+        credentials = CredentialDesk(store, sealer, clock, account_id=settings.server.account_id)
+        verifier = Authenticator(credentials, clock)
+    await _guard_door(settings, credentials, sockets[0])
     neighbours = _build_neighbours(settings, clock)
-    urls = _credentials_urls(settings, sockets[0])
-    drivers = _build_drivers(settings, folder, partial(_unserved, neighbours, urls))
+    host, port = sockets[0].getsockname()[:2]
+    addresses = _credentials_addresses(settings, host)
+    drivers = _build_drivers(settings, folder, partial(_unserved, neighbours, addresses))
     roles = None
     if neighbours is not None and neighbours.lends_roles:
-        lending = LendingSettings(key=read_or_write_key(folder, "job-roles.key"), urls=urls)
+        urls = {engine: _credentials_url(address, port) for engine, address in addresses.items()}
+        lending = LendingSettings(key=FileSealer(folder.path).derive("job-roles"), urls=urls)
         roles = JobRoles(neighbours, lending, clock, lambda attempt_id: leader.find_task(attempt_id))
     days = settings.retention.history_days
     leader = Leader(
@@ -279,15 +324,17 @@ async def _serve(
             host_names=frozenset(settings.server.host_names),
             limits=limits,
         ),
-        fronts=build_fronts(batch=build_batch_handlers(services), logs=logs_handlers(logs)),
+        fronts=build_fronts(
+            batch=build_batch_handlers(services), logs=logs_handlers(logs), sts=build_sts_handlers(credentials)
+        ),
         native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
-        credentials=None if roles is None else credentials_app(roles),
+        verifier=verifier,
+        job_credentials=None if roles is None else credentials_app(roles),
     )
     server = build_server(door, limits)
     servers = [server]
-    for_containers: list[socket.socket] = []
-    if roles is not None and settings.docker.network != "host" and settings.docker.credentials_address is not None:
-        for_containers.append(_listen_for_containers(settings.docker.credentials_address, sockets[0].getsockname()[1]))
+    for_jobs = _listen_for_jobs(addresses, host, port) if roles is not None else []
+    if roles is not None and for_jobs:
         servers.append(build_server(credentials_app(roles), limits))
 
     def stop() -> None:
@@ -302,11 +349,8 @@ async def _serve(
     # What starting made stays: without this each full collection goes through it all and halts everybody for 50 ms.
     gc.freeze()
     try:
-        host, port = sockets[0].getsockname()[:2]
         print(f"longshore server listens on http://{host}:{port}", flush=True)  # noqa: T201 - scripts read this line
-        await asyncio.gather(
-            server.serve(sockets=sockets), *(each.serve(sockets=for_containers) for each in servers[1:])
-        )
+        await asyncio.gather(server.serve(sockets=sockets), *(each.serve(sockets=for_jobs) for each in servers[1:]))
     finally:
         leading.cancel()
         await asyncio.wait([leading])

@@ -119,12 +119,12 @@ def _parse_path(raw: object, folder: Path) -> Path:
         raise ValueError from unknown_home
 
 
-def _parse_loopback(raw: object, _: Path) -> str:
+def _parse_address(raw: object, _: Path) -> str:
     if raw == "localhost":
         return "localhost"
-    if not isinstance(raw, str) or not ipaddress.ip_address(raw).is_loopback:
+    if not isinstance(raw, str):
         raise ValueError
-    return raw
+    return str(ipaddress.ip_address(raw))
 
 
 def _parse_host_name(raw: object, _: Path) -> str:
@@ -162,9 +162,9 @@ def _parse_endpoint(raw: object, _: Path) -> str:
 
 
 PATH = Kind(expects="a path", parse=_parse_path)
-LOOPBACK = Kind(
-    expects="a loopback address (127.0.0.1, ::1, localhost); requests are not authenticated yet, so no other is served",
-    parse=_parse_loopback,
+ADDRESS = Kind(
+    expects="an address of this machine, or localhost; other than loopback only with server.auth sigv4",
+    parse=_parse_address,
 )
 HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
 USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
@@ -214,15 +214,20 @@ def default_data_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    host: str = setting(LOOPBACK, "Address to listen on.", "127.0.0.1")
+    host: str = setting(ADDRESS, "Address to listen on.", "127.0.0.1")
     host_names: tuple[str, ...] = setting(
         many(HOST_NAME, "a list of host names without port, none twice"),
-        "Names beside the loopback ones that requests may be sent to (Host), as behind a proxy; others are refused.",
+        "Names beside the loopback ones that requests may be sent to (Host), as behind a proxy; with auth sigv4, any.",
         (),
     )
     port: int = setting(whole(0, 65535), "Port to listen on; 0 takes any that is free.", 8642)
     unix_socket: Path | None = setting(
         optional(PATH, "none"), "Unix socket to listen on besides, for its owner only (0600).", None
+    )
+    auth: Literal["open", "sigv4"] = setting(
+        one_of("open", "sigv4"),
+        "Who is served: anybody who reaches it, or who signs requests with a key made by `longshore keys`.",
+        "open",
     )
     data: Path = measured(PATH, "Folder that holds everything the server keeps.", default_data_folder)
     account_id: str = setting(
@@ -244,6 +249,11 @@ class ServerSettings:
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
         one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Least level of what it logs.", "INFO"
     )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine can reach the address."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,7 +444,13 @@ def load_settings(
     for name, raw in (flags or {}).items():
         if raw is not None:
             values[name] = _parse(SETTINGS[name], raw, SETTINGS[name].flag, folder)
-    return _assemble(values)
+    settings = _assemble(values)
+    if settings.server.auth == "open" and not settings.server.is_loopback:
+        raise SettingsError(
+            f"server.host: {settings.server.host} is not a loopback address; others are served only with"
+            " --auth sigv4 and a key made by `longshore keys create`"
+        )
+    return settings
 
 
 def _assemble(values: Mapping[str, Any]) -> Settings:

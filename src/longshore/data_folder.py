@@ -11,13 +11,17 @@ from longshore.domain.errors import LongshoreError
 
 #: Raised when what is laid out in the folder changes so that an older server must not touch it.
 FORMAT = 1
+STORE_FILE = "longshore.sqlite3"
 _MARKER = "longshore.json"
 _LOCK = "lock"
-_KEY_BYTES = 32
 
 
 class DataFolderError(LongshoreError):
     """The data folder can't be used; one line that says which and why. Nothing in it was changed."""
+
+
+class DataFolderInUse(DataFolderError):
+    """A server is using the data folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,10 @@ class DataFolder:
     installation_id: str
     #: holds the lock; kept open
     lock_descriptor: int
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self.lock_descriptor)
 
 
 def open_data_folder(path: Path) -> DataFolder:
@@ -45,36 +53,12 @@ def open_data_folder(path: Path) -> DataFolder:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
-            raise DataFolderError(f"{path}: another Longshore server is using this data folder") from taken
+            raise DataFolderInUse(f"{path}: another Longshore server is using this data folder") from taken
         installation_id = _read_or_write_marker(path / _MARKER)
         os.chmod(path, 0o700)
     except OSError as problem:
         raise DataFolderError(f"{path}: cannot be used as data folder: {problem.strerror}") from problem
     return DataFolder(path=path, installation_id=installation_id, lock_descriptor=descriptor)
-
-
-def read_or_write_key(folder: DataFolder, name: str) -> bytes:
-    """32 random bytes of this installation, in a file of that name for its owner alone; the same ones at every call.
-
-    Raises:
-        DataFolderError: they can't be read or written.
-    """
-    path = folder.path / name
-    try:
-        if not path.exists():
-            draft = path.with_suffix(".new")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(os.urandom(_KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(path)
-        key = path.read_bytes()
-    except OSError as problem:
-        raise DataFolderError(f"{path}: cannot be used: {problem.strerror}") from problem
-    if len(key) != _KEY_BYTES:
-        raise DataFolderError(f"{path}: is damaged: it should hold {_KEY_BYTES} bytes")
-    return key
 
 
 def _read_or_write_marker(marker: Path) -> str:

@@ -172,7 +172,7 @@ def test_a_token_is_of_use_in_its_own_call_only(batch: Batch) -> None:
     register(batch)
     token = batch.describe_job_definitions(maxResults=1)["nextToken"]
     other = batch.refusal("describe_job_definitions", nextToken=token, status="ACTIVE")
-    assert other == "The nextToken is not valid: it belongs to a call with other arguments"
+    assert other == "The nextToken is not valid: it is damaged, or belongs to a call with other arguments"
     assert batch.refusal("describe_job_definitions", nextToken="garbage!") == "The nextToken is not valid"
 
 

@@ -37,6 +37,12 @@ def describe(batch: Batch, name: str = "ce") -> dict[str, Any]:
     return described
 
 
+def override(*overrides: dict[str, Any]) -> dict[str, Any]:
+    """Resources with a launch template and these overrides of it."""
+    template = {"launchTemplateId": "lt-1", "overrides": list(overrides)}
+    return {"instanceTypes": ["c5"], "launchTemplate": template}
+
+
 def test_a_managed_environment_is_valid_at_once(batch: Batch) -> None:
     arn = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/ce"
     assert create(batch) == {"computeEnvironmentName": "ce", "computeEnvironmentArn": arn}
@@ -147,6 +153,40 @@ def test_pages_hold_all_environments_once(batch: Batch) -> None:
         ({"minvCpus": None}, "W: Resource minvCpus is required."),
         ({"instanceTypes": None}, "W: Resource instanceTypes is required."),
         ({"instanceRole": "arn:aws:iam::1:role/x"}, "ECS Instance Role should be an ECS Instance Profile ARN"),
+        (
+            {"instanceTypes": ["c5", "m6g.large"]},
+            "W: The instanceTypes of a compute environment should all have one processor architecture.",
+        ),
+        (
+            {"instanceTypes": ["optimal", "default_arm64"]},
+            "W: The instanceTypes of a compute environment should all have one processor architecture.",
+        ),
+        ({"launchTemplate": {}}, "W: launchTemplate needs either launchTemplateId or launchTemplateName."),
+        (
+            {"launchTemplate": {"launchTemplateId": "lt", "version": "newest"}},
+            "W: The version of launchTemplate should be a number, $Default or $Latest.",
+        ),
+        (
+            override({"targetInstanceTypes": ["c5"]}),
+            "W: launchTemplate.overrides needs either launchTemplateId or launchTemplateName.",
+        ),
+        (override({"launchTemplateId": "lt-2"}), "W: launchTemplate.overrides need targetInstanceTypes."),
+        (
+            override({"launchTemplateId": "lt-2", "targetInstanceTypes": ["m5.large"]}),
+            "W: targetInstanceTypes should be types or families of instanceTypes, got m5.large",
+        ),
+        (
+            override({"launchTemplateId": "lt-2", "targetInstanceTypes": ["optimal"]}),
+            "W: targetInstanceTypes should be types or families of instanceTypes, got optimal",
+        ),
+        (
+            override({"launchTemplateId": "lt-2", "targetInstanceTypes": ["c5", "c5.large"]}),
+            "W: targetInstanceTypes cannot overlap: c5 and c5.large",
+        ),
+        (
+            override(*[{"launchTemplateId": "lt", "targetInstanceTypes": [f"c5.{size}"]} for size in range(11)]),
+            "W: launchTemplate cannot have more than 10 overrides.",
+        ),
         ({"type": "SPOT"}, "ComputeResources.spotIamFleetRole cannot not be null or empty"),
         ({"type": "FARGATE"}, "W: instanceTypes is not applicable for Fargate."),
         (
@@ -259,6 +299,25 @@ def test_an_update_is_refused_when_its_result_would_be(batch: Batch, resources: 
     create(batch, resources={**ON_EC2, "desiredvCpus": 2})
     refusal = batch.refusal("update_compute_environment", computeEnvironment="ce", computeResources=resources)
     assert refusal == text
+
+
+def test_a_role_stays_of_its_kind(batch: Batch) -> None:
+    """The service-linked role is what an environment has that names none."""
+    text = "W: The serviceRole cannot change between the service-linked role and another role."
+    create(batch, "linked")
+    create(batch, "own", serviceRole="role")
+    assert batch.refusal("update_compute_environment", computeEnvironment="linked", serviceRole="role") == text
+    assert batch.refusal("update_compute_environment", computeEnvironment="own", serviceRole=SERVICE_ROLE) == text
+    batch.update_compute_environment(computeEnvironment="linked", serviceRole=SERVICE_ROLE)
+    batch.update_compute_environment(computeEnvironment="own", serviceRole="other")
+    assert describe(batch, "own")["serviceRole"].endswith("role/other")
+
+
+def test_types_of_one_architecture_go_together(batch: Batch) -> None:
+    """Graviton families have a `g` behind their generation; a `g` in front of it means graphics."""
+    for name, types in {"arm": ["m6g", "c7gn.large", "a1", "default_arm64"], "x86": ["g4dn", "g5", "optimal"]}.items():
+        create(batch, name, {**ON_EC2, "instanceTypes": types})
+        assert describe(batch, name)["computeResources"]["instanceTypes"] == types
 
 
 def test_updating_what_is_not_there_is_refused(batch: Batch) -> None:

@@ -172,6 +172,16 @@ def test_a_wish_that_was_granted_is_shown(batch: Batch, kind: WishKind) -> None:
     assert (job["status"], job["statusReason"]) == ("FAILED", "enough")
 
 
+def test_a_listing_tells_whose_wish_was_granted(batch: Batch) -> None:
+    """Present only when true. Source: AWS Batch API, JobSummary."""
+    wished = {"stays": None, "cancelled": WishKind.CANCEL, "terminated": WishKind.TERMINATE}
+    for name, kind in wished.items():
+        change(batch, batch.submit(name), wish=None if kind is None else Wish(kind=kind, reason="r"))
+    listed = batch.list_jobs(jobQueue="queue", jobStatus="SUBMITTED")["jobSummaryList"]
+    told = {each["jobName"]: (each.get("isCancelled"), each.get("isTerminated")) for each in listed}
+    assert told == {"stays": (None, None), "cancelled": (True, None), "terminated": (None, True)}
+
+
 def test_a_waiting_job_shows_why_its_class_waits(batch: Batch) -> None:
     job_id = batch.submit()
     job = change(batch, job_id, status=JobStatus.RUNNABLE, intake=1)
@@ -316,7 +326,7 @@ def test_pages_go_on_where_the_last_one_ended(batch: Batch) -> None:
     assert [each["jobName"] for page in (first, second) for each in page["jobSummaryList"]] == ["c", "b", "a"]
     assert "nextToken" not in second
     refusal = batch.refusal("list_jobs", jobQueue="queue", jobStatus="RUNNING", nextToken=first["nextToken"])
-    assert refusal == "The nextToken is not valid: it belongs to a call with other arguments"
+    assert refusal == "The nextToken is not valid: it is damaged, or belongs to a call with other arguments"
 
 
 def test_a_page_has_a_ceiling(batch: Batch) -> None:

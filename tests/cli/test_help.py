@@ -13,23 +13,36 @@ from longshore.cli.main import longshore
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
 
 
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{path}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+
+
+COMMANDS = dict(commands(longshore))
+
+
 def options() -> Iterator[tuple[str, click.Option]]:
-    for name, command in longshore.commands.items():
+    for name, command in COMMANDS.items():
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 yield name, parameter
 
 
 def test_there_are_the_commands_that_are_promised() -> None:
-    assert set(longshore.commands) == {"server", "status", "jobs", "logs", "explain"}
+    assert set(longshore.commands) == {"server", "status", "jobs", "logs", "explain", "keys"}
+    assert set(COMMANDS) - set(longshore.commands) == {
+        f"keys {name}" for name in ("create", "list", "disable", "enable", "delete")
+    }
 
 
-@pytest.mark.parametrize("name", longshore.commands)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(name: str) -> None:
-    told = CliRunner().invoke(longshore, [name, "--help"])
+    told = CliRunner().invoke(longshore, [*name.split(), "--help"])
     assert told.exit_code == 0
-    assert longshore.commands[name].help
-    assert CliRunner().invoke(longshore, [name, "-h"]).stdout == told.stdout
+    assert COMMANDS[name].help
+    assert CliRunner().invoke(longshore, [*name.split(), "-h"]).stdout == told.stdout
 
 
 @pytest.mark.parametrize(("name", "option"), [*options()], ids=lambda value: str(getattr(value, "name", value)))

@@ -62,7 +62,10 @@ def test_every_setting_has_a_flag(serving: Callable[[Serve], None]) -> None:
     ("arguments", "said"),
     [
         (["--port", "x"], "Error: --port: 'x' is not a whole number from 0 to 65535\n"),
-        (["--host", "0.0.0.0"], "requests are not authenticated yet"),
+        (
+            ["--host", "0.0.0.0"],
+            "server.host: 0.0.0.0 is not a loopback address; others are served only with --auth sigv4",
+        ),
         (["--config", "/nowhere.toml"], "/nowhere.toml: cannot be read: No such file or directory"),
     ],
 )

@@ -18,6 +18,7 @@ import pytest
 from longshore.domain.errors import StoreUnavailable
 from longshore.ports.store import JobFilter, Reader, Store, Transaction
 from longshore.store import groups, listing, sqlite
+from longshore.store.schema import migrate
 from longshore.store.sqlite import InlineStore, SqliteStore
 from longshore.testing.job_builders import A_SCOPE, a_job
 from longshore.testing.store_contract import Reopen, StoreContract
@@ -83,8 +84,8 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
     opened: list[sqlite3.Connection] = []
     open_file = sqlite.open_file
 
-    def spy(path: Path) -> sqlite3.Connection:
-        opened.append(open_file(path))
+    def spy(path: Path, *, may_migrate: bool) -> sqlite3.Connection:
+        opened.append(open_file(path, may_migrate=may_migrate))
         return opened[-1]
 
     monkeypatch.setattr(sqlite, "open_file", spy)
@@ -359,6 +360,21 @@ async def test_newer_version_is_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     assert "belongs to a newer version of Longshore" in await refusal(path)
+
+
+@pytest.mark.anyio
+async def test_older_schema_that_a_server_works_on_is_refused(tmp_path: Path) -> None:
+    """Whoever writes beside a server must not migrate under it."""
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, "0001")
+    connection.close()
+    with pytest.raises(StoreUnavailable, match="is in use by an older version of Longshore"):
+        await SqliteStore(path, may_migrate=False).open()
+    for may_migrate in (True, False):
+        store = SqliteStore(path, may_migrate=may_migrate)
+        await store.open()
+        await store.close()
 
 
 @pytest.mark.anyio

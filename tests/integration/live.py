@@ -183,10 +183,13 @@ class LiveServer:
             token = {"nextToken": page["nextForwardToken"]}
 
 
+S = TypeVar("S", bound=LiveServer)
+
+
 @contextmanager
-def live_server(folder: Path, **options: Any) -> Iterator[LiveServer]:
+def live_server(folder: Path, *, kind: type[S] = LiveServer, **options: Any) -> Iterator[S]:
     """A server that is not started yet; in the end it and what it left running are gone."""
-    server = LiveServer(folder, **options)
+    server = kind(folder, **options)
     try:
         yield server
     finally:

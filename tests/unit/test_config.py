@@ -43,6 +43,7 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ),
     ("server.unix_socket", '"none"', "none", None),
     ("server.data", '"/srv/x/../data"', "/srv/x/../data", Path("/srv/data")),
+    ("server.auth", '"sigv4"', "sigv4", "sigv4"),
     ("server.account_id", '"123456789012"', "123456789012", "123456789012"),
     ("server.region", '"us-gov-west-1"', "us-gov-west-1", "us-gov-west-1"),
     ("server.engine", '"process"', "process", "process"),
@@ -135,6 +136,7 @@ def test_every_setting_is_read_alike_from_all_sources(
         ("server.data", ""),
         ("server.data", "a\0b"),
         ("server.data", "~no-such-user-here/x"),
+        ("server.auth", "none"),
         ("server.account_id", "12345678901"),
         ("server.account_id", "123456789012\n"),
         ("server.region", "nowhere"),
@@ -206,11 +208,18 @@ def test_what_is_wrong_in_the_file_is_told_with_the_file_and_the_key(tmp_path: P
     assert len(caught.value.message.splitlines()) == 1
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "127.0.0.1:80", ""])
-def test_an_address_that_others_can_reach_is_refused(tmp_path: Path, host: str) -> None:
-    """Requests are not authenticated, so only this machine may send them."""
-    with pytest.raises(SettingsError, match=r"^--host: '.*' is not a loopback address .* not authenticated"):
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"])
+def test_an_address_that_others_can_reach_wants_verified_requests(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError, match=f"^server.host: {host} is not a loopback address; .* --auth sigv4"):
         load(tmp_path, flags={"server.host": host})
+    settings = load(tmp_path, f'[server]\nhost = "{host}"\n', environ={"LONGSHORE_SERVER_AUTH": "sigv4"})
+    assert (settings.server.host, settings.server.is_loopback) == (host, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "", "example.org"])
+def test_what_is_no_address_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--host: '.*' is not an address of this machine"):
+        load(tmp_path, flags={"server.host": host, "server.auth": "sigv4"})
 
 
 def test_a_value_that_another_overrides_is_checked_all_the_same(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 
-from longshore.api.aws.signature import is_signed
-
 CLIENT_HEADER = b"x-longshore-client"
 _READS = frozenset({"GET", "HEAD"})
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[^:\[\]\s/@]{1,255})(?::[0-9]{1,5})?\Z")
@@ -22,15 +20,16 @@ _LONGEST_ECHO = 200
 class Guard:
     """Tells why a request is refused."""
 
-    def __init__(self, host_names: frozenset[str]) -> None:
-        """`host_names` are accepted beside the names of the loopback addresses."""
+    def __init__(self, host_names: frozenset[str], *, any_host: bool = False) -> None:
+        """`host_names` are accepted beside the names of the loopback addresses; or any is, where it is signed."""
         self._host_names = host_names
+        self._any_host = any_host
         self._is_ours = lru_cache(maxsize=64)(self._judge_host)
 
     def refuse_foreign(self, headers: Mapping[bytes, bytes]) -> str | None:
         """Why the request does not come from a client of ours, or None when it may."""
         host = headers.get(b"host", b"")
-        if not self._is_ours(host):
+        if not self._any_host and not self._is_ours(host):
             return f"{_echo(host) or 'no host'} is no loopback name, and none that server.host_names gives this server"
         if b"origin" in headers:
             return f"requests of web pages are not accepted (Origin: {_echo(headers[b'origin'])})"
@@ -50,13 +49,6 @@ class Guard:
             return ip_address(name.strip("[]")).is_loopback
         except ValueError:
             return False
-
-
-def refuse_unsigned(headers: Mapping[bytes, bytes]) -> str | None:
-    """Why the request is none of an AWS client, or None when it may be."""
-    if is_signed(headers.get(b"authorization", b"")):
-        return None
-    return "Missing Authentication Token: sign requests with AWS Signature Version 4; any credentials will do"
 
 
 def refuse_unintended(method: str, headers: Mapping[bytes, bytes]) -> str | None:

@@ -4,28 +4,55 @@ The AWS side is dispatched here directly rather than through a router and its mi
 it needs is known before any route is looked at. Everything else goes to the application given as `native`.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.api.aws.codec import encode_error
 from longshore.api.aws.exchange import Answer, Front, Request
+from longshore.api.aws.faults import BATCH_FAULTS, MissingSignature, fault_of
 from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
-from longshore.api.aws.signature import parse_scope
+from longshore.api.aws.signature import SignedRequest, is_presigned, is_signed, parse_presigned_scope, parse_scope
 from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
 from longshore.api.credentials import CREDENTIALS_PATH
-from longshore.api.guard import Guard, refuse_unintended, refuse_unsigned
+from longshore.api.guard import Guard, refuse_unintended
 from longshore.api.limits import DoorSettings
-from longshore.service.caller import Caller
+from longshore.api.owners import OWNERS
+from longshore.service.caller import Caller, Principal
 
 _JSON = b"application/json"
 _NATIVE = "/longshore/"
 _METRICS = "/metrics"
 #: Headers that decide something, so that a second one is a contradiction.
 _SINGLE = frozenset(
-    {b"host", b"authorization", b"content-length", b"content-type", b"sec-fetch-site", b"x-amz-target", b"origin"}
+    {
+        *(b"host", b"authorization", b"content-length", b"content-type", b"sec-fetch-site", b"x-amz-target", b"origin"),
+        *(b"date", b"x-amz-date", b"x-amz-security-token", b"x-amz-content-sha256"),
+    }
 )
+
+
+#: Operations that change nothing, by their names in paths and targets; of STS, all that there are.
+_READS = re.compile(r"describe|list|get|filter", re.IGNORECASE)
+#: The service that signatures for our own API are made for.
+_OURSELVES = "longshore"
+_OPEN = "Missing Authentication Token: sign requests with AWS Signature Version 4; any credentials will do"
+
+
+class Verifier(Protocol):
+    """Tells who sent a request."""
+
+    async def verify(self, request: SignedRequest) -> Principal:
+        """Who signed it. Raises NotAuthenticated."""
+        ...
+
+    async def verify_scraper(self, authorization: bytes) -> None:
+        """Returns for who may read the metrics. Raises NotAuthenticated."""
+        ...
 
 
 class FrontDoor:
@@ -37,17 +64,20 @@ class FrontDoor:
         *,
         fronts: Mapping[str, Front],
         native: ASGIApp,
-        credentials: ASGIApp | None = None,
+        verifier: Verifier | None = None,
+        job_credentials: ASGIApp | None = None,
     ) -> None:
         """`fronts` by the name that signatures give a service; `native` has `/longshore/` and `/metrics`.
 
-        `credentials` answers jobs that ask for those of their role, which no signature can come before.
+        Without a verifier any signature will do, and whoever comes may see everything. `job_credentials` answers jobs
+        that ask for those of their role, which no signature can come before.
         """
         self._settings = settings
-        self._guard = Guard(settings.host_names)
+        self._verifier = verifier
+        self._guard = Guard(settings.host_names, any_host=verifier is not None)
         self._fronts = fronts
         self._native = native
-        self._credentials = credentials
+        self._job_credentials = job_credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the lifespan."""
@@ -57,10 +87,10 @@ class FrontDoor:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         path: str = scope["raw_path"].decode("latin-1")
         request_id = str(uuid4())
-        if self._credentials and path.startswith(CREDENTIALS_PATH) and not self._guard.refuse_foreign(headers):
-            await self._credentials(scope, receive, send)
+        if self._job_credentials and path.startswith(CREDENTIALS_PATH) and not self._guard.refuse_foreign(headers):
+            await self._job_credentials(scope, receive, send)
             return
-        refusal = self._refuse(scope, path, headers)
+        refusal = self._refuse(scope, path, headers, request_id)
         if refusal is not None:
             await _turn_away(refusal, request_id, receive, send)
             return
@@ -80,13 +110,17 @@ class FrontDoor:
             text = f"The request body was not complete after {limits.body_seconds:g} seconds"
             await _turn_away(_error(408, "RequestTimeoutException", text), request_id, receive, send)
             return
-        if _is_native(path):
-            await self._native(scope, replaying(body, receive), send)
+        if not _is_native(path):
+            await _send(await self._ask(scope, path, headers, body, request_id), request_id, send)
             return
-        await _send(await self._ask(scope, path, headers, body, request_id), request_id, send)
+        refusal = await self._admit(scope, path, headers, body, request_id)
+        if refusal is not None:
+            await _send(refusal, request_id, send)
+            return
+        await self._native(scope, replaying(body, receive), send)
 
-    def _refuse(self, scope: Scope, path: str, headers: Mapping[bytes, bytes]) -> Answer | None:
-        """The answer to a request that is not let in."""
+    def _refuse(self, scope: Scope, path: str, headers: Mapping[bytes, bytes], request_id: str) -> Answer | None:
+        """The answer to a request that is not let in, as far as that shows without its body."""
         if len(headers) != len(scope["headers"]):
             names = [name for name, _ in scope["headers"]]
             twice = sorted(name.decode("latin-1") for name in _SINGLE if names.count(name) > 1)
@@ -97,26 +131,44 @@ class FrontDoor:
             reason = refuse_unintended(scope["method"], headers)
         if reason is not None:
             return _error(403, "AccessDeniedException", reason)
-        if not _is_native(path):
-            reason = refuse_unsigned(headers)
-        return None if reason is None else _error(403, "MissingAuthenticationTokenException", reason)
+        if _is_native(path) or is_signed(headers.get(b"authorization", b"")):
+            return None
+        if self._verifier is not None and is_presigned(scope["query_string"]):
+            return None
+        service, caller = self._read_scope(scope, path, headers, request_id)
+        error = MissingSignature(_OPEN if self._verifier is None else "")
+        return self._front(service).refuse(error, caller)
+
+    def _read_scope(
+        self, scope: Scope, path: str, headers: Mapping[bytes, bytes], request_id: str
+    ) -> tuple[str, Caller]:
+        """The service that a request to the AWS side is for, and its sender as far as it is known unverified."""
+        signed_for = parse_scope(headers.get(b"authorization", b"")) or parse_presigned_scope(scope["query_string"])
+        service = signed_for.service if signed_for else _asked_service(path, headers) or "batch"
+        region = signed_for.region if signed_for else self._settings.region
+        return service, Caller(account_id=self._settings.account_id, region=region, request_id=request_id)
+
+    def _front(self, service: str) -> Front:
+        """The service's own, or Batch's for one that is not here, to refuse with."""
+        return self._fronts.get(service, self._fronts["batch"])
 
     async def _ask(
         self, scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
     ) -> Answer:
         """What the request's service answers."""
-        signed_for = parse_scope(headers[b"authorization"])
-        if signed_for is not None:
-            service, region = signed_for.service, signed_for.region
-        else:
-            prefix = headers.get(b"x-amz-target", b"").rpartition(b".")[0].decode("latin-1")
-            service, region = TARGETS.get(prefix, "batch"), self._settings.region
-        front = self._fronts.get(service)
-        if front is None:
+        service, caller = self._read_scope(scope, path, headers, request_id)
+        if service not in self._fronts:
             spoken = ", ".join(self._fronts)
             text = f"There is no service {service} here; there are {spoken}"
             return _error(400, "UnknownOperationException", text)
-        caller = Caller(account_id=self._settings.account_id, region=region, request_id=request_id)
+        front = self._fronts[service]
+        if self._verifier is not None:
+            signed = _signed_request(scope, path, headers, body, _asked_service(path, headers))
+            try:
+                principal = await self._verifier.verify(signed)
+            except Exception as error:
+                return front.refuse(error, caller)
+            caller = replace(caller, account_id=principal.account_id, principal=principal)
         return await front.answer(
             Request(
                 method=scope["method"],
@@ -125,12 +177,62 @@ class FrontDoor:
                 headers=headers,
                 body=body,
                 caller=caller,
+                service=service,
             )
         )
+
+    async def _admit(
+        self, scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
+    ) -> Answer | None:
+        """The refusal of a request to our own side; afterwards its state tells whose part of everything it may see."""
+        state = scope.setdefault("state", {})
+        state["caller"] = None
+        if self._verifier is None or state.get(OWNERS):
+            return None
+        caller = Caller(account_id=self._settings.account_id, region=self._settings.region, request_id=request_id)
+        try:
+            if path == _METRICS:
+                await self._verifier.verify_scraper(headers.get(b"authorization", b""))
+                return None
+            if not is_signed(headers.get(b"authorization", b"")):
+                raise MissingSignature
+            signed = _signed_request(scope, path, headers, body, _OURSELVES)
+            principal = await self._verifier.verify(signed)
+        except Exception as error:
+            fault = fault_of(error, BATCH_FAULTS, caller=caller, operation=path)
+            return _error(fault.status, fault.code, fault.message)
+        state["caller"] = replace(caller, account_id=principal.account_id, principal=principal)
+        return None
 
 
 def _is_native(path: str) -> bool:
     return path.startswith(_NATIVE) or path == _METRICS
+
+
+def _asked_service(path: str, headers: Mapping[bytes, bytes]) -> str | None:
+    """The service that a request asks by its path or target; None where only its signature tells."""
+    if path.startswith("/v1/"):
+        return "batch"
+    if headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
+        return "sts"
+    return TARGETS.get(headers.get(b"x-amz-target", b"").rpartition(b".")[0].decode("latin-1"))
+
+
+def _signed_request(
+    scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, service: str | None
+) -> SignedRequest:
+    operation = headers.get(b"x-amz-target", b"").rpartition(b".")[2].decode("latin-1") or path.rpartition("/")[2]
+    client = scope.get("client")
+    return SignedRequest(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"],
+        headers=scope["headers"],
+        body=body,
+        connection=f"{client[0]}:{client[1]}" if client else "",
+        service=service,
+        is_read=service == "sts" or scope["method"] == "GET" or _READS.match(operation) is not None,
+    )
 
 
 def _error(status: int, code: str, message: str) -> Answer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Generator
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from uvicorn.server import ServerState
 
 from longshore.api.aws.codec import encode_error
 from longshore.api.limits import Limits
+from longshore.api.owners import OWNERS
 
 #: Connections beyond the limit that are still told so; more are closed without a word.
 _TOLD_OFF = 64
@@ -120,6 +122,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for a request."""
         super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        # What a socket of 0600 lets in is the server's own user.
+        self.app_state = {**self.app_state, OWNERS: connection is not None and connection.family == socket.AF_UNIX}
         beyond = len(self.connections) - self._limits.connections
         self._surplus = beyond > 0
         if beyond > _TOLD_OFF:

@@ -8,6 +8,7 @@ import click
 from longshore import __version__
 from longshore.cli.commands.explain import explain
 from longshore.cli.commands.jobs import jobs
+from longshore.cli.commands.keys import keys
 from longshore.cli.commands.logs import logs
 from longshore.cli.commands.server import server
 from longshore.cli.commands.status import status
@@ -23,11 +24,11 @@ EPILOG = (
 def longshore() -> None:
     """A batch computing service that you run yourself and that speaks the AWS Batch API.
 
-    `longshore server` runs it; the other commands ask a running one.
+    `longshore server` runs it, `longshore keys` says who may use it; the other commands ask a running one.
     """
 
 
-for command in (server, status, jobs, logs, explain):
+for command in (server, status, jobs, logs, explain, keys):
     longshore.add_command(command)
 
 

@@ -56,6 +56,7 @@ class Server:
         self._url = url
         self._connect = _parse_url(url)
         self._connection: http.client.HTTPConnection | None = None
+        self._sign: Callable[[str, Mapping[str, str]], Mapping[str, str]] | None = None
         self._patience_seconds = patience_seconds
         self._has_answered = False
 
@@ -115,9 +116,9 @@ class Server:
         is_reused = self._connection is not None
         connection = self._connection = self._connection or self._connect()
         try:
-            connection.request("GET", target, headers={"x-longshore-client": "cli"})
+            connection.request("GET", target, headers=self._headers(target))
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            status, body, error = answer.status, answer.read(), answer.getheader("x-amzn-errortype")
         except (OSError, http.client.HTTPException) as problem:
             self._drop()
             if is_reused and isinstance(problem, ConnectionError):  # the server ended an idle connection
@@ -128,6 +129,16 @@ class Server:
                 "start one with `longshore server`, or name another with --url or LONGSHORE_URL"
             )
             raise Unreachable(text) from problem
+        if error == "MissingAuthenticationTokenException" and self._sign is None:
+            from longshore.cli.signing import Signer  # botocore: most servers ask for no signature
+
+            self._sign = Signer().sign
+            return self._exchange(target)
+        return status, body
+
+    def _headers(self, target: str) -> Mapping[str, str]:
+        headers = {"x-longshore-client": "cli"}
+        return headers if self._sign is None else self._sign(self._url.rstrip("/") + target, headers)
 
     def _drop(self) -> None:
         if self._connection is not None:

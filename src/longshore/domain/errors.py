@@ -5,7 +5,9 @@ LongshoreError
 │   ├── InvalidRequest      a member is missing, malformed or contradicts another
 │   ├── NotFound            names something that does not exist
 │   ├── AlreadyExists       the name is taken
-│   └── Conflict            the thing is in a state that does not allow this
+│   ├── Conflict            the thing is in a state that does not allow this
+│   ├── NotAuthenticated    nothing proves who the caller is
+│   └── AccessDenied        the caller is known, and may not do this
 ├── StoreUnavailable        we cannot keep a promise now (disk full, read only); the same call may succeed later
 ├── StaleLeader             this process no longer leads; its write was refused whole
 └── InvalidTransition       an event that must not happen in a job's status: a bug of ours, never the caller's
@@ -50,6 +52,14 @@ class AlreadyExists(RequestRefused):
 
 class Conflict(RequestRefused):
     """The present state does not allow this."""
+
+
+class NotAuthenticated(RequestRefused):
+    """Nothing proves who sent the request."""
+
+
+class AccessDenied(RequestRefused):
+    """The caller may not do this."""
 
 
 class StoreUnavailable(LongshoreError):

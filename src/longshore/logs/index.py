@@ -281,9 +281,9 @@ class Index:
         )
         size = sum(row[2] for row in rows)
         self._connection.execute(
-            "UPDATE streams SET first_event_at = (SELECT min(timestamp) FROM events WHERE stream_id = ?1),"
-            " stored_bytes = stored_bytes - ?2 WHERE id = ?1",
-            (stream_id, size),
+            "UPDATE streams SET first_event_at = (SELECT min(timestamp) FROM events WHERE stream_id = streams.id),"
+            " stored_bytes = stored_bytes - ? WHERE id = ?",
+            (size, stream_id),
         )
         self._connection.execute(
             "UPDATE streams SET last_event_at = NULL, ordered_at = created_at WHERE id = ? AND first_event_at IS NULL",

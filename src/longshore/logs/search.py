@@ -7,6 +7,7 @@ that becomes much.
 """
 
 import heapq
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,7 @@ from longshore.logs.tokens import parse_key, render_key
 
 _SCAN_BYTES = 16 * 1024 * 1024
 _SCAN_EVENTS = 50_000
+_SCAN_SECONDS = 2.0
 #: Streams that are asked for at a time.
 _STREAMS = 2_000
 
@@ -64,6 +66,7 @@ def search_page(streams: Streams, search: Search, *, purpose: str, token: str | 
     merge = _Merge(streams, pending, after, search.until)
     found: list[FoundEvent] = []
     size = scanned = 0
+    ends_at = time.monotonic() + _SCAN_SECONDS
     for looked_at, event in enumerate(merge, 1):
         if event.timestamp >= horizon:
             after = (horizon, "", 0)
@@ -76,7 +79,12 @@ def search_page(streams: Streams, search: Search, *, purpose: str, token: str | 
             found.append(_found(event, streams.number(event.stream)))
         after = (event.timestamp, event.stream, event.end)
         scanned += cost
-        if len(found) == search.limit or scanned > _SCAN_BYTES or looked_at == _SCAN_EVENTS:
+        if (
+            len(found) == search.limit
+            or scanned > _SCAN_BYTES
+            or looked_at == _SCAN_EVENTS
+            or time.monotonic() > ends_at
+        ):
             break
     else:
         after = (horizon, "", 0)

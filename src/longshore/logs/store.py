@@ -24,7 +24,7 @@ from longshore.logs.events import FOREVER
 from longshore.logs.follow import Follower
 from longshore.logs.layout import Layout
 from longshore.logs.lookup import Lookup
-from longshore.logs.pattern import parse_pattern
+from longshore.logs.patterns import parse_pattern
 from longshore.logs.reading import Reader
 from longshore.logs.records import EventPage, GroupRecord, PutResult, SearchPage, StreamRecord
 from longshore.logs.schema import outage_text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from longshore.domain.access_key import AccessKey
 from longshore.domain.array import ArraySummary
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
@@ -225,7 +226,17 @@ class ControlReader(Protocol):
         ...
 
 
-class Reader(ResourceReader, JobReader, ControlReader, Protocol):
+class KeyReader(Protocol):
+    """Access keys, those that are disabled included."""
+
+    def access_key(self, key_id: str) -> AccessKey | None: ...
+
+    def access_keys(self) -> Sequence[AccessKey]:
+        """All, oldest first."""
+        ...
+
+
+class Reader(ResourceReader, JobReader, ControlReader, KeyReader, Protocol):
     """One committed state of the store."""
 
 
@@ -305,7 +316,17 @@ class ControlWriter(Protocol):
         ...
 
 
-class Transaction(Reader, ResourceWriter, JobWriter, ControlWriter, Protocol):
+class KeyWriter(Protocol):
+    """What people write of access keys, beside a running server or without one."""
+
+    def put_access_key(self, key: AccessKey) -> None:
+        """Add it, or replace the one of that id."""
+        ...
+
+    def delete_access_key(self, key_id: str) -> None: ...
+
+
+class Transaction(Reader, ResourceWriter, JobWriter, ControlWriter, KeyWriter, Protocol):
     """One unit of work: all of it happens, or nothing."""
 
 

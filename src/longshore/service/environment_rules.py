@@ -4,7 +4,9 @@ Capacity is kept as it was given, by wire names: `resources` here is that JSON o
 alone; the rest is checked, stored and shown, so that clients which compare what they sent find it again.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from longshore.domain.environment import FARGATE_TYPES
@@ -30,6 +32,13 @@ _NOT_ON_FARGATE = (
 #: Members that an empty text or list removes.
 _REMOVABLE = frozenset({"ec2KeyPair", "imageId", "ec2Configuration", "subnets", "securityGroupIds"})
 _LARGEST_DELAY_MINUTES = 10_080
+_MOST_OVERRIDES = 10
+#: Instance types that stand for many, of one processor architecture each.
+_BUNDLES = {"optimal": "x86_64", "default_x86_64": "x86_64", "default_arm64": "arm64"}
+#: A family whose letters behind the generation hold a `g` has Graviton processors; so has the first of all.
+_ARM_FAMILY = re.compile(r"[a-z-]+[0-9]+[a-z]*g|a1\b")
+_TEMPLATE_VERSION = re.compile(r"[0-9]+|\$Default|\$Latest", re.ASCII)
+_LINKED_ROLE = "AWSServiceRoleForBatch"
 
 
 def check_resources(resources: Mapping[str, Any]) -> None:
@@ -62,8 +71,11 @@ def _check_instances(resources: Mapping[str, Any], kind: str) -> None:
         raise InvalidRequest("ECS Instance Role should be an ECS Instance Profile ARN")
     if "minvCpus" not in resources:
         raise invalid("Resource minvCpus is required.")
-    if not resources.get("instanceTypes"):
+    types: Sequence[str] = resources.get("instanceTypes", ())
+    if not types:
         raise invalid("Resource instanceTypes is required.")
+    if len({_architecture(each) for each in types}) > 1:
+        raise invalid("The instanceTypes of a compute environment should all have one processor architecture.")
     least, most = resources["minvCpus"], resources["maxvCpus"]
     desired = resources.get("desiredvCpus", least)
     if not 0 <= least <= desired <= most:
@@ -79,12 +91,49 @@ def _check_instances(resources: Mapping[str, Any], kind: str) -> None:
     delay = resources.get("scalingPolicy", {}).get("minScaleDownDelayMinutes", 0)
     if delay != 0 and not 20 <= delay <= _LARGEST_DELAY_MINUTES:
         raise invalid(f"minScaleDownDelayMinutes should be 0 or between 20 and {_LARGEST_DELAY_MINUTES}.")
-    template = resources.get("launchTemplate")
-    if template is not None:
-        if ("launchTemplateId" in template) == ("launchTemplateName" in template):
-            raise invalid("launchTemplate needs either launchTemplateId or launchTemplateName.")
-        if len(template.get("overrides", ())) > 10:
-            raise invalid("launchTemplate cannot have more than 10 overrides.")
+    if "launchTemplate" in resources:
+        _check_template(resources["launchTemplate"], types)
+
+
+def _architecture(instance_type: str) -> str:
+    return _BUNDLES.get(instance_type) or ("arm64" if _ARM_FAMILY.match(instance_type) else "x86_64")
+
+
+def _check_template(template: Mapping[str, Any], types: Sequence[str]) -> None:
+    """Source: AWS Batch API, LaunchTemplateSpecification and LaunchTemplateSpecificationOverride."""
+    overrides: Sequence[Mapping[str, Any]] = template.get("overrides", ())
+    for each, what in ((template, "launchTemplate"), *((each, "launchTemplate.overrides") for each in overrides)):
+        if ("launchTemplateId" in each) == ("launchTemplateName" in each):
+            raise invalid(f"{what} needs either launchTemplateId or launchTemplateName.")
+        if not _TEMPLATE_VERSION.fullmatch(each.get("version") or "$Default"):
+            raise invalid(f"The version of {what} should be a number, $Default or $Latest.")
+    if len(overrides) > _MOST_OVERRIDES:
+        raise invalid(f"launchTemplate cannot have more than {_MOST_OVERRIDES} overrides.")
+    targets = [target for each in overrides for target in each.get("targetInstanceTypes", ())]
+    if not all(each.get("targetInstanceTypes") for each in overrides):
+        raise invalid("launchTemplate.overrides need targetInstanceTypes.")
+    for target in targets:
+        is_among = _BUNDLES.keys() & set(types) or any(_covers(each, target) for each in types)
+        if target in _BUNDLES or not is_among:
+            raise invalid(f"targetInstanceTypes should be types or families of instanceTypes, got {target[:100]}")
+    for one, other in combinations(targets, 2):
+        if _covers(one, other) or _covers(other, one):
+            raise invalid(f"targetInstanceTypes cannot overlap: {one[:100]} and {other[:100]}")
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether instance type or family `wide` holds `narrow`."""
+    return wide == narrow or narrow.startswith(f"{wide}.")
+
+
+def check_role_change(role: str | None, changed: str | None) -> None:
+    """Raises InvalidRequest for a change between the service-linked role, which is also the default, and another."""
+    if _is_linked(role) != _is_linked(changed):
+        raise invalid("The serviceRole cannot change between the service-linked role and another role.")
+
+
+def _is_linked(role: str | None) -> bool:
+    return not role or role.rpartition("/")[2] == _LINKED_ROLE
 
 
 def merge_resources(resources: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from longshore.domain.queue import JobQueue
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
-from longshore.service.environment_rules import check_resources, merge_resources
+from longshore.service.environment_rules import check_resources, check_role_change, merge_resources
 from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import ENGINE_TAG, check_name, check_tags
 from longshore.service.paging import Page
@@ -22,6 +22,7 @@ _KIND = "compute-environment"
 _HEALTHY = "ComputeEnvironment Healthy"
 _RESOURCES = "computeResources"
 _POLICY = "updatePolicy"
+_ROLE = "serviceRole"
 _UNMANAGED_VCPUS = "unmanagedvCpus"
 
 
@@ -110,6 +111,7 @@ class Environments:
                 merged[_POLICY] = {**present.document.get(_POLICY, {}), **document[_POLICY]}
             if _RESOURCES in document and _RESOURCES in present.document:
                 merged[_RESOURCES] = merge_resources(present.document[_RESOURCES], document[_RESOURCES])
+            check_role_change(present.document.get(_ROLE), merged.get(_ROLE))
             _check_kind(present.type, merged)
             changed = _with_capacity(replace(present, state=state or present.state, document=merged))
             tx.put_environment(changed)

@@ -59,14 +59,16 @@ class Explanation(Document, frozen=True):
     timeline: tuple[Step, ...]
 
 
-def explain_job(reader: Reader, text: str, engines: Sequence[EngineHealth], now: datetime) -> Explanation:
-    """Explain the job whose id is `text`.
+def explain_job(
+    reader: Reader, text: str, engines: Sequence[EngineHealth], now: datetime, *, account_id: str | None = None
+) -> Explanation:
+    """Explain the job whose id is `text`; with an account, one of that.
 
     Raises:
         InvalidRequest: it is no job id.
         NotFound: there is no such job.
     """
-    [view] = reader.describe_jobs([find_job(reader, text)])
+    [view] = reader.describe_jobs([find_job(reader, text, account_id)])
     job, spec = view.job, view.job.spec
     by_name: Mapping[str, EngineHealth] = {engine.name: engine for engine in engines}
     causes = wait_causes(reader, view, by_name)

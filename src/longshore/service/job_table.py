@@ -1,4 +1,4 @@
-"""Jobs of all accounts and regions in one listing."""
+"""Jobs of all regions, and of all accounts or of one, in one listing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from longshore.domain.ids import JobKey
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobView, Reader
 from longshore.service.documents import Amounts, Children, Document, Place, Used, amounts_of, place_of, use_of
+from longshore.service.everywhere import ALL
 from longshore.service.published import published_reasons
 
 
@@ -46,6 +47,8 @@ class JobPage(Document, frozen=True):
 class JobQuery:
     """Which jobs a listing holds."""
 
+    #: None: of all accounts
+    account_id: str | None = None
     queue_name: str | None = None
     #: of array jobs their own, not their children's; empty: any
     statuses: frozenset[JobStatus] = frozenset()
@@ -62,18 +65,27 @@ def list_jobs(reader: Reader, query: JobQuery) -> JobPage:
     Raises:
         NotFound: there is no queue of that name, and there are no jobs of one that was.
     """
-    wanted = query.queue_name
-    queues = [queue for queue in reader.submitted_queues() if wanted in (None, queue[1])]
+    wanted, account_id = query.queue_name, query.account_id
+    queues = [
+        (scope, name)
+        for scope, name in reader.submitted_queues()
+        if wanted in (None, name) and account_id in (None, scope.account_id)
+    ]
     where = JobFilter(statuses=query.statuses or None, name=query.name)
     found: list[JobKey] = []
     for scope, name in queues:
         views = reader.list_jobs(scope, name, where, before=query.cursor, limit=query.limit + 1)
         found = nlargest(query.limit + 1, [*found, *(view.job.key for view in views)])
     page = reader.describe_jobs(found[: query.limit])
-    if wanted is not None and not page and not reader.queues(None, names=[wanted], limit=1):
+    if wanted is not None and not page and not _has_queue(reader, wanted, account_id):
         raise NotFound(f"there is no job queue {wanted}")
     more = len(found) > query.limit
     return JobPage(jobs=_rows(reader, page), next_cursor=found[query.limit - 1] if more else None)
+
+
+def _has_queue(reader: Reader, name: str, account_id: str | None) -> bool:
+    queues = reader.queues(None, names=[name], limit=ALL)
+    return any(account_id in (None, queue.scope.account_id) for queue in queues)
 
 
 def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:

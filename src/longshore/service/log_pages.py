@@ -88,6 +88,8 @@ class LogQuery:
     """Which page."""
 
     job_id: str
+    #: None: of whatever account
+    account_id: str | None = None
     #: from 1; None: the latest
     attempt: int | None = None
     token: str | None = None
@@ -120,7 +122,7 @@ class LogPages:
 
     async def _read_now(self, query: LogQuery) -> LogPage:
         # The job is read before its log, and a log is whole before an attempt's end is stored: so nothing is missed.
-        view, status_reason = await self._store.read(lambda reader: _find(reader, query.job_id))
+        view, status_reason = await self._store.read(lambda reader: _find(reader, query))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
         group, stream = log_stream(spec, attempt.attempt_id) if attempt else ("", "")
@@ -152,12 +154,14 @@ class LogPages:
         )
 
 
-def _find(reader: Reader, text: str) -> tuple[JobView, str]:
+def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
     """The job, and why it stands where it stands."""
-    [view] = reader.describe_jobs([find_job(reader, text)])
+    [view] = reader.describe_jobs([find_job(reader, query.job_id, query.account_id)])
     if view.job.is_array_parent:
         last = (view.job.spec.array_size or 0) - 1
-        raise InvalidRequest(f"array job {text} has no output of its own: name one of its children, 0 to {last}")
+        raise InvalidRequest(
+            f"array job {query.job_id} has no output of its own: name one of its children, 0 to {last}"
+        )
     waiting = [view.job.spec] if view.job.status is JobStatus.RUNNABLE else []
     published = published_reasons(reader, waiting).get(view.job.spec.key)
     return view, published.status_reason if published else view.job.status_reason

@@ -25,7 +25,7 @@ class Page(Generic[T]):
 
 def seal_token(call: Sequence[object], cursor: str) -> str:
     """A token that goes on behind `cursor` in `call`: the arguments that decide what is listed."""
-    return base64.urlsafe_b64encode(_digest(call) + cursor.encode()).decode()
+    return base64.urlsafe_b64encode(_digest(call, cursor) + cursor.encode()).decode()
 
 
 def open_token(token: str | None, call: Sequence[object]) -> str | None:
@@ -41,8 +41,8 @@ def open_token(token: str | None, call: Sequence[object]) -> str | None:
         digest, cursor = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:].decode()
     except (binascii.Error, ValueError):
         raise InvalidRequest("The nextToken is not valid") from None
-    if digest != _digest(call):
-        raise InvalidRequest("The nextToken is not valid: it belongs to a call with other arguments")
+    if digest != _digest(call, cursor):
+        raise InvalidRequest("The nextToken is not valid: it is damaged, or belongs to a call with other arguments")
     return cursor
 
 
@@ -69,5 +69,5 @@ def check_page(names: Sequence[str] | None, max_results: int | None, what: str) 
     return 100 if max_results is None else max_results
 
 
-def _digest(call: Sequence[object]) -> bytes:
-    return blake2b(repr(tuple(call)).encode(), digest_size=_DIGEST_BYTES).digest()
+def _digest(call: Sequence[object], cursor: str) -> bytes:
+    return blake2b(repr((*call, cursor)).encode(), digest_size=_DIGEST_BYTES).digest()

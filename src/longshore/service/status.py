@@ -59,10 +59,15 @@ class ServerStatus(Document, frozen=True):
 
 
 def report_status(
-    reader: Reader, engines: Sequence[EngineHealth], hosts: Sequence[HostUse], now: datetime
+    reader: Reader,
+    engines: Sequence[EngineHealth],
+    hosts: Sequence[HostUse],
+    now: datetime,
+    *,
+    account_id: str | None = None,
 ) -> ServerStatus:
-    """How the server is at `now`."""
-    queues = _queues(reader)
+    """How the server is at `now`; with an account, without the queues of others."""
+    queues = _queues(reader, account_id)
     oldest = min((queue.oldest_waiting_at for queue in queues if queue.oldest_waiting_at), default=None)
     return ServerStatus(
         version=__version__,
@@ -76,12 +81,13 @@ def report_status(
     )
 
 
-def _queues(reader: Reader) -> Sequence[QueueStatus]:
+def _queues(reader: Reader, account_id: str | None) -> Sequence[QueueStatus]:
     depths: dict[tuple[Scope, str], list[QueueDepth]] = {}
     for depth in reader.queue_depths():
         depths.setdefault((depth.scope, depth.queue_name), []).append(depth)
     statuses: list[QueueStatus] = []
-    for queue in sorted(reader.queues(None, limit=ALL), key=lambda queue: (-queue.priority, queue.name, queue.scope)):
+    queues = [queue for queue in reader.queues(None, limit=ALL) if account_id in (None, queue.scope.account_id)]
+    for queue in sorted(queues, key=lambda queue: (-queue.priority, queue.name, queue.scope)):
         own = depths.get((queue.scope, queue.name), [])
         counts = {depth.status: depth.count for depth in own if depth.count}
         waiting = [depth.oldest_created_at for depth in own if depth.count and depth.status in WAITING_STATUSES]

@@ -39,11 +39,11 @@ def refuse_foreign_file(path: Path) -> None:
         raise StoreUnavailable(f"{path} is a database of another program")
 
 
-def prepare(connection: sqlite3.Connection, name: str) -> None:
+def prepare(connection: sqlite3.Connection, name: str, *, may_migrate: bool = True) -> None:
     """Afterwards the database has the present schema. Migrations share one transaction: a kill leaves it as it was.
 
     Raises:
-        StoreUnavailable: a newer version wrote it.
+        StoreUnavailable: a newer version wrote it, or an older one and it may not be migrated.
     """
     version = _version(connection)
     if version is not None and int(version) > int(SCHEMA_VERSION):
@@ -51,6 +51,8 @@ def prepare(connection: sqlite3.Connection, name: str) -> None:
             f"{name} belongs to a newer version of Longshore (its schema is {version}, ours is {SCHEMA_VERSION})"
         )
     if version != SCHEMA_VERSION:
+        if not may_migrate:
+            raise StoreUnavailable(f"{name} is in use by an older version of Longshore (its schema is {version})")
         migrate(connection)
     connection.execute(
         "INSERT INTO meta (name, value) VALUES ('written_by', ?)"

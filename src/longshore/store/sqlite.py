@@ -41,8 +41,10 @@ LOCK_SECONDS = 5
 class SqliteStore:
     """A store in one file, made when it is not there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_migrate: bool = True) -> None:
+        """Without `may_migrate` a file of another schema is refused: a server of that version is at work on it."""
         self._path = path
+        self._may_migrate = may_migrate
         self._cache = SpecCache()
         self._connection: sqlite3.Connection | None = None
         self._writer: Writer | None = None
@@ -50,7 +52,7 @@ class SqliteStore:
         self._threads: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
-        self._connection = await asyncio.to_thread(open_file, self._path)
+        self._connection = await asyncio.to_thread(open_file, self._path, may_migrate=self._may_migrate)
         for _ in range(READERS):
             self._readers.put(_connect_reader(self._path))
         self._threads = ThreadPoolExecutor(READERS, "longshore-store-reader")
@@ -141,11 +143,11 @@ def run_read(connection: sqlite3.Connection, work: Callable[[Reader], T], cache:
         raise
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def open_file(path: Path, *, may_migrate: bool = True) -> sqlite3.Connection:
     """The writing connection to a database of the present schema.
 
     Raises:
-        StoreUnavailable: it is not ours, belongs to a newer version or cannot be opened.
+        StoreUnavailable: it is not ours, belongs to another version that may not be migrated, or cannot be opened.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreUnavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.35 or later is needed")
@@ -155,7 +157,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = _connect(path)
         try:
-            prepare(connection, str(path))
+            prepare(connection, str(path), may_migrate=may_migrate)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -85,6 +85,22 @@ job_definitions = Table(
     sqlite_with_rowid=False,
 )
 
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    #: NULL: the account that is the server's setting
+    Column("account_id", Text),
+    #: JSON list; NULL: everything
+    Column("actions", Text),
+    Column("is_enabled", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("sealed_secret", Text, nullable=False),
+    CheckConstraint("is_enabled = 0 OR is_enabled = 1", "is_enabled"),
+    sqlite_with_rowid=False,
+)
+
 #: A number for each queue that jobs were ever submitted to; it outlives the queue and keeps the indexes on jobs small.
 queue_names = Table(
     "queue_names",

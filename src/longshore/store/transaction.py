@@ -11,13 +11,14 @@ from longshore.store.control import ControlRows
 from longshore.store.events import EventRows
 from longshore.store.history import HistoryRows
 from longshore.store.jobs import JobRows
+from longshore.store.keys import KeyRows
 from longshore.store.listing import ListingRows
 from longshore.store.resources import ResourceRows
 from longshore.store.submission import SubmissionRows
 
 
 class SqlTransaction(
-    ResourceRows, SubmissionRows, JobRows, AttemptRows, ListingRows, EventRows, ControlRows, HistoryRows
+    ResourceRows, SubmissionRows, JobRows, AttemptRows, ListingRows, EventRows, ControlRows, HistoryRows, KeyRows
 ):
     """A `Transaction` of the store port. Its owner begins it, ends it, and adds `seen_specs` to the cache."""
 

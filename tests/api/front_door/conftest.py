@@ -21,10 +21,12 @@ from longshore.api.aws.exchange import Handlers
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.wire.operations import OPERATIONS as LOGS
 from longshore.api.aws.shape import Operation, Shape
-from longshore.api.http import FrontDoor
+from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
+from longshore.api.http import FrontDoor, Verifier
 from longshore.api.limits import DoorSettings, Limits
 from longshore.api.server import Server, build_server
 from longshore.service.caller import Caller
+from longshore.service.credentials import CredentialDesk
 
 PATIENCE_SECONDS = 10
 
@@ -63,14 +65,23 @@ class Door:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, service: str, *, region: str = "eu-west-3") -> Any:
+    def client(
+        self,
+        service: str,
+        *,
+        region: str = "eu-west-3",
+        key_id: str = "any",
+        secret: str = "any",
+        token: str | None = None,
+    ) -> Any:
         """A real client, which does not try again."""
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name=region,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=PATIENCE_SECONDS),
         )
 
@@ -98,14 +109,23 @@ async def _native(request: Request) -> JSONResponse:
 
 
 @contextmanager
-def open_door(settings: DoorSettings, desk: Desk, *, only: frozenset[str] | None = None) -> Iterator[Door]:
+def open_door(
+    settings: DoorSettings,
+    desk: Desk,
+    *,
+    only: frozenset[str] | None = None,
+    credentials: CredentialDesk | None = None,
+    verifier: Verifier | None = None,
+) -> Iterator[Door]:
     """Serve in a thread of its own; with `only`, the other Batch operations have no handler."""
     batch = {name: operation for name, operation in BATCH.items() if only is None or name in only}
-    fronts = build_fronts(batch=desk.handlers(batch), logs=desk.handlers(dict(LOGS)))
+    fronts = build_fronts(
+        batch=desk.handlers(batch), logs=desk.handlers(dict(LOGS)), sts=build_sts_handlers(credentials)
+    )
     methods = ["GET", "POST", "DELETE"]
     native = Starlette(routes=[Route("/longshore/{rest:path}", _native, methods=methods), Route("/metrics", _native)])
     listener = socket.create_server(("127.0.0.1", 0))
-    server: Server = build_server(FrontDoor(settings, fronts=fronts, native=native), settings.limits)
+    server: Server = build_server(FrontDoor(settings, fronts=fronts, native=native, verifier=verifier), settings.limits)
     thread = threading.Thread(target=lambda: uvloop.run(server.serve(sockets=[listener])))
     thread.start()
     try:

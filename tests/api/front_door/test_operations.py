@@ -140,6 +140,9 @@ def test_sts_knows_the_account(door: Any) -> None:
     assert identity["ResponseMetadata"]["RequestId"]
     with pytest.raises(ClientError) as caught:
         client.get_session_token()
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    with pytest.raises(ClientError) as caught:
+        client.assume_role(RoleArn="arn:aws:iam::111122223333:role/any", RoleSessionName="any")
     assert caught.value.response["Error"]["Code"] == "InvalidAction"
 
 

@@ -238,9 +238,21 @@ def test_a_search_interleaves_streams_by_time(logs: Logs) -> None:
     assert logs.refusal("filter_log_events", logGroupName="g", logStreamNames=["odd"], logStreamNamePrefix="o")[0] == (
         "InvalidParameterException"
     )
-    for pattern in ('"open', "{ $.a = 1 }", "[a, b]"):
+    assert search(logs, logGroupName="g", filterPattern="[kind = e*, number > 47]") == ["even 48", "even 49"]
+    assert search(logs, logGroupName="g", filterPattern=r"%^odd\s[34]8$%") == ["odd 38", "odd 48"]
+    assert search(logs, logGroupName="g", filterPattern="{ $.a NOT EXISTS }") == []
+    for pattern in ('"open', "{ $.a = }", "[a, b", "%(%"):
         code, message = logs.refusal("filter_log_events", logGroupName="g", filterPattern=pattern)
         assert code == "InvalidParameterException" and message.startswith("Invalid filter pattern")
+
+
+def test_a_page_ends_in_time_and_the_next_goes_on(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a pattern takes: pages are then short, or empty, and together find everything."""
+    monkeypatch.setattr("longshore.logs.search._SCAN_SECONDS", 0.0)
+    put_stream(logs, *((now() - 1000 + number, f"event {number}") for number in range(10)), name="s")
+    answer = logs.client.filter_log_events(logGroupName="g", filterPattern="event")
+    assert len(answer["events"]) == 1
+    assert search(logs, logGroupName="g", filterPattern="5") == ["event 5"]
 
 
 @pytest.mark.parametrize("count", [30, 1_200])

@@ -59,7 +59,7 @@ def used(pattern: Path, tmp_path: Path) -> Path:
 
 
 def test_wrong_setting(tmp_path: Path) -> None:
-    assert "--host: '0.0.0.0' is not a loopback address" in start(tmp_path / "data", "--host", "0.0.0.0")
+    assert "server.host: 0.0.0.0 is not a loopback address" in start(tmp_path / "data", "--host", "0.0.0.0")
     assert not (tmp_path / "data").exists()
 
 

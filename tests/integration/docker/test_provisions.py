@@ -3,18 +3,23 @@
 import json
 import os
 import subprocess
+import threading
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.integration.docker.conftest import IMAGE_SCRIPT
-from tests.integration.docker.workbench import IMAGE, Engine
+from longshore.ports.engine import RegistryLogin, TaskState
+from tests.integration.docker.conftest import IMAGE_SCRIPT, MakeBench
+from tests.integration.docker.workbench import IMAGE, Engine, a_job
 from tests.integration.live import live_server
 from tests.integration.neighbours import Neighbours, settings
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.anyio, pytest.mark.timeout(120)]
 
 ADDRESS = "169.254.170.2"
 ROLE = "arn:aws:iam::123456789012:role/job"
@@ -79,3 +84,37 @@ def test_a_container_is_given_what_it_asks_for(tmp_path: Path, engine: Engine, n
                 assert not [path for path in kept if secret in path.read_bytes()]
         finally:
             engine.remove_all(server.installation_id)
+
+
+async def test_a_registry_is_shown_the_login(make_bench: MakeBench) -> None:
+    """The engine logs in with it; the image is not there all the same."""
+    seen: list[str] = []
+
+    class Registry(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            login = self.headers.get("Authorization", "")
+            seen.append(login)
+            self.send_response(404 if login else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            bench = await make_bench()
+            spec = a_job("true")
+            [container] = spec.nodes[0].containers
+            login = RegistryLogin(username="user", password="hush")
+            container = replace(container, image=f"127.0.0.1:{server.server_port}/image:1", registry=login)
+            seen_of = await bench.run(replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),)))
+        finally:
+            server.shutdown()
+    assert seen_of.state is TaskState.FAILED_TO_START
+    assert seen_of.reason.startswith("CannotPullContainerError")
+    assert f"Basic {b64encode(b'user:hush').decode()}" in seen

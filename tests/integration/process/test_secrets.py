@@ -73,6 +73,12 @@ def ended(live: LiveServer, job_id: str) -> dict[str, Any]:
     return job(live, job_id)
 
 
+@pytest.mark.covers(
+    "RegisterJobDefinition.containerProperties.secrets",
+    "RegisterJobDefinition.containerProperties.secrets.name",
+    "RegisterJobDefinition.containerProperties.secrets.valueFrom",
+    "RegisterJobDefinition.containerProperties.jobRoleArn",
+)
 def test_a_job_reads_secrets_and_works_as_its_role(live: LiveServer, neighbours: Neighbours) -> None:
     """Also when the server dies while it runs; and nothing that the server keeps holds a secret."""
     secret = neighbours.client("secretsmanager").create_secret(
@@ -145,6 +151,11 @@ def ask(uri: str, token: str) -> tuple[int, Any]:
             return refusal.code, json.load(refusal)
 
 
+@pytest.mark.covers(
+    "RegisterJobDefinition.containerProperties.volumes.efsVolumeConfiguration",
+    "RegisterJobDefinition.containerProperties.volumes.efsVolumeConfiguration.fileSystemId",
+    "RegisterJobDefinition.containerProperties.volumes.efsVolumeConfiguration.rootDirectory",
+)
 def test_a_folder_stands_for_a_file_system(tmp_path: Path, neighbours: Neighbours) -> None:
     """A plain process is told where it is; one that has no folder fails the attempt."""
     files = tmp_path / "files"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from longshore.api.aws.signature import CredentialScope, parse_scope
-from longshore.api.guard import Guard, refuse_unintended, refuse_unsigned
+from longshore.api.aws.signature import CredentialScope, is_signed, parse_scope
+from longshore.api.guard import Guard, refuse_unintended
 
 GUARD = Guard(frozenset({"batch.example.org"}))
 
@@ -74,9 +74,15 @@ def test_an_address_typed_by_a_person_is_not_a_page() -> None:
 
 
 def test_the_aws_side_wants_a_signature_that_it_does_not_verify() -> None:
-    assert refuse_unsigned({b"authorization": b"AWS4-HMAC-SHA256 Credential=whatever"}) is None
-    for headers in ({}, {b"authorization": b"Bearer AWS4-HMAC-SHA256"}, {b"authorization": b"Basic abc"}):
-        assert refuse_unsigned(headers) is not None
+    assert is_signed(b"AWS4-HMAC-SHA256 Credential=whatever")
+    for authorization in (b"", b"Bearer AWS4-HMAC-SHA256", b"Basic abc"):
+        assert not is_signed(authorization)
+
+
+def test_any_host_is_let_in_where_it_is_signed() -> None:
+    guard = Guard(frozenset(), any_host=True)
+    assert guard.refuse_foreign({b"host": b"evil.example"}) is None
+    assert guard.refuse_foreign({b"host": b"evil.example", b"origin": b"http://evil.example"}) is not None
 
 
 def test_our_own_api_wants_its_header_and_json() -> None:

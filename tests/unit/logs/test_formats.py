@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.logs import sidecar, times
-from longshore.logs.pattern import parse_pattern
 from longshore.logs.times import ChunkTimes
 
 
@@ -75,23 +74,3 @@ def test_times_around_a_hole_are_kept() -> None:
     assert chunk_times.first_offset(3) == 70
     assert chunk_times.first_offset(99) is None
     assert pairs(ChunkTimes.from_bytes(chunk_times.to_bytes())) == pairs(chunk_times)
-
-
-def test_patterns_of_plain_terms() -> None:
-    cases = [
-        ("", "anything", True),
-        ("ERROR", "an ERROR", True),
-        ("ERROR", "an error", False),
-        ("a b", "b and a", True),
-        ("a b", "only b", False),
-        ('"two words"', "these two words", True),
-        ('"two words"', "words two", False),
-        ("ERROR -EXIT", "ERROR here", True),
-        ("ERROR -EXIT", "ERROR EXIT", False),
-        ("?one ?two", "has two", True),
-        ("?one ?two", "has three", False),
-        ('-"not this"', "but that", True),
-        (r'"say \"x\""', 'I say "x"', True),
-    ]
-    for pattern, message, expected in cases:
-        assert parse_pattern(pattern)(message) is expected, pattern

@@ -26,6 +26,13 @@ def test_a_token_of_another_call_is_refused(one: Sequence[object], other: Sequen
         open_token(seal_token(one, cursor), other)
 
 
+@given(CALLS, st.text(min_size=1), st.data())
+def test_a_token_that_was_cut_is_refused(call: Sequence[object], cursor: str, data: st.DataObject) -> None:
+    token = seal_token(call, cursor)
+    with pytest.raises(InvalidRequest, match="nextToken is not valid"):
+        open_token(token[: 4 * data.draw(st.integers(0, (len(token) - 1) // 4))], call)
+
+
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="nextToken is not valid"):

@@ -24,6 +24,12 @@ class Request:
     headers: Mapping[bytes, bytes]
     body: bytes
     caller: Caller
+    #: the name that signatures give the service
+    service: str = ""
+
+    def authorise(self, operation: str) -> None:
+        """Raises AccessDenied when the caller may not do it."""
+        self.caller.authorise(f"{self.service}:{operation}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,4 +48,8 @@ class Front(Protocol):
 
     async def answer(self, request: Request) -> Answer:
         """Carry the request out. Every failure is an answer; nothing but cancellation is raised."""
+        ...
+
+    def refuse(self, error: Exception, caller: Caller, operation: str = "") -> Answer:
+        """What `error` is in the service's own form."""
         ...

@@ -9,7 +9,7 @@ from longshore.api.aws.logs.wire.operations import OPERATIONS as LOGS
 from longshore.api.aws.protocols.json_target import JsonTargetFront
 from longshore.api.aws.protocols.query import QueryFront
 from longshore.api.aws.protocols.rest_json import RestJsonFront
-from longshore.api.aws.sts.handlers import HANDLERS as STS_HANDLERS
+from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
 from longshore.api.aws.sts.wire.operations import OPERATIONS as STS
 
 #: `X-Amz-Target` up to the point, and the service that it means.
@@ -20,7 +20,7 @@ TARGETS: Mapping[str, str] = {"Logs_20140328": "logs"}
 LARGE_BODIES: Mapping[bytes, int] = {b"Logs_20140328.PutLogEvents": 8 * 2**20}
 
 
-def build_fronts(*, batch: Handlers, logs: Handlers) -> Mapping[str, Front]:
+def build_fronts(*, batch: Handlers, logs: Handlers, sts: Handlers | None = None) -> Mapping[str, Front]:
     """The fronts over these handlers, by service.
 
     Raises:
@@ -29,5 +29,5 @@ def build_fronts(*, batch: Handlers, logs: Handlers) -> Mapping[str, Front]:
     return {
         "batch": RestJsonFront("AWS Batch", BATCH, batch, BATCH_FAULTS),
         "logs": JsonTargetFront("Logs_20140328", LOGS, logs, LOGS_FAULTS),
-        "sts": QueryFront("https://sts.amazonaws.com/doc/2011-06-15/", STS, STS_HANDLERS, STS_FAULTS),
+        "sts": QueryFront("https://sts.amazonaws.com/doc/2011-06-15/", STS, sts or build_sts_handlers(), STS_FAULTS),
     }

@@ -1,6 +1,7 @@
 """The application behind `/longshore/` and `/metrics`. It only reads; who may come in is decided before."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
@@ -11,10 +12,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from longshore.api.native.arguments import parse_job_query, parse_log_query
-from longshore.domain.errors import Conflict, LongshoreError, NotFound, RequestRefused, StoreUnavailable
+from longshore.domain.access_key import READ_METRICS
+from longshore.domain.errors import (
+    AccessDenied,
+    Conflict,
+    LongshoreError,
+    NotFound,
+    RequestRefused,
+    StoreUnavailable,
+)
 from longshore.ports.clock import Clock
 from longshore.ports.overview import Overview
 from longshore.ports.store import Store
+from longshore.service.caller import Caller
 from longshore.service.explain import explain_job
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
@@ -39,34 +49,63 @@ def native_app(
     log_pages = LogPages(store, logs, clock)
 
     async def status(request: Request) -> Response:
-        engines, hosts = overview.engines(), overview.hosts()
-        return _answer(await store.read(lambda reader: report_status(reader, engines, hosts, clock.now())))
+        engines, hosts, account_id = overview.engines(), overview.hosts(), _account(request)
+        return _answer(
+            await store.read(lambda reader: report_status(reader, engines, hosts, clock.now(), account_id=account_id))
+        )
 
     async def jobs(request: Request) -> Response:
-        query = parse_job_query(request.query_params)
+        query = replace(parse_job_query(request.query_params), account_id=_account(request))
         return _answer(await store.read(lambda reader: list_jobs(reader, query)))
 
     async def explain(request: Request) -> Response:
-        job_id, engines = request.path_params["job_id"], overview.engines()
-        return _answer(await store.read(lambda reader: explain_job(reader, job_id, engines, clock.now())))
+        job_id, engines, account_id = request.path_params["job_id"], overview.engines(), _account(request)
+        return _answer(
+            await store.read(lambda reader: explain_job(reader, job_id, engines, clock.now(), account_id=account_id))
+        )
 
     async def log(request: Request) -> Response:
-        return _answer(await log_pages.read(parse_log_query(request.path_params["job_id"], request.query_params)))
+        query = parse_log_query(request.path_params["job_id"], request.query_params)
+        return _answer(await log_pages.read(replace(query, account_id=_account(request))))
 
     async def scrape(request: Request) -> Response:
         return Response(await metrics.scrape(), headers={"content-type": metrics.content_type})
 
-    routes: dict[str, Handler] = {
-        "/longshore/status": status,
-        "/longshore/jobs": jobs,
-        "/longshore/jobs/{job_id}/explain": explain,
-        "/longshore/jobs/{job_id}/log": log,
-        "/metrics": scrape,
-    }
+    routes = [
+        _route("/longshore/status", status, "longshore:GetStatus"),
+        _route("/longshore/jobs", jobs, "longshore:ListJobs"),
+        _route("/longshore/jobs/{job_id}/explain", explain, "longshore:ExplainJob"),
+        _route("/longshore/jobs/{job_id}/log", log, "longshore:GetLog"),
+        _route("/metrics", scrape, READ_METRICS),
+    ]
     return Starlette(
-        routes=[Route(path, handler, methods=["GET"]) for path, handler in routes.items()],
+        routes=routes,
         exception_handlers={LongshoreError: _answer_error, HTTPException: _answer_http, Exception: _answer_bug},
     )
+
+
+def _route(path: str, handler: Handler, action: str) -> Route:
+    """A route to a handler; a caller that is known must be allowed `action`."""
+
+    async def handle(request: Request) -> Response:
+        caller = _caller(request)
+        if caller is not None:
+            caller.authorise(action)
+        return await handler(request)
+
+    return Route(path, handle, methods=["GET"])
+
+
+def _caller(request: Request) -> Caller | None:
+    """Who asks; None for who may see everything. The door has put it there."""
+    caller: Caller | None = request.scope["state"]["caller"]
+    return caller
+
+
+def _account(request: Request) -> str | None:
+    """The account whose things may be seen; None: all."""
+    caller = _caller(request)
+    return None if caller is None else caller.account_id
 
 
 def _answer(document: msgspec.Struct) -> Response:
@@ -81,6 +120,8 @@ async def _answer_error(request: Request, problem: Exception) -> Response:
     match problem:
         case NotFound():
             return _say(404, problem.message)
+        case AccessDenied():
+            return _say(403, problem.message)
         case Conflict():
             return _say(409, problem.message)
         case RequestRefused():

@@ -10,6 +10,7 @@ from longshore.cli.plain import plain
 from longshore.service.documents import Document
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage
+from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
 
 
@@ -18,6 +19,11 @@ class QuietOutput:
 
     def show(self, result: Document) -> None:
         match result:
+            case KeyTable():
+                for key in result.keys:
+                    click.echo(key.access_key_id)
+            case NewKey():
+                click.echo(f"{result.access_key_id} {result.secret_access_key}")
             case JobPage():
                 for row in result.jobs:
                     click.echo(row.job_id)

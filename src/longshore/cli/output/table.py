@@ -17,6 +17,7 @@ from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.service.documents import Children, Document
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage, JobRow
+from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
 from longshore.service.status import EngineStatus, HostStatus, QueueStatus, ServerStatus
 from longshore.service.wording import duration, mebibytes
@@ -66,6 +67,10 @@ def render(result: Document, now: datetime) -> RenderableType:
             return _render_jobs(result, now)
         case Explanation():
             return render_explanation(result)
+        case KeyTable():
+            return _render_keys(result)
+        case NewKey():
+            return _render_new_key(result)
         case _:
             raise AssertionError(result)
 
@@ -164,3 +169,28 @@ def _account(row: JobRow) -> str:
     if row.used is not None and row.used.peak_memory_bytes is not None:
         parts.append(f"{mebibytes(row.used.peak_memory_bytes)} of {row.asked.memory_mib:,} MiB")
     return ", ".join(part for part in parts if part)
+
+
+def _render_keys(keys: KeyTable) -> RenderableType:
+    if not keys.keys:
+        return Text("There are no access keys yet; make one with `longshore keys create`.")
+    table = plain_table("KEY", "NAME", "ACCOUNT", "STATE", "CREATED", "ALLOWED")
+    for key in keys.keys:
+        table.add_row(
+            cell(key.access_key_id),
+            cell(key.name),
+            cell(key.account_id or "the server's"),
+            Text("enabled", "green") if key.is_enabled else Text("disabled", "red"),
+            Text(instant(key.created_at)),
+            cell("everything" if key.actions is None else ", ".join(key.actions)),
+        )
+    return table
+
+
+def _render_new_key(new: NewKey) -> RenderableType:
+    return Group(
+        Text("This is the only time that the secret is shown. To use it:"),
+        Text(),
+        cell(f"export AWS_ACCESS_KEY_ID={new.access_key_id}"),
+        cell(f"export AWS_SECRET_ACCESS_KEY={new.secret_access_key}"),
+    )

@@ -9,6 +9,7 @@ class TestPostgresStore(StoreContract):
 
 from longshore.testing.store_contract.control import ControlContract
 from longshore.testing.store_contract.jobs import JobContract
+from longshore.testing.store_contract.keys import KeyContract
 from longshore.testing.store_contract.listing import ListingContract
 from longshore.testing.store_contract.resources import ResourceContract
 from longshore.testing.store_contract.work import Reopen, WorkContract
@@ -16,5 +17,5 @@ from longshore.testing.store_contract.work import Reopen, WorkContract
 __all__ = ["Reopen", "StoreContract"]
 
 
-class StoreContract(ResourceContract, JobContract, ListingContract, ControlContract, WorkContract):
+class StoreContract(ResourceContract, JobContract, ListingContract, ControlContract, WorkContract, KeyContract):
     """What every store must do, whatever it keeps its rows in."""

@@ -10,6 +10,7 @@ from longshore.api.aws.codec import Decoder, encode, encode_error
 from longshore.api.aws.exchange import Answer, Handlers, Request
 from longshore.api.aws.faults import FaultTable, UnknownOperation, fault_of
 from longshore.api.aws.shape import Operation
+from longshore.service.caller import Caller
 
 _JSON = b"application/x-amz-json-1.1"
 
@@ -38,10 +39,15 @@ class JsonTargetFront:
                 raise UnknownOperation(f"there is no operation {target[:200] or '(X-Amz-Target is missing)'}")
             if name not in self._handlers:
                 raise UnknownOperation(f"{name} is not built yet in this version of Longshore")
+            request.authorise(name)
             output: Any = await self._handlers[name](request.caller, self._decoders[name].decode(request.body))
             body = b"" if output is None else encode(output)
         except Exception as error:
-            fault = fault_of(error, self._faults, caller=request.caller, operation=target)
-            body = encode_error(fault.code, fault.message)
-            return Answer(status=fault.status, content_type=_JSON, body=body, error=fault.code)
+            return self.refuse(error, request.caller, target)
         return Answer(status=200, content_type=_JSON, body=body)
+
+    def refuse(self, error: Exception, caller: Caller, operation: str = "") -> Answer:
+        """What `error` is in the service's own form."""
+        fault = fault_of(error, self._faults, caller=caller, operation=operation)
+        body = encode_error(fault.code, fault.message)
+        return Answer(status=fault.status, content_type=_JSON, body=body, error=fault.code)

@@ -1,11 +1,12 @@
 """The AWS query protocol: the operation is the form field `Action`, the answer is XML.
 
-Only operations without input and with an answer of plain texts are spoken; more is not needed so far.
+Only inputs of plain values and answers of texts and structures of them are spoken; more is not needed so far. Nothing
+is asked of allow-lists: what is spoken so, AWS lets every caller do.
 Source: Smithy, AWS awsQuery protocol.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -13,7 +14,10 @@ import msgspec
 
 from longshore.api.aws.exchange import Answer, Handlers, Request
 from longshore.api.aws.faults import Fault, FaultTable, MalformedRequest, UnknownOperation, fault_of
+from longshore.api.aws.refusals import explain
 from longshore.api.aws.shape import Operation, Shape
+from longshore.domain.errors import InvalidRequest
+from longshore.service.caller import Caller
 
 _XML = b"text/xml"
 _MOST_FIELDS = 200
@@ -38,20 +42,24 @@ class QueryFront:
         """Carry the request out. Every failure is an answer; nothing but cancellation is raised."""
         name = ""
         try:
-            name = _action(request.query if request.method == "GET" else request.body)
+            form = _read_form(request.query if request.method == "GET" else request.body)
+            name = form.get("Action", "")
             if name not in self._operations or name not in self._handlers:
                 raise UnknownOperation(f"Could not find operation {name[:200]!r}")
-            output: Any = await self._handlers[name](request.caller, self._operations[name].input())
+            output: Any = await self._handlers[name](request.caller, _convert(form, self._operations[name].input))
             body = self._render(name, output, request.caller.request_id)
         except Exception as error:
-            fault = fault_of(error, self._faults, caller=request.caller, operation=name)
-            body = self._render_error(fault, request.caller.request_id)
-            return Answer(status=fault.status, content_type=_XML, body=body, error=fault.code)
+            return self.refuse(error, request.caller, name)
         return Answer(status=200, content_type=_XML, body=body)
 
+    def refuse(self, error: Exception, caller: Caller, operation: str = "") -> Answer:
+        """What `error` is in the service's own form."""
+        fault = fault_of(error, self._faults, caller=caller, operation=operation)
+        body = self._render_error(fault, caller.request_id)
+        return Answer(status=fault.status, content_type=_XML, body=body, error=fault.code)
+
     def _render(self, name: str, output: Shape, request_id: str) -> bytes:
-        members: Mapping[str, object] = msgspec.to_builtins(output)
-        result = "".join(f"<{member}>{escape(str(value))}</{member}>" for member, value in members.items())
+        result = _elements(msgspec.to_builtins(output))
         return (
             f'<{name}Response xmlns="{self._namespace}"><{name}Result>{result}</{name}Result>'
             f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
@@ -65,9 +73,24 @@ class QueryFront:
         ).encode()
 
 
-def _action(form: bytes) -> str:
+def _read_form(form: bytes) -> Mapping[str, str]:
     try:
         fields = parse_qs(form.decode("ascii"), errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise MalformedRequest(f"the form cannot be read: {error}") from None
-    return fields.get("Action", [""])[0]
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _convert(form: Mapping[str, str], shape: type[Shape]) -> Shape:
+    try:
+        return msgspec.convert(form, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(explain(str(error), shape)) from None
+
+
+def _elements(value: object) -> str:
+    """`value` as what stands between the tags of an element."""
+    if not isinstance(value, dict):
+        return escape(str(value))
+    members = cast("dict[str, object]", value)
+    return "".join(f"<{name}>{_elements(member)}</{name}>" for name, member in members.items())

@@ -12,6 +12,7 @@ from longshore.api.aws.exchange import Answer, Handler, Handlers, Request
 from longshore.api.aws.faults import FaultTable, UnknownOperation, fault_of
 from longshore.api.aws.shape import Operation, Shape
 from longshore.domain.errors import InvalidRequest
+from longshore.service.caller import Caller
 
 _JSON = b"application/json"
 #: More query parameters than any operation takes.
@@ -67,13 +68,18 @@ class RestJsonFront:
             name = route.operation.name
             if route.handler is None:
                 raise InvalidRequest(f"{name} is not built yet in this version of Longshore")
+            request.authorise(name)
             output: Any = await route.handler(request.caller, route.read(request))
             body = b"{}" if output is None else encode(output)
         except Exception as error:
-            fault = fault_of(error, self._faults, caller=request.caller, operation=name)
-            body = encode_error(fault.code, fault.message)
-            return Answer(status=fault.status, content_type=_JSON, body=body, error=fault.code)
+            return self.refuse(error, request.caller, name)
         return Answer(status=200, content_type=_JSON, body=body)
+
+    def refuse(self, error: Exception, caller: Caller, operation: str = "") -> Answer:
+        """What `error` is in the service's own form."""
+        fault = fault_of(error, self._faults, caller=caller, operation=operation)
+        body = encode_error(fault.code, fault.message)
+        return Answer(status=fault.status, content_type=_JSON, body=body, error=fault.code)
 
     def _find_labelled(self, request: Request) -> _Route:
         for route in self._labelled:

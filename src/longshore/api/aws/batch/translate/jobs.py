@@ -69,7 +69,14 @@ def _render_summary(view: JobView) -> wire.JobSummary:
         array_properties=_render_array(view, wire.ArrayPropertiesSummary),
         node_properties=_render_node(view),
         job_definition=_definition_arn(spec),
+        # In lists, unlike in descriptions, these are there only when true. Source: AWS Batch API, JobSummary.
+        is_cancelled=_is_wished(job, WishKind.CANCEL) or None,
+        is_terminated=_is_wished(job, WishKind.TERMINATE) or None,
     )
+
+
+def _is_wished(job: Job, kind: WishKind) -> bool:
+    return job.wish is not None and job.wish.kind is kind
 
 
 def render_job(view: JobView) -> wire.JobDetail:
@@ -104,8 +111,8 @@ def render_job(view: JobView) -> wire.JobDetail:
         propagate_tags=spec.propagate_tags,
         platform_capabilities=spec.platform_capabilities,
         eks_attempts=(),
-        is_cancelled=job.wish is not None and job.wish.kind is WishKind.CANCEL,
-        is_terminated=job.wish is not None and job.wish.kind is WishKind.TERMINATE,
+        is_cancelled=_is_wished(job, WishKind.CANCEL),
+        is_terminated=_is_wished(job, WishKind.TERMINATE),
         consumable_resource_properties=render_given(consumed, wire.ConsumableResourceProperties),
     )
     return _with_form(detail, view)

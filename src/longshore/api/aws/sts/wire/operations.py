@@ -17,4 +17,12 @@ OPERATIONS: Mapping[str, Operation] = {
         output=responses.GetCallerIdentityResponse,
         errors=(),
     ),
+    "GetSessionToken": Operation(
+        name="GetSessionToken",
+        method="POST",
+        path="/",
+        input=requests.GetSessionTokenRequest,
+        output=responses.GetSessionTokenResponse,
+        errors=("RegionDisabledException",),
+    ),
 }

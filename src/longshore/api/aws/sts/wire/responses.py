@@ -8,9 +8,16 @@ from __future__ import annotations
 from msgspec import field
 
 from longshore.api.aws.shape import Shape
+from longshore.api.aws.sts.wire.structures import Credentials
 
 
 class GetCallerIdentityResponse(Shape, frozen=True, kw_only=True):
     user_id: str | None = field(default=None, name="UserId")
     account: str | None = field(default=None, name="Account")
     arn: str | None = field(default=None, name="Arn")
+
+
+class GetSessionTokenResponse(Shape, frozen=True, kw_only=True):
+    credentials: Credentials | None = field(default=None, name="Credentials")
+    session_token_utilization: int | None = field(default=None, name="SessionTokenUtilization")
+    session_token_size: int | None = field(default=None, name="SessionTokenSize")

@@ -1,0 +1,93 @@
+"""Every member of every answer is given by some answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from tests.api.conformance.coverage import declared
+from tests.api.conformance.evidence import tops
+from tests.api.conformance.gaps import GAPS, NOT_BUILT, note_members
+from tests.api.conformance.model import OPERATIONS, answer_members, operation_model
+from tests.api.conformance.observation import observe
+from tests.api.conformance.wire import Reply, Wire
+from tests.api.conformance.world import EXAMPLES, SMALL, Unmet, World
+from tests.integration.live import FINAL, eventually
+
+
+def given(value: Any, shape: Shape, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The members that are in `value`."""
+    match shape:
+        case StructureShape():
+            for name, inner in value.items():
+                yield (*path, name)
+                yield from given(inner, shape.members[name], (*path, name))
+        case ListShape():
+            for item in value:
+                yield from given(item, shape.member, path)
+        case MapShape():
+            for item in value.values():
+                yield from given(item, shape.value, path)
+        case _:
+            pass
+
+
+def run_jobs(world: World) -> None:
+    """Jobs that end in all ways that show something, and lists of them."""
+    world.make("CreateComputeEnvironment", computeEnvironmentName="runs", type="UNMANAGED")
+    world.make("CreateJobQueue", jobQueueName="runs", priority=1, computeEnvironmentOrder=world.order("runs"))
+    limited = {"jobQueue": "runs", "timeout": {"attemptDurationSeconds": 60}, "retryStrategy": {"attempts": 2}}
+    container = {"image": "busybox", "command": ["false"], "resourceRequirements": SMALL}
+    missing = {**container, "command": ["/no/such/program"]}
+    jobs = [
+        world.submit("fails", jobDefinition=world.register("fails", containerProperties=container), **limited),
+        world.submit("missing", jobDefinition=world.register("missing", containerProperties=missing), **limited),
+        world.submit("array", jobDefinition="fails", jobQueue="runs", arrayProperties={"size": 2}),
+    ]
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all jobs have ended")
+    world.make("DescribeJobs", jobs=[f"{jobs[-1]}:0"])
+    for operation in ("CancelJob", "TerminateJob"):
+        waiting = world.submit(operation, jobDefinition="fails")
+        world.make(operation, jobId=waiting, reason="to see that it is told")
+        eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="it has ended")
+        world.make("ListJobs", jobQueue=world.queue, filters=[{"name": "JOB_NAME", "values": [operation]}])
+    for listed in ({"jobQueue": "runs"}, {"arrayJobId": jobs[-1]}):
+        world.make("ListJobs", jobStatus="FAILED", **listed)
+    world.make("CancelJobs", jobs=["nonsense"], reason="to see the error")
+    world.make("TerminateJobs", jobs=["nonsense"], reason="to see the error")
+
+
+def all_replies(wire: Wire) -> Iterator[Reply]:
+    """What is answered to all examples, and around them."""
+    for operation, builds in EXAMPLES.items():
+        for build in builds:
+            world = World(wire=wire)
+            try:
+                reply = world.ask(operation, build(world))
+                if reply.status == 200:
+                    observe(world, reply)
+            except Unmet:
+                pass
+            yield from world.replies
+    world = World(wire=wire)
+    run_jobs(world)
+    yield from world.replies
+
+
+@pytest.mark.timeout(180)
+def test_members_of_answers_are_given(wire: Wire) -> None:
+    """All but those that are listed as gaps, and those that there is never anything to say in."""
+    seen = {(operation, member.path) for operation in OPERATIONS for member in answer_members(operation)} & {
+        (reply.operation, path)
+        for reply in all_replies(wire)
+        if reply.status == 200 and (shape := operation_model(reply.operation).output_shape) is not None
+        for path in given(reply.body, shape)
+    }
+    unseen: list[str] = []
+    for operation in (name for name in OPERATIONS if name not in NOT_BUILT):
+        whole = answer_members(operation)
+        excused = {each.path for each in whole if declared(each, "never_answered")}
+        unseen += tops(operation, whole, {path for name, path in seen if name == operation} | excused)
+    note_members("answers", GAPS["answers"], sorted(unseen))
+    assert sorted(unseen) == GAPS["answers"], "what is on the left is in no answer; what is on the right is listed"
