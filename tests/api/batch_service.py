@@ -60,7 +60,7 @@ class Batch:
 
         return answer
 
-    def refusal(self, operation: str, **members: Any) -> str:
+    def refusal(self, operation: str, /, **members: Any) -> str:
         """The text of the ClientException that the call ends with; wrapped texts as `W: <text>`."""
         with pytest.raises(ClientError) as caught:
             getattr(self.client, operation)(**members)

@@ -374,8 +374,10 @@ def test_a_pod_is_refused(batch: Batch, pod: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize("members", [{"platformCapabilities": ["EC2"]}, {"propagateTags": False}])
 def test_a_pod_knows_neither_platforms_nor_tags(batch: Batch, members: dict[str, Any]) -> None:
     (name,) = members
-    found = refusal(batch, type="container", eksProperties=a_pod(), **members)
-    assert found == f"W: {name} should not be set for a job definition with eksProperties"
+    text = f"W: {name} should not be set for a job definition with eksProperties"
+    assert refusal(batch, type="container", eksProperties=a_pod(), **members) == text
+    nodes = of_nodes(2, a_range(":", eksProperties=a_pod()))
+    assert refusal(batch, type="multinode", nodeProperties=nodes, **members) == text
 
 
 ON_TWO_TYPES = [

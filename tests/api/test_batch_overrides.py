@@ -316,6 +316,11 @@ OF_MAIN = {"taskProperties": [{"containers": [{"name": "main"}]}]}
             {"nodeOverrides": {"numNodes": 3}},
             "W: numNodes can be overridden only where a node range has an open upper boundary",
         ),
+        (
+            "pod",
+            {"propagateTags": True},
+            "W: propagateTags should not be set for a job definition with eksProperties",
+        ),
         ("nodes", {"arrayProperties": {"size": 2}}, "W: A multi-node parallel job cannot be an array job"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_queue_on_fargate_has_its_type(batch: Batch) -> None:
         ({"jobQueueType": "EKS"}, "The job queue type EKS is not built yet in this version of Longshore"),
         (
             {"schedulingPolicyArn": "arn:aws:batch:x"},
-            "schedulingPolicyArn is not built yet in this version of Longshore",
+            "W: arn:aws:batch:x is not the ARN of a scheduling policy",
         ),
         (
             {"serviceEnvironmentOrder": [{"order": 1, "serviceEnvironment": "s"}]},

@@ -275,6 +275,8 @@ class Changes:
             self._tx.save_parts(self._parts.values())
         if self._entries:
             self._tx.append_events(self._entries)
+        if self._present.holdings.flush(self._tx):
+            self._present.forget_consumables()
         self._saved.clear()
         self._opened.clear()
         self._attempts.clear()

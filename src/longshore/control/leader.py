@@ -9,6 +9,7 @@ import structlog
 
 from longshore.control.changes import Changes
 from longshore.control.dependencies import resolve_dependencies
+from longshore.control.fronts import end_overdue_heads, publish_fronts, seconds_to_blocks, seconds_to_limits
 from longshore.control.inbox import Inbox, News, Released
 from longshore.control.intake import drain_deleted, look_at_requests, take_in_jobs
 from longshore.control.lane import Lane
@@ -22,6 +23,7 @@ from longshore.domain.errors import StaleLeader, StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
 from longshore.domain.lifecycle.events import DependencyTimeoutPassed, TaskFailedToStart, TimeoutPassed
+from longshore.domain.queue import Instant
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import EngineDriver, LaunchFailed
@@ -190,8 +192,12 @@ class Leader:
         deadline = self._present.next_deadline() if self._present else None
         if deadline is not None:
             due.append(deadline - self._clock.boot_seconds())
+        if self._present is not None:
+            due += seconds_to_limits(self._present, self._instant())
         if self._reasons_due:
             due.append(self._reasons_at + REASONS_SECONDS - self._clock.boot_seconds())
+        elif self._present is not None:
+            due += seconds_to_blocks(self._present, self._instant())
         return max(min(due), 0.0) if due else None
 
     async def turn(self) -> bool:
@@ -204,7 +210,7 @@ class Leader:
         news = self._inbox.take(NEWS_PER_TURN)
         has_writes, self._inbox.has_writes = self._inbox.has_writes, False
         has_changed_health, self._inbox.has_changed_health = self._inbox.has_changed_health, False
-        must_plan = self._must_plan or has_writes or bool(news) or has_changed_health
+        must_plan = self._must_plan or has_writes or bool(news) or has_changed_health or self._is_head_blocked()
         if has_writes:
             self._looked_at = self._clock.boot_seconds()
         try:
@@ -226,6 +232,14 @@ class Leader:
             self.telemetry.record(outcome.telemetry)
         return outcome.more or self._inbox.is_pressing
 
+    def _instant(self) -> Instant:
+        return Instant(at=self._clock.now(), boot_id=self._clock.boot_id(), boot_seconds=self._clock.boot_seconds())
+
+    def _is_head_blocked(self) -> bool:
+        """Whether callers must be told so of another head."""
+        present = self._present
+        return present is not None and any(seconds <= 0 for seconds in seconds_to_blocks(present, self._instant()))
+
     def _act(self, entries: Sequence[OpenAttempt]) -> None:
         by_lane: dict[str, list[OpenAttempt]] = {}
         for entry in entries:
@@ -243,6 +257,7 @@ class Leader:
             self._present = Present.rebuild(tx, self._hosts)
         self._is_settled = False
         present = self._present
+        present.holdings.instant = self._instant()
         changes = Changes(tx, present, self._clock.now(), free_losses=self._settings.free_losses)
         more = False
         if has_writes:
@@ -262,6 +277,7 @@ class Leader:
             if present.checks:
                 resolve_dependencies(tx, present, changes)
         more = drain_deleted(tx, present, changes) or bool(present.checks) or more
+        must_plan = end_overdue_heads(tx, present, changes, self._instant()) or must_plan
         reasons = self._plan(tx, present, changes) if must_plan else None
         if more:
             self._inbox.has_writes = True
@@ -297,18 +313,24 @@ class Leader:
 
     def _plan(self, tx: Transaction, present: Present, changes: Changes) -> dict[str, str] | None:
         """Place what fits; returns the reasons of the rest if they were published."""
-        reasons = place_jobs(
+        problems = {name: lane.problem for name, lane in self.lanes.items()}
+        oversize = self._settings.oversize
+        plan = place_jobs(
             tx,
             present,
             changes,
-            engine_problems={name: lane.problem for name, lane in self.lanes.items()},
-            oversize=self._settings.oversize,
+            engine_problems=problems,
+            oversize=oversize,
             wants_addresses={name for name, lane in self.lanes.items() if lane.capabilities.wants_addresses},
             new_attempt_id=self._new_attempt_id,
         )
         if self._clock.boot_seconds() < self._reasons_at + REASONS_SECONDS:
             return None
-        rendered = {job_class.id: render_reason(reason, tx) for job_class, reason in reasons.items()}
+        blocked = publish_fronts(tx, present, present.snapshot(tx, problems, oversize), plan.heads)
+        rendered = {
+            job_class.id: render_reason(reason, tx, is_blocked=job_class in blocked)
+            for job_class, reason in plan.reasons.items()
+        }
         changed = {key: text for key, text in rendered.items() if self._reasons.get(key) != text}
         withdrawn = self._reasons.keys() - rendered.keys()
         if changed or withdrawn:

@@ -5,15 +5,26 @@ from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from longshore.control.backlog import Backlog
+from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, JobKey, Scope
 from longshore.domain.job import Attempt, Intent, Job
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.queue import JobQueue
+from longshore.domain.policy import FairsharePolicy
+from longshore.domain.queue import JobQueue, QueueFront
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
-from longshore.scheduling.snapshot import EnvironmentName, EnvironmentView, Oversize, QueueView, Snapshot
+from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.snapshot import (
+    ConsumableView,
+    EnvironmentName,
+    EnvironmentView,
+    Oversize,
+    QueueView,
+    Snapshot,
+)
 from longshore.service.waits import environment_problem
 
 _ALL = 1_000_000
@@ -27,6 +38,11 @@ class Present:
     def __init__(self, hosts: Sequence[Host]) -> None:
         self.backlog = Backlog()
         self.ledger = Ledger(hosts)
+        self.holdings = Holdings()
+        #: as they were last published
+        self.fronts: dict[QueueName, QueueFront] = {}
+        #: how many seconds a head may wait for what, by queue; where there is a limit
+        self.time_limits: Mapping[QueueName, Mapping[str, int]] = {}
         self.next_intake = 1
         #: jobs that something waits for: only the end of these is looked up in the store
         self.depended_on: set[JobKey] = set()
@@ -34,6 +50,8 @@ class Present:
         #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
         self.checks: deque[JobKey] = deque()
         self._resources: tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]] | None = None
+        self._policies: Mapping[QueueName, FairsharePolicy] | None = None
+        self._consumables: Sequence[ConsumableResource] | None = None
         self._deadlines: list[tuple[float, AttemptId]] = []
         self._most_deadlines = _SPARE
 
@@ -42,6 +60,8 @@ class Present:
         """The present as the store has it."""
         present = cls(hosts)
         present.next_intake = reader.next_intake()
+        present.holdings.load(reader.share_uses())
+        present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
         specs = {spec.key: spec for spec in reader.live_specs()}
         for spec_key, keys, intake in reader.live_runs(JobStatus.RUNNABLE):
             count = keys.last - keys.first + 1
@@ -69,6 +89,9 @@ class Present:
         )
         entry = OpenAttempt(attempt=attempt, job=job, environment=environment)
         self.ledger.put(entry)
+        shares = job.spec.share_identifier is not None
+        policy = self.policies(reader).get((job.spec.scope, job.spec.queue_name)) if shares else None
+        self.holdings.note(attempt, job, policy)
         timeout = job.spec.timeout_seconds
         was_running = known is not None and known.attempt.started_boot_seconds is not None
         if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
@@ -123,7 +146,39 @@ class Present:
 
     def forget_resources(self) -> None:
         """Queues or environments may have changed; they are read again when next needed."""
-        self._resources = None
+        self._resources = self._policies = self._consumables = None
+
+    def forget_consumables(self) -> None:
+        """There may be less of them; they are read again when next needed."""
+        self._consumables = None
+
+    def policies(self, reader: Reader) -> Mapping[QueueName, FairsharePolicy]:
+        """Policies of the queues that are fair-share ones."""
+        if self._policies is None:
+            known = {policy.arn: policy.fairshare_policy for policy in reader.scheduling_policies(None, limit=_ALL)}
+            self._policies = {
+                (queue.scope, queue.name): policy
+                for queue in self.queues(reader)
+                if (policy := known.get(queue.scheduling_policy_arn or "")) is not None
+            }
+        return self._policies
+
+    def _consumable_views(self, reader: Reader) -> Mapping[tuple[Scope, str], ConsumableView]:
+        if self._consumables is None:
+            self._consumables = reader.consumables(None, limit=_ALL)
+        return {
+            (each.scope, each.name): ConsumableView(
+                total=each.total, free=max(each.total - self.holdings.held_of(each.scope, each.name), 0)
+            )
+            for each in self._consumables
+        }
+
+    def _fair_view(self, reader: Reader, queue: QueueName) -> FairShareView | None:
+        policy = self.policies(reader).get(queue)
+        if policy is None:
+            return None
+        assert self.holdings.instant is not None
+        return FairShareView(policy=policy, shares=self.holdings.shares(reader, queue, policy, self.holdings.instant))
 
     def _load_resources(
         self, reader: Reader
@@ -177,11 +232,22 @@ class Present:
                 hosts=host_ids,
             )
         queues = [
-            QueueView(scope=q.scope, name=q.name, priority=q.priority, environments=q.environment_names)
+            QueueView(
+                scope=q.scope,
+                name=q.name,
+                priority=q.priority,
+                environments=q.environment_names,
+                fair=self._fair_view(reader, (q.scope, q.name)),
+            )
             for q in self.queues(reader)
         ]
         return Snapshot(
-            queues=queues, environments=views, hosts=hosts, classes=self.backlog.waiting(), oversize=oversize
+            queues=queues,
+            environments=views,
+            hosts=hosts,
+            classes=self.backlog.waiting(),
+            oversize=oversize,
+            consumables=self._consumable_views(reader),
         )
 
 

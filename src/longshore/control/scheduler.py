@@ -12,9 +12,8 @@ from longshore.domain.lifecycle.events import PlacedNode, PlacementCommitted
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.workload import workload_of
 from longshore.ports.store import Transaction
-from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import plan_cycle
-from longshore.scheduling.plan import Placement, WaitReason
+from longshore.scheduling.plan import Placement, Plan, WaitReason
 from longshore.scheduling.snapshot import Oversize
 
 #: 127.64.0.0 to 127.127.255.255
@@ -30,8 +29,8 @@ def place_jobs(
     oversize: Oversize,
     wants_addresses: Collection[str],
     new_attempt_id: Callable[[], AttemptId],
-) -> Mapping[JobClass, WaitReason]:
-    """Start what fits; returns why the rest waits. A proposal that no longer holds is dropped alone.
+) -> Plan:
+    """Start what fits; returns what was planned. A proposal that no longer holds is dropped alone.
 
     `wants_addresses` names engines that are told the addresses of nodes.
     """
@@ -63,7 +62,7 @@ def place_jobs(
             ),
         )
     changes.flush()
-    return plan.reasons
+    return plan
 
 
 def _placed_nodes(
@@ -95,9 +94,15 @@ def free_addresses(attempt_id: AttemptId, count: int, is_free: Callable[[str], b
     return found
 
 
-def render_reason(reason: WaitReason, tx: Transaction) -> str:
-    """A reason as it is published: JSON with `statusReason`, `causes` and, where a job is ahead, `behind` (its id)."""
-    document: dict[str, object] = {"statusReason": reason.status_reason, "causes": reason.causes}
+def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = False) -> str:
+    """A reason as it is published: JSON with `statusReason`, `causes` and, where a job is ahead, `behind` (its id).
+
+    That of a head that `is_blocked` begins with what AWS Batch calls it.
+    """
+    status_reason = reason.status_reason
+    if is_blocked and reason.code and not status_reason.startswith(reason.code):
+        status_reason = f"{reason.code} ({'; '.join(reason.causes)})"
+    document: dict[str, object] = {"statusReason": status_reason, "causes": reason.causes}
     if reason.behind is not None and (ahead := tx.load_jobs([reason.behind]).get(reason.behind)) is not None:
         document["behind"] = str(ahead.id)
     return msgspec.json.encode(document).decode()

@@ -1,11 +1,11 @@
-"""Job queues: who comes first, and which environments serve."""
+"""Job queues: who comes first, which environments serve, and what is remembered of a queue as it goes on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from longshore.domain.environment import ResourceStatus, State
-from longshore.domain.ids import Scope
+from longshore.domain.ids import JobKey, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +53,66 @@ class JobQueue:
     def environment_names(self) -> tuple[str, ...]:
         """Names of its environments in the order they are tried."""
         return tuple(entry.environment_name for entry in sorted(self.environments, key=lambda e: e.order))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant:
+    """A moment on both clocks: the boot clock counts within one boot, the wall clock between boots."""
+
+    at: datetime
+    boot_id: str
+    boot_seconds: float
+
+    def seconds_since(self, earlier: "Instant") -> float:
+        """How long ago `earlier` was; never negative, even if the wall clock was set back."""
+        if self.boot_id == earlier.boot_id:
+            return max(self.boot_seconds - earlier.boot_seconds, 0.0)
+        return max((self.at - earlier.at).total_seconds(), 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareUse:
+    """What a share of a queue had used at one moment."""
+
+    scope: Scope
+    queue_name: str
+    share_identifier: str
+    #: thousandths of a vCPU times seconds, older use counted less
+    milli_seconds: float
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontJob:
+    """A job near the front of its queue."""
+
+    key: JobKey
+    #: since when it has this place
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadJob:
+    """A job that nothing but what it waits for keeps from starting."""
+
+    key: JobKey
+    #: why it is blocked, as AWS Batch calls it
+    code: str
+    since: Instant
+    #: it has waited so long that callers are told the code
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFront:
+    """Who comes next in a queue, and what its jobs hold."""
+
+    scope: Scope
+    name: str
+    #: in the order in which they would start, the first hundred
+    jobs: tuple[FrontJob, ...] = ()
+    heads: tuple[HeadJob, ...] = ()
+    #: thousandths of a vCPU that jobs hold, by share; those without one under an empty text
+    held_milli: Mapping[str, int] = field(default_factory=dict[str, int])
+    active_shares: int = 0
+    updated_at: datetime

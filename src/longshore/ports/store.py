@@ -11,13 +11,15 @@ from typing import Protocol, TypeVar
 
 from longshore.domain.access_key import AccessKey
 from longshore.domain.array import ArraySummary
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wish
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.queue import JobQueue
+from longshore.domain.policy import SchedulingPolicy
+from longshore.domain.queue import JobQueue, QueueFront, ShareUse
 
 T = TypeVar("T")
 
@@ -116,6 +118,26 @@ class ResourceReader(Protocol):
         self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
     ) -> Sequence[JobQueue]: ...
 
+    def queue_front(self, scope: Scope, name: str) -> QueueFront | None:
+        """Who comes next in a queue, as the leader last published it."""
+        ...
+
+    def consumable(self, scope: Scope, name: str) -> ConsumableResource | None: ...
+
+    def consumables(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ConsumableResource]: ...
+
+    def scheduling_policy(self, scope: Scope, name: str) -> SchedulingPolicy | None: ...
+
+    def scheduling_policies(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[SchedulingPolicy]: ...
+
+    def share_uses(self, scope: Scope | None = None, queue_name: str | None = None) -> Sequence[ShareUse]:
+        """What shares have used, of one queue or of all."""
+        ...
+
     def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None: ...
 
     def latest_active_definition(self, scope: Scope, name: str) -> JobDefinition | None:
@@ -168,6 +190,25 @@ class JobReader(Protocol):
 
     def queue_depths(self) -> Sequence[QueueDepth]: ...
 
+    def consumables_in_use(self, scope: Scope) -> Mapping[str, int]:
+        """What attempts that have not ended hold of each consumable resource, by name."""
+        ...
+
+    def is_consumable_awaited(self, scope: Scope, name: str) -> bool:
+        """Whether a job that has not ended takes some of it."""
+        ...
+
+    def jobs_with_consumable(
+        self, scope: Scope, name: str, where: JobFilter, *, before: JobKey | None, limit: int
+    ) -> Sequence[tuple[JobKey, int]]:
+        """Submitted jobs and array parents that take some of it, newest first, keys below `before`, and how much each
+        job, or child, takes. Of `where`, statuses and name count."""
+        ...
+
+    def live_shares(self, scope: Scope, queue_name: str) -> Sequence[str]:
+        """Share identifiers of all jobs of the queue that have not ended."""
+        ...
+
     def class_reasons(self, class_ids: Collection[str] | None) -> Mapping[str, str]:
         """Why each of these classes of waiting jobs (None: all) waits, as the leader last published it."""
         ...
@@ -217,6 +258,10 @@ class ControlReader(Protocol):
 
     def summary(self, parent: JobKey) -> ArraySummary | None: ...
 
+    def queue_fronts(self) -> Sequence[QueueFront]:
+        """Of all queues, as they were last published; read at start."""
+        ...
+
     def epoch(self) -> int:
         """The present leader's epoch; 0 before the first."""
         ...
@@ -251,7 +296,23 @@ class ResourceWriter(Protocol):
 
     def put_queue(self, queue: JobQueue) -> None: ...
 
-    def delete_queue(self, scope: Scope, name: str) -> None: ...
+    def delete_queue(self, scope: Scope, name: str) -> None:
+        """With its front and what its shares have used."""
+        ...
+
+    def put_consumable(self, resource: ConsumableResource) -> None: ...
+
+    def delete_consumable(self, scope: Scope, name: str) -> None: ...
+
+    def note_call(
+        self, scope: Scope, operation: str, token: str, payload: str, *, at: datetime, forget_before: datetime
+    ) -> str | None:
+        """The payload of an earlier call with this token; None, and it is remembered, for the first one."""
+        ...
+
+    def put_scheduling_policy(self, policy: SchedulingPolicy) -> None: ...
+
+    def delete_scheduling_policy(self, scope: Scope, name: str) -> None: ...
 
     def next_revision(self, scope: Scope, name: str) -> int:
         """1 for a new name; numbers are never used twice."""
@@ -308,6 +369,16 @@ class ControlWriter(Protocol):
     def clear_requests(self, keys: Collection[JobKey]) -> None: ...
 
     def append_events(self, entries: Iterable[TimelineEntry]) -> None: ...
+
+    def put_queue_front(self, front: QueueFront) -> None: ...
+
+    def save_share_uses(self, uses: Iterable[ShareUse]) -> None:
+        """Add them, or replace those of the same shares."""
+        ...
+
+    def forget_share_uses(self, uses: Iterable[ShareUse]) -> None:
+        """Remove what is kept of these shares."""
+        ...
 
     def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None: ...
 

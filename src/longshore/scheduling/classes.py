@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
+from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
@@ -19,6 +20,11 @@ class JobClass:
     queue_name: str
     #: of all nodes together
     resources: Resources
+    #: of a fair-share queue, else empty; priorities count within a share
+    share: str = ""
+    priority: int = 0
+    #: names and quantities of consumable resources
+    consumables: tuple[tuple[str, int], ...] = ()
     #: the nodes of a job of several; empty for all others
     gang: Gang = ()
 
@@ -30,16 +36,17 @@ class JobClass:
 
 @lru_cache(maxsize=4096)
 def _digest(job_class: JobClass) -> str:
-    text = "\n".join(
-        [
-            job_class.scope.account_id,
-            job_class.scope.region,
-            job_class.queue_name,
-            _amounts(job_class.resources),
-            *(f"{count} {_amounts(asked)}" for count, asked in job_class.gang),
-        ]
-    )
-    return blake2b(text.encode(), digest_size=12).hexdigest()
+    parts = [
+        job_class.scope.account_id,
+        job_class.scope.region,
+        job_class.queue_name,
+        _amounts(job_class.resources),
+        *(f"{count} {_amounts(asked)}" for count, asked in job_class.gang),
+    ]
+    if job_class.share:
+        parts.append(f"share {job_class.share} {job_class.priority}")
+    parts += (f"consumable {name} {quantity}" for name, quantity in job_class.consumables)
+    return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _amounts(amounts: Resources) -> str:
@@ -49,7 +56,15 @@ def _amounts(amounts: Resources) -> str:
 def class_of(spec: JobSpec) -> JobClass:
     """The class that jobs of this submission belong to while they are RUNNABLE."""
     gang = () if spec.node_properties is None else gang_of([node.resources for node in workload_of(spec).nodes])
-    return JobClass(scope=spec.scope, queue_name=spec.queue_name, resources=spec.resources, gang=gang)
+    return JobClass(
+        scope=spec.scope,
+        queue_name=spec.queue_name,
+        resources=spec.resources,
+        share=spec.share_identifier or "",
+        priority=spec.scheduling_priority if spec.share_identifier is not None else 0,
+        consumables=consumables_of(spec),
+        gang=gang,
+    )
 
 
 def class_id(spec: JobSpec) -> str:

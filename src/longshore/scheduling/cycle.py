@@ -1,57 +1,67 @@
 """One scheduling cycle: order queues, order jobs, fit, hold for the blocked head, explain.
 
-Queues of higher priority come first; queues of one priority share one line in the order of submission. A job that
-can't start now blocks its queue, and what it waits for (a host, or its share of an environment's cap) is given to
-nobody else in this cycle: so no job is starved by smaller ones behind it or in queues of lower priority. A job that can
-never start steps aside with its reason. The cost is by classes and placements, not by jobs.
+Queues of higher priority come first; queues of one priority share one line, in which the next job of each stands by its
+submission. A job that can't start now blocks its queue, and what it waits for (a host, or its share of an environment's
+cap) is given to nobody else in this cycle: so no job is starved by smaller ones behind it or in queues of lower
+priority. A job that can never start steps aside with its reason. So does one that lacks a consumable resource; what it
+takes of these is kept for it, so that nobody behind it gets them. The cost is by classes and placements, not by jobs.
 """
 
 from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
-from longshore.domain.ids import HostId, JobKey, Scope
+from longshore.domain.ids import HostId, Scope
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.explain import explain_follower, explain_head, explain_unreached
+from longshore.scheduling.explain import (
+    explain_follower,
+    explain_head,
+    explain_reservation,
+    explain_shortage,
+    explain_unreached,
+)
 from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
 from longshore.scheduling.gang import lay_out
-from longshore.scheduling.plan import Placement, Plan, WaitReason
+from longshore.scheduling.order import FairOrder, Line, order_of
+from longshore.scheduling.plan import Head, Placement, Plan, WaitReason
 from longshore.scheduling.snapshot import (
     EnvironmentName,
     EnvironmentView,
     Oversize,
     QueueView,
-    Run,
     Snapshot,
     WaitingClass,
 )
 
 
-class _Line:
-    """The waiting jobs of one class, taken one by one."""
+class _Lineup:
+    """One queue and who waits in it."""
 
-    def __init__(self, waiting: WaitingClass, queue: QueueView, oversize: Oversize) -> None:
-        self.job_class = waiting.job_class
+    def __init__(self, queue: QueueView, waiting: list[WaitingClass], snapshot: Snapshot) -> None:
         self.queue = queue
-        self.oversize: Oversize = oversize
-        self._runs = waiting.runs
-        self._position = 0
-        self._offset = 0
+        self._snapshot = snapshot
+        self.capacity_milli = 0 if queue.fair is None else capacity_of(queue, snapshot)
+        self.order = order_of(waiting, queue.fair, self.capacity_milli)
+        self._oversize: dict[Line, Oversize] = {}
 
-    @property
-    def head(self) -> tuple[int, JobKey] | None:
-        """Intake number and key of the next job."""
-        if self._position == len(self._runs):
-            return None
-        run = self._runs[self._position]
-        return run.intake + self._offset, JobKey(run.key + self._offset)
+    def oversize(self, line: Line) -> Oversize:
+        """What becomes of the line's jobs on hosts that are too small."""
+        found = self._oversize.get(line)
+        if found is None:
+            job_class = line.job_class
+            found = "wait" if job_class.gang else oversize_of(self.queue, job_class.resources, self._snapshot)
+            self._oversize[line] = found
+        return found
 
-    def step(self) -> None:
-        """Leave the head behind."""
-        run: Run = self._runs[self._position]
-        self._offset += 1
-        if self._offset == run.count:
-            self._position, self._offset = self._position + 1, 0
+
+def capacity_of(queue: QueueView, snapshot: Snapshot) -> int:
+    """Thousandths of a vCPU that the queue's environments allow and its hosts have."""
+    environments = [snapshot.environments.get((queue.scope, name)) for name in queue.environments]
+    found = [environment for environment in environments if environment is not None]
+    hosts = {host_id for environment in found for host_id in environment.hosts}
+    offered = sum(snapshot.hosts[host_id].total.vcpu_milli for host_id in hosts)
+    caps = [environment.cap_milli for environment in found]
+    return min(offered, sum(offered if cap is None else cap for cap in caps))
 
 
 def plan_cycle(snapshot: Snapshot) -> Plan:
@@ -59,85 +69,106 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     room = Room(snapshot)
     placements: list[Placement] = []
     reasons: dict[JobClass, WaitReason] = {}
-    for _, group in groupby(_lines_by_priority(snapshot), key=lambda line: line.queue.priority):
-        _fill(list(group), snapshot, room, placements, reasons)
+    heads: list[Head] = []
+    for _, group in groupby(_lineups_by_priority(snapshot), key=lambda lineup: lineup.queue.priority):
+        _fill(list(group), snapshot, room, placements, reasons, heads)
     placed_until = {placement.job_class: placement.intake for placement in placements}
     for waiting in snapshot.classes:
         job_class, last = waiting.job_class, waiting.runs[-1]
         if job_class not in reasons and placed_until.get(job_class) != last.intake + last.count - 1:
             reasons[job_class] = explain_unreached(job_class.scope, job_class.queue_name, snapshot)
-    return Plan(placements=placements, reasons=reasons)
+    return Plan(placements=placements, reasons=reasons, heads=heads)
 
 
-def _lines_by_priority(snapshot: Snapshot) -> list[_Line]:
-    queues = {(queue.scope, queue.name): queue for queue in snapshot.queues}
-    lines: list[_Line] = []
-    for waiting in snapshot.classes:
-        job_class = waiting.job_class
-        if (queue := queues.get((job_class.scope, job_class.queue_name))) is not None:
-            oversize = "wait" if job_class.gang else oversize_of(queue, job_class.resources, snapshot)
-            lines.append(_Line(waiting, queue, oversize))
-    return sorted(lines, key=lambda line: -line.queue.priority)
+def _lineups_by_priority(snapshot: Snapshot) -> list[_Lineup]:
+    waiting: dict[tuple[Scope, str], list[WaitingClass]] = {}
+    for each in snapshot.classes:
+        waiting.setdefault((each.job_class.scope, each.job_class.queue_name), []).append(each)
+    lineups = [
+        _Lineup(queue, found, snapshot)
+        for queue in snapshot.queues
+        if (found := waiting.get((queue.scope, queue.name))) is not None
+    ]
+    return sorted(lineups, key=lambda lineup: -lineup.queue.priority)
 
 
 def _fill(
-    lines: list[_Line],
+    lineups: list[_Lineup],
     snapshot: Snapshot,
     room: Room,
     placements: list[Placement],
     reasons: dict[JobClass, WaitReason],
+    heads: list[Head],
 ) -> None:
     """Place jobs of queues of one priority in the order of submission until each queue is blocked or empty."""
-    heap = [(*line.head, number) for number, line in enumerate(lines) if line.head is not None]
+    heap = [
+        (*first.head, number)
+        for number, lineup in enumerate(lineups)
+        if (first := lineup.order.first) is not None and first.head is not None
+    ]
     heapify(heap)
-    blocked: dict[tuple[Scope, str], JobKey] = {}
     while heap:
-        intake, key, number = heap[0]
-        line = lines[number]
-        queue = line.queue
-        ahead = blocked.get((queue.scope, queue.name))
-        if ahead is not None:
-            reasons[line.job_class] = explain_follower(queue.scope, queue.name, ahead)
-            heappop(heap)
-            continue
-        asked = line.job_class.resources
         if len(placements) == snapshot.max_placements:
             return  # the next cycle goes on from here
-        fit = _first_fit(line, snapshot, room)
-        if fit is None:
-            reasons[line.job_class], is_lasting = explain_head(queue, line.job_class, line.oversize, snapshot, room)
-            if not is_lasting:
-                blocked[queue.scope, queue.name] = key
-                _hold_room(line, snapshot, room)
-            heappop(heap)
-            continue
-        room.take(fit, asked)
-        placements.append(
-            Placement(
-                key=key,
-                intake=intake,
-                job_class=line.job_class,
-                environment_name=fit.environment[1],
-                host_id=fit.host_id,
-                resources=fit.resources,
-                gpu_names=fit.gpu_names,
-                nodes=fit.nodes,
+        intake, key, number = heap[0]
+        lineup = lineups[number]
+        queue, order, line = lineup.queue, lineup.order, lineup.order.first
+        assert line is not None
+        job_class, asked = line.job_class, line.job_class.resources
+        short = room.short_of(job_class) if job_class.consumables else ()
+        is_allowed = order.allows(asked.vcpu_milli)
+        fit = _first_fit(lineup, line, snapshot, room) if is_allowed and not short else None
+        if fit is not None:
+            room.take(fit, asked)
+            room.take_consumables(job_class)
+            placements.append(
+                Placement(
+                    key=key,
+                    intake=intake,
+                    job_class=job_class,
+                    environment_name=fit.environment[1],
+                    host_id=fit.host_id,
+                    resources=fit.resources,
+                    gpu_names=fit.gpu_names,
+                    nodes=fit.nodes,
+                )
             )
-        )
-        line.step()
-        if line.head is None:
+            order.start()
+        else:
+            reason, steps_aside = explain_head(queue, job_class, lineup.oversize(line), snapshot, room)
+            if short and not steps_aside:
+                reason, steps_aside = explain_shortage(short, job_class, snapshot, room), True
+                room.take_consumables(job_class)
+            elif not steps_aside:
+                if isinstance(order, FairOrder) and not is_allowed:
+                    reason = explain_reservation(asked, order.standings, lineup.capacity_milli)
+                else:
+                    _hold_room(lineup, line, snapshot, room)
+                room.take_consumables(job_class)
+            reasons[job_class] = reason
+            if reason.code:
+                heads.append(Head(key=key, job_class=job_class, code=reason.code.partition(" - ")[0]))
+            if not steps_aside:
+                for behind in order.rest():
+                    reasons.setdefault(behind.job_class, explain_follower(queue.scope, queue.name, key))
+                heappop(heap)
+                continue
+            order.set_aside()
+        first = order.first
+        if first is None:
             heappop(heap)
         else:
-            heapreplace(heap, (*line.head, number))
+            assert first.head is not None
+            heapreplace(heap, (*first.head, number))
 
 
-def _first_fit(line: _Line, snapshot: Snapshot, room: Room) -> Fit | None:
+def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> Fit | None:
     asked, gang = line.job_class.resources, line.job_class.gang
-    for environment in _usable(line.queue, snapshot):
+    for environment in _usable(lineup.queue, snapshot):
         if gang:
             fit = room.find_gang(environment.name, gang, asked)
         else:
-            fit = room.find(environment.name, asked, line.oversize)
+            fit = room.find(environment.name, asked, lineup.oversize(line))
         if fit is not None:
             return fit
     return None
@@ -151,7 +182,7 @@ def _usable(queue: QueueView, snapshot: Snapshot) -> Iterator[EnvironmentView]:
             yield environment
 
 
-def _hold_room(line: _Line, snapshot: Snapshot, room: Room) -> None:
+def _hold_room(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> None:
     """Keep what the blocked job waits for in the first environment that will do, best one whose cap is no obstacle.
 
     Its share of the cap is kept in either case, hosts that could ever take it only when the cap has room: else they
@@ -159,8 +190,8 @@ def _hold_room(line: _Line, snapshot: Snapshot, room: Room) -> None:
     """
     asked = line.job_class.resources
     able: list[tuple[EnvironmentName, Collection[HostId]]] = []
-    for environment in _usable(line.queue, snapshot):
-        hosts = _hosts_that_could(line, environment, room)
+    for environment in _usable(lineup.queue, snapshot):
+        hosts = _hosts_that_could(lineup, line, environment, room)
         if environment.could_allow(asked) and hosts:
             able.append((environment.name, hosts))
     for name, hosts in able:
@@ -173,13 +204,13 @@ def _hold_room(line: _Line, snapshot: Snapshot, room: Room) -> None:
         room.hold_cap(able[0][0], asked)
 
 
-def _hosts_that_could(line: _Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:
+def _hosts_that_could(lineup: _Lineup, line: Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:
     """The first host that could take the job when idle, or those that could take its nodes; empty: there are none."""
     job_class = line.job_class
     if job_class.gang:
         totals = {host_id: room.host(host_id).total for host_id in environment.hosts}
         return dict.fromkeys(lay_out(job_class.gang, totals) or ())
     for host_id in environment.hosts:
-        if held_resources(job_class.resources, room.host(host_id), line.oversize) is not None:
+        if held_resources(job_class.resources, room.host(host_id), lineup.oversize(line)) is not None:
             return (host_id,)
     return ()

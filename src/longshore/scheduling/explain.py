@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room, held_resources
 from longshore.scheduling.gang import lay_out
 from longshore.scheduling.plan import WaitReason
@@ -19,6 +20,12 @@ OVER_CAP = (
     "requirement of the job."
 )
 NO_ENVIRONMENT = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
+NO_CAPACITY = (
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [{}]"
+)
+#: Only a change of set-up helps, and what waits for that steps aside.
+_STEP_ASIDE = (NEVER_FITS, OVER_CAP)
+_LASTING = (*_STEP_ASIDE, NO_ENVIRONMENT)
 
 
 def vcpus(milli: int) -> str:
@@ -49,7 +56,7 @@ def _shortage(asked: Resources, host: HostView) -> str:
 
 
 def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, room: Room) -> tuple[str, str]:
-    """The cause in one environment, and the AWS text when it will stay so; the text is empty when time will help."""
+    """The cause in one environment, and the AWS text where there is one."""
     name, asked = f"compute environment {environment.name[1]}", job.resources
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
@@ -59,7 +66,10 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     if job.gang:
         never_fits = lay_out(job.gang, {host.id: host.total for host in hosts}) is None
         if never_fits or (cause := _cap_cause(environment, asked, room)) is None:
-            return f"{name}: {_gang_cause(job, hosts, room, never_fits=never_fits)}", NEVER_FITS if never_fits else ""
+            return (
+                f"{name}: {_gang_cause(job, hosts, room, never_fits=never_fits)}",
+                NEVER_FITS if never_fits else NO_CAPACITY.format(", ".join(host.id for host in hosts)),
+            )
         return f"{name}: {cause}", ""
     able = [(host, held_resources(asked, host, oversize)) for host in hosts]
     able = [(host, taken) for host, taken in able if taken is not None]
@@ -76,8 +86,8 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
         return f"{name}: host {host.id} is kept free for a job ahead", ""
     if taken != asked:
         offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
-        return f"{name}: {offer}; it will run alone there once all else on it has ended", ""
-    return f"{name}: host {host.id}: {_shortage(asked, host)}", ""
+        return f"{name}: {offer}; it will run alone there once all else on it has ended", NO_CAPACITY.format(host.id)
+    return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
 
 
 def _cap_cause(environment: EnvironmentView, asked: Resources, room: Room) -> str | None:
@@ -120,12 +130,45 @@ def explain_head(
         codes.append(code)
     if not causes:
         causes, codes = ["the queue has no compute environment"], [NO_ENVIRONMENT]
-    lasting = all(codes)
-    code = next((c for c in (NEVER_FITS, OVER_CAP, NO_ENVIRONMENT) if c in codes), "") if lasting else ""
-    short = "; ".join(causes)
-    return WaitReason(status_reason=f"{code} ({short})" if code else f"Waiting: {short}", causes=tuple(causes)), (
-        lasting and code != NO_ENVIRONMENT
+    lasting = all(code in _LASTING for code in codes)
+    code = (
+        next((c for c in _LASTING if c in codes), "") if lasting else next((c for c in codes if c not in _LASTING), "")
     )
+    short = "; ".join(causes)
+    reason = WaitReason(
+        status_reason=f"{code} ({short})" if lasting else f"Waiting: {short}", causes=tuple(causes), code=code
+    )
+    return reason, code in _STEP_ASIDE
+
+
+def explain_shortage(
+    short: Sequence[tuple[str, int]], job_class: JobClass, snapshot: Snapshot, room: Room
+) -> WaitReason:
+    """Which consumable resources a job waits for."""
+    causes: list[str] = []
+    for name, quantity in short:
+        view = snapshot.consumables.get((job_class.scope, name))
+        if view is None:
+            causes.append(f"consumable resource {name} does not exist")
+            continue
+        free = room.free_consumable(job_class.scope, name)
+        assert free is not None
+        if quantity > view.total:
+            causes.append(f"asks {quantity} of consumable resource {name}, of which there are {view.total} in all")
+        else:
+            kept = f", {view.free - free} of them given to jobs ahead" if free < view.free else ""
+            causes.append(f"asks {quantity} of consumable resource {name}, free {view.free} of {view.total}{kept}")
+    return WaitReason(status_reason=f"Waiting: {'; '.join(causes)}", causes=tuple(causes))
+
+
+def explain_reservation(asked: Resources, standings: Standings, capacity_milli: int) -> WaitReason:
+    """How much of the queue's capacity is kept for shares that are not active."""
+    assert standings.limit_milli is not None
+    cause = (
+        f"asks {vcpus(asked.vcpu_milli)}; computeReservation lets the active shares hold "
+        f"{vcpus(standings.limit_milli)} of {vcpus(capacity_milli)}, and they hold {vcpus(standings.held_milli)}"
+    )
+    return WaitReason(status_reason=f"Waiting: {cause}", causes=(cause,))
 
 
 def explain_follower(scope: Scope, queue_name: str, behind: JobKey) -> WaitReason:

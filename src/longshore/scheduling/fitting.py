@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from longshore.domain.ids import HostId
+from longshore.domain.ids import HostId, Scope
 from longshore.domain.resources import Resources
+from longshore.scheduling.classes import JobClass
 from longshore.scheduling.gang import Gang, each_node, lay_out
 from longshore.scheduling.plan import NodePlacement
 from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, QueueView, Snapshot
@@ -56,6 +57,7 @@ class Room:
         self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
         self._held: set[HostId] = set()
         self._held_milli: dict[EnvironmentName, int] = {}
+        self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
 
     def host(self, host_id: HostId) -> HostView:
         """The host as it is now."""
@@ -99,6 +101,29 @@ class Room:
                     gpu_names=host.free_gpus[: taken.gpus],
                 )
         return None
+
+    def free_consumable(self, scope: Scope, name: str) -> int | None:
+        """What is left of a consumable resource and not held back, below zero where more is; None: there is none."""
+        return self._consumables.get((scope, name))
+
+    def short_of(self, job_class: JobClass) -> list[tuple[str, int]]:
+        """Which consumable resources a job lacks now, with the quantities that it asks for."""
+        return [
+            (name, quantity)
+            for name, quantity in job_class.consumables
+            if (free := self._consumables.get((job_class.scope, name))) is None or quantity > free
+        ]
+
+    def take_consumables(self, job_class: JobClass) -> None:
+        """Give away what a job takes of consumable resources, or keep it from all that comes later in this cycle.
+
+        What is more than there is at all is kept for nobody.
+        """
+        for name, quantity in job_class.consumables:
+            place = job_class.scope, name
+            view = self._snapshot.consumables.get(place)
+            if view is not None and quantity <= view.total:
+                self._consumables[place] -= quantity
 
     def find_gang(self, environment: EnvironmentName, gang: Gang, asked: Resources) -> Fit | None:
         """Hosts of the environment with room now for all nodes together; nodes are never stretched."""

@@ -43,6 +43,18 @@ class WaitReason:
     causes: tuple[str, ...]
     #: the job that it waits behind, when that is the cause
     behind: JobKey | None = None
+    #: what AWS Batch calls it, if anything
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A job that no other of its queue keeps from starting, and that waits for something AWS Batch has a code for."""
+
+    key: JobKey
+    job_class: JobClass
+    #: the short form, before the ` - `
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +63,4 @@ class Plan:
 
     placements: Sequence[Placement]
     reasons: Mapping[JobClass, WaitReason]
+    heads: Sequence[Head] = ()

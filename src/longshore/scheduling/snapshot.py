@@ -1,12 +1,13 @@
 """What one scheduling cycle looks at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fairshare import FairShareView
 
 #: What becomes of a job that asks for more than any host has: `wait`, or run alone on a whole host.
 Oversize = Literal["wait", "run-alone"]
@@ -71,6 +72,18 @@ class QueueView:
     priority: int
     #: in the order they are tried
     environments: tuple[str, ...]
+    #: None: first in, first out
+    fair: FairShareView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumableView:
+    """One consumable resource."""
+
+    #: what there is of it, held or not
+    total: int
+    #: what nobody holds; never negative
+    free: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,5 +95,8 @@ class Snapshot:
     hosts: Mapping[HostId, HostView]
     classes: Sequence[WaitingClass]
     oversize: Oversize
+    consumables: Mapping[tuple[Scope, str], ConsumableView] = field(
+        default_factory=dict[tuple[Scope, str], ConsumableView]
+    )
     #: upper bound of one plan
     max_placements: int = 1000

@@ -13,6 +13,7 @@ from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.consumption import check_consumption
 from longshore.service.form_rules import check_form, completed
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page, check_page, open_token, page_of
@@ -194,6 +195,7 @@ def _check_draft(draft: DefinitionDraft) -> None:
     check_name(draft.name, "Job definition")
     check_size(draft.size_bytes, limit_kib=_LIMIT_KIB, what="Job definition")
     check_tags(draft.tags)
+    check_consumption(draft.consumables)
     priority = draft.scheduling_priority
     if priority is not None and not 0 <= priority <= 9999:
         raise invalid(f"schedulingPriority should be between 0 and 9999, got {priority}")

@@ -102,7 +102,7 @@ class Descriptions:
             found = find(reader.queue, "job-queue", scope, queue)
             if found is None:
                 raise NotFound(f"JobQueue {queue} not found.")
-            return _with_reasons(reader, reader.list_jobs(scope, found.name, where, before=before, limit=limit + 1))
+            return with_reasons(reader, reader.list_jobs(scope, found.name, where, before=before, limit=limit + 1))
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
@@ -139,14 +139,14 @@ class Descriptions:
             key = reader.find_jobs(scope, [job_id]).get(job_id)
             if key is None:
                 return []
-            return _with_reasons(reader, reader.list_children(key, frozenset({status}), after=after, limit=limit + 1))
+            return with_reasons(reader, reader.list_children(key, frozenset({status}), after=after, limit=limit + 1))
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
 
 
 def _described(reader: JobReader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:
-    return {view.job.key: view for view in _with_reasons(reader, reader.describe_jobs(list(keys)))}
+    return {view.job.key: view for view in with_reasons(reader, reader.describe_jobs(list(keys)))}
 
 
 def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:
@@ -154,7 +154,7 @@ def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:
     return [view] if job_id.node is None else node_views(view, [job_id.node])
 
 
-def _with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
+def with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
     """`views` with the reason why each waiting one waits, as the leader last published it for its class."""
     classes = {view.job.key: class_id(view.job.spec) for view in views if view.job.status is JobStatus.RUNNABLE}
     if not classes:

@@ -1,15 +1,18 @@
 """Finding things across all regions: of all accounts, for the operator, or of one, for who has a key of it."""
 
+from dataclasses import replace
+
 from longshore.domain.errors import InvalidRequest, NotFound
-from longshore.domain.ids import JobKey, parse_job_id
-from longshore.ports.store import Reader
+from longshore.domain.ids import parse_job_id
+from longshore.ports.store import JobView, Reader
+from longshore.service.nodes import node_views
 
 #: More than there ever are of queues or environments.
 ALL = 1_000_000
 
 
-def find_job(reader: Reader, text: str, account_id: str | None) -> JobKey:
-    """The key of the job with this id, in whatever scope, or in those of one account.
+def find_job(reader: Reader, text: str, account_id: str | None) -> JobView:
+    """The job, child or node with this id, in whatever scope, or in those of one account.
 
     Raises:
         InvalidRequest: it is no job id.
@@ -19,8 +22,9 @@ def find_job(reader: Reader, text: str, account_id: str | None) -> JobKey:
     if job_id is None:
         raise InvalidRequest(f"{text[:100]} is not a job id")
     scopes = {scope for scope, _ in reader.submitted_queues() if account_id in (None, scope.account_id)}
+    whole = replace(job_id, node=None)
     for scope in scopes:
-        key = reader.find_jobs(scope, [job_id]).get(job_id)
-        if key is not None:
-            return key
+        for view in reader.describe_jobs(list(reader.find_jobs(scope, [whole]).values())):
+            for each in [view] if job_id.node is None else node_views(view, [job_id.node]):
+                return each
     raise NotFound(f"there is no job {job_id}")

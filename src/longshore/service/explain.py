@@ -68,7 +68,7 @@ def explain_job(
         InvalidRequest: it is no job id.
         NotFound: there is no such job.
     """
-    [view] = reader.describe_jobs([find_job(reader, text, account_id)])
+    view = find_job(reader, text, account_id)
     job, spec = view.job, view.job.spec
     by_name: Mapping[str, EngineHealth] = {engine.name: engine for engine in engines}
     causes = wait_causes(reader, view, by_name)

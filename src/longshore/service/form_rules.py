@@ -35,15 +35,16 @@ def check_form(
         case EcsProperties() as ecs:
             check_ecs(ecs, fargate=fargate)
         case EksProperties() as eks:
-            if capabilities:
-                raise invalid("platformCapabilities should not be set for a job definition with eksProperties")
-            if propagates_tags:
-                raise invalid("propagateTags should not be set for a job definition with eksProperties")
             check_pod(eks.pod_properties)
         case NodeProperties() as nodes:
             if fargate:
                 raise invalid("Multi-node parallel jobs are not applicable for Fargate.")
             check_nodes(nodes)
+    if formed.runs_pods:
+        if capabilities:
+            raise invalid("platformCapabilities should not be set for a job definition with eksProperties")
+        if propagates_tags:
+            raise invalid("propagateTags should not be set for a job definition with eksProperties")
     resolve_resources(formed.form, fargate=fargate)
 
 

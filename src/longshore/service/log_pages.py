@@ -6,8 +6,9 @@ from typing import Protocol
 
 from longshore.domain.errors import InvalidRequest, NotFound
 from longshore.domain.ids import Scope
-from longshore.domain.job import Attempt
+from longshore.domain.job import Attempt, Part
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.workload import Condition, WorkNode, workload_of
 from longshore.ports.clock import Clock
 from longshore.ports.store import JobView, Reader, Store
 from longshore.service.documents import Document
@@ -92,6 +93,8 @@ class LogQuery:
     account_id: str | None = None
     #: from 1; None: the latest
     attempt: int | None = None
+    #: of a job with several; None: the first of those that decide over its success
+    container: str | None = None
     token: str | None = None
     limit: int = 10_000
     #: how long to wait for a first line when there is none yet
@@ -110,7 +113,7 @@ class LogPages:
         """The page asked for; an empty one when there is nothing (yet).
 
         Raises:
-            InvalidRequest: it is no job id, or the token is of another stream.
+            InvalidRequest: it is no job id, the job has no such container, or the token is of another stream.
             NotFound: there is no such job, or its log is not kept any more.
         """
         until = self._clock.boot_seconds() + query.wait_seconds
@@ -125,7 +128,8 @@ class LogPages:
         view, status_reason = await self._store.read(lambda reader: _find(reader, query))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
-        group, stream = log_stream(spec, attempt.attempt_id) if attempt else ("", "")
+        part = _choose_part(view, attempt, query.container) if attempt else None
+        group, stream = log_stream(spec, attempt.attempt_id, part) if attempt else ("", "")
         lines: tuple[LogLine, ...] = ()
         next_token = query.token
         if attempt is not None:
@@ -156,7 +160,7 @@ class LogPages:
 
 def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
     """The job, and why it stands where it stands."""
-    [view] = reader.describe_jobs([find_job(reader, query.job_id, query.account_id)])
+    view = find_job(reader, query.job_id, query.account_id)
     if view.job.is_array_parent:
         last = (view.job.spec.array_size or 0) - 1
         raise InvalidRequest(
@@ -170,3 +174,20 @@ def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
 def _choose(view: JobView, number: int | None) -> Attempt | None:
     """The attempt asked for; None when the job has not come to it."""
     return next((attempt for attempt in reversed(view.attempts) if number in (None, attempt.number)), None)
+
+
+def _choose_part(view: JobView, attempt: Attempt, container: str | None) -> Part | None:
+    """The part whose output is asked for: of the node that the view shows, else of the main one."""
+    workload = workload_of(view.job.spec)
+    node = workload.nodes[workload.main_node if view.node is None else view.node]
+    names = [each.name for each in node.containers]
+    if container is not None and container not in names:
+        raise InvalidRequest(f"job {view.job.id} has no container {container[:100]}, it has {', '.join(names)}")
+    wanted = container or _decisive(node)
+    return next((part for part in attempt.parts if (part.node, part.container) == (node.index, wanted)), None)
+
+
+def _decisive(node: WorkNode) -> str:
+    """The first container that must succeed and that no other waits for to end."""
+    awaited = {name for each in node.containers for name, until in each.depends_on if until is not Condition.START}
+    return next(each.name for each in node.containers if each.must_succeed and each.name not in awaited)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from longshore.domain.job import Attempt, Job, JobSpec, StopCause
+from longshore.domain.job import Attempt, Job, JobSpec, Part, StopCause
 from longshore.domain.lifecycle import reasons
 from longshore.domain.retry import RetryStrategy, matching_action
 from longshore.ports.store import JobView
@@ -12,6 +12,22 @@ from longshore.service.wording import counted, duration, mebibytes
 
 #: Below this a share of CPU time says nothing.
 _MEASURABLE_SECONDS = 0.1
+
+
+class PartAccount(Document, frozen=True):
+    """One container of one node of an attempt that has several."""
+
+    node: int
+    container: str
+    host: str
+    #: at which others of the attempt reach it; empty where there are none or it is not known
+    address: str
+    gpu_names: tuple[str, ...]
+    started_at: datetime | None
+    stopped_at: datetime | None
+    exit_code: int | None
+    reason: str
+    status_reason: str
 
 
 class AttemptAccount(Document, frozen=True):
@@ -35,6 +51,8 @@ class AttemptAccount(Document, frozen=True):
     use: str
     #: why it was tried again or not; empty for one that succeeded or has not ended
     decision: str
+    #: of a job with several containers or nodes
+    parts: tuple[PartAccount, ...] = ()
 
 
 def account_for(view: JobView) -> Sequence[AttemptAccount]:
@@ -62,9 +80,25 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
             used=used,
             use=_render_use(spec, used) if used else "",
             decision=_render_decision(view.job, attempt, charged, is_free=is_free) if attempt.has_ended else "",
+            parts=tuple(map(_account_for_part, attempt.parts)),
         )
         accounts.append(account)
     return accounts
+
+
+def _account_for_part(part: Part) -> PartAccount:
+    return PartAccount(
+        node=part.node,
+        container=part.container,
+        host=part.host_id,
+        address=part.address,
+        gpu_names=part.gpu_names,
+        started_at=part.started_at,
+        stopped_at=part.stopped_at,
+        exit_code=part.exit_code,
+        reason=part.reason,
+        status_reason=part.status_reason,
+    )
 
 
 def _render_use(spec: JobSpec, used: Used) -> str:

@@ -14,6 +14,7 @@ from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Tran
 from longshore.service.named import NamedQuery, arn_of, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
+from longshore.service.policies import find_policy
 from longshore.service.refusals import invalid
 
 _KIND = "job-queue"
@@ -47,6 +48,8 @@ class QueueDraft:
     state: State = "ENABLED"
     #: ECS or ECS_FARGATE; None: as its environments are
     queue_type: str | None = None
+    #: None: first in, first out
+    scheduling_policy_arn: str | None = None
     time_limit_actions: tuple[StateTimeLimitAction, ...] = ()
     tags: Mapping[str, str]
 
@@ -58,6 +61,7 @@ class QueueChanges:
     priority: int | None = None
     state: State | None = None
     environments: Sequence[EnvironmentChoice] | None = None
+    scheduling_policy_arn: str | None = None
     time_limit_actions: tuple[StateTimeLimitAction, ...] | None = None
 
 
@@ -90,6 +94,8 @@ class Queues:
             environments, queue_type = _resolve_environments(tx, scope, draft.environments)
             if draft.queue_type not in (None, queue_type):
                 raise invalid(f"jobQueueType is {draft.queue_type}, but the compute environments are {queue_type}")
+            if draft.scheduling_policy_arn is not None:
+                _check_policy(tx, scope, draft.scheduling_policy_arn)
             queue = JobQueue(
                 scope=scope,
                 name=draft.name,
@@ -99,6 +105,7 @@ class Queues:
                 priority=draft.priority,
                 environments=environments,
                 queue_type=queue_type,
+                scheduling_policy_arn=draft.scheduling_policy_arn,
                 time_limit_actions=draft.time_limit_actions,
                 tags=draft.tags,
                 created_at=created_at,
@@ -128,12 +135,18 @@ class Queues:
             environments = queue.environments
             if changes.environments is not None:
                 environments = _replaced_environments(tx, queue, changes.environments)
+            policy_arn = changes.scheduling_policy_arn
+            if policy_arn is not None:
+                if queue.scheduling_policy_arn is None:
+                    raise invalid("A job queue that was created without a scheduling policy cannot be given one")
+                _check_policy(tx, scope, policy_arn)
             actions = changes.time_limit_actions
             queue = replace(
                 queue,
                 priority=queue.priority if changes.priority is None else changes.priority,
                 state=changes.state or queue.state,
                 environments=environments,
+                scheduling_policy_arn=policy_arn or queue.scheduling_policy_arn,
                 time_limit_actions=queue.time_limit_actions if actions is None else actions,
             )
             tx.put_queue(queue)
@@ -190,6 +203,11 @@ def _check_actions(actions: Sequence[StateTimeLimitAction]) -> None:
             raise invalid(f"maxTimeSeconds should be between 600 and 86400, got {action.max_time_seconds}")
         if action.action != "CANCEL":
             raise invalid("The action of jobStateTimeLimitActions should be CANCEL")
+
+
+def _check_policy(reader: ResourceReader, scope: Scope, arn: str) -> None:
+    if find_policy(reader, scope, arn).fairshare_policy is None:
+        raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
 
 
 def _replaced_environments(

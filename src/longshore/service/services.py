@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Store
+from longshore.service.consumables import Consumables
 from longshore.service.definitions import Definitions
 from longshore.service.describe import Descriptions
 from longshore.service.environments import Environments
+from longshore.service.policies import Policies
 from longshore.service.queues import Queues
 from longshore.service.requests import Requests
+from longshore.service.snapshots import Snapshots
 from longshore.service.submit import Submissions
 from longshore.service.tags import Tags
 
@@ -19,9 +22,12 @@ from longshore.service.tags import Tags
 class Services:
     """One object for each family of use cases."""
 
+    consumables: Consumables
     definitions: Definitions
     environments: Environments
+    policies: Policies
     queues: Queues
+    snapshots: Snapshots
     submissions: Submissions
     requests: Requests
     descriptions: Descriptions
@@ -39,9 +45,12 @@ def build_services(
 ) -> Services:
     """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not."""
     return Services(
+        consumables=Consumables(store, clock, notifier),
         definitions=Definitions(store, clock),
         environments=Environments(store, clock, notifier, engines=engines, resolve_engine=resolve_engine),
+        policies=Policies(store, clock, notifier),
         queues=Queues(store, clock, notifier),
+        snapshots=Snapshots(store),
         submissions=Submissions(store, clock, notifier, array_size_max=array_size_max),
         requests=Requests(store, notifier),
         descriptions=Descriptions(store),

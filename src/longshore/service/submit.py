@@ -18,6 +18,7 @@ from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.consumption import check_known, resolve_consumption
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
@@ -25,6 +26,7 @@ from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
+from longshore.service.sharing import check_sharing
 
 _LIMIT_KIB = 30
 _MOST_DEPENDENCIES = 20
@@ -50,6 +52,7 @@ class Submission(Overrides):
     tags: Mapping[str, str] | None = None
     share_identifier: str | None = None
     scheduling_priority: int | None = None
+    consumables: ConsumableResourceProperties | None = None
     #: of the request
     size_bytes: int
 
@@ -96,11 +99,17 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     queue = _open_queue(tx, scope, submission.queue)
     definition = resolve_active(tx, scope, submission.definition)
     _check_fit(submission, definition, queue)
+    check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
     on_keys = _find_dependencies(tx, scope, submission)
     key = tx.allocate_keys(1 + (submission.array_size or 0))
     spec = _resolve_spec(submission, definition, queue, key=key, uuid=uuid)
+    check_known(tx, spec)
     edges = _edges(key, submission.depends_on, on_keys)
     tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
+
+
+def _first_given(overriding: int | None, given: int | None) -> int:
+    return (given or 0) if overriding is None else overriding
 
 
 def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
@@ -122,16 +131,13 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
         raise InvalidRequest(
             f"Job Queue is attached to Compute Environment that can not run Jobs with capability {capabilities[0]}"
         )
-    if submission.share_identifier is not None or submission.scheduling_priority is not None:
-        raise InvalidRequest(
-            "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share "
-            "scheduling policy."
-        )
     overrides = submission.container_overrides
     if fargate and overrides is not None and (overrides.vcpus is not None or overrides.memory is not None):
         raise invalid("vcpus and memory are not applicable for Fargate.")
     if submission.array_size is not None and definition.node_properties is not None:
         raise invalid("A multi-node parallel job cannot be an array job")
+    if submission.propagate_tags is not None and definition.runs_pods:
+        raise invalid("propagateTags should not be set for a job definition with eksProperties")
 
 
 def _resolve_spec(
@@ -168,8 +174,11 @@ def _resolve_spec(
         propagate_tags=propagate_tags,
         task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
         platform_capabilities=definition.platform_capabilities,
-        scheduling_priority=definition.scheduling_priority or 0,
-        consumable_resource_properties=submission.consumables or definition.consumable_resource_properties,
+        share_identifier=submission.share_identifier,
+        scheduling_priority=_first_given(submission.scheduling_priority, definition.scheduling_priority),
+        consumable_resource_properties=resolve_consumption(
+            definition.consumable_resource_properties, submission.consumables, queue.scope
+        ),
     )
 
 

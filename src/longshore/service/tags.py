@@ -1,4 +1,4 @@
-"""Use cases on tags of environments, queues, definitions and jobs."""
+"""Use cases on tags of all that bears tags."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -82,6 +82,10 @@ def _load(reader: Reader, arn: Arn, text: str) -> Mapping[str, str]:
             found = reader.environment(arn.scope, arn.resource)
         case "job-queue":
             found = reader.queue(arn.scope, arn.resource)
+        case "scheduling-policy":
+            found = reader.scheduling_policy(arn.scope, arn.resource)
+        case "consumable-resource":
+            found = reader.consumable(arn.scope, arn.resource)
         case "job-definition":
             name, revision = parse_definition(arn.scope, arn.resource)
             found = None if name is None or revision is None else reader.definition(arn.scope, name, revision)
@@ -108,6 +112,14 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
             queue = tx.queue(arn.scope, arn.resource)
             assert queue is not None
             tx.put_queue(replace(queue, tags=tags))
+        case "scheduling-policy":
+            policy = tx.scheduling_policy(arn.scope, arn.resource)
+            assert policy is not None
+            tx.put_scheduling_policy(replace(policy, tags=tags))
+        case "consumable-resource":
+            resource = tx.consumable(arn.scope, arn.resource)
+            assert resource is not None
+            tx.put_consumable(replace(resource, tags=tags))
         case "job-definition":
             name, revision = parse_definition(arn.scope, arn.resource)
             definition = None if name is None or revision is None else tx.definition(arn.scope, name, revision)

@@ -102,7 +102,7 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
     for path, reason in engine.ignored_settings.items():
         asking = [each.name for each in containers if _is_asked_for(each.properties, path)]
         if asking:
-            named = f" (of {', '.join(asking)})" if spec.has_parts and path not in _REQUIREMENTS else ""
+            named = f" (of {', '.join(dict.fromkeys(asking))})" if len(asking) < len(containers) else ""
             gaps[_api_name(path)] = reason + named
     gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:

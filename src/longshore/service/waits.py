@@ -110,6 +110,9 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
             is_equal = other.priority == own.priority
             remark = f", whose priority is {other.priority} {'too' if is_equal else f'and not {own.priority}'}"
             yield from _ahead_in(reader, scope, other.name, job.spec.key if is_equal else None, remark)
+    if job.spec.share_identifier is not None:
+        yield from _place_causes(reader, job)
+        return
     if job.id.index is not None and job.intake is not None:
         runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
         before = sum(
@@ -147,6 +150,23 @@ def _ahead_in(reader: Reader, scope: Scope, name: str, before: JobKey | None, re
         f"counted; {named} is {first}"
     )
     yield Cause(kind="order", text=text, job_id=str(first))
+
+
+def _place_causes(reader: Reader, job: Job) -> Iterable[Cause]:
+    """How many come before it in a fair-share queue, where it is not the time of submission that counts."""
+    spec = job.spec
+    front = reader.queue_front(spec.scope, spec.queue_name)
+    placed = [] if front is None else [each.key for each in front.jobs]
+    last = spec.last_key if job.is_array_parent else job.key
+    places = [place for place, key in enumerate(placed) if job.key <= key <= last]
+    of_share = f"job queue {spec.queue_name} (share {spec.share_identifier}, shares take turns by what they have used)"
+    if not placed or places[:1] == [0]:
+        return
+    ahead = f"{places[0]:,}" if places else f"at least {len(placed):,}"
+    first = reader.load_jobs(placed[:1]).get(placed[0])
+    named = "" if first is None else f"; the first is {first.id}"
+    text = f"ahead of it in {of_share}: {ahead}{named}"
+    yield Cause(kind="order", text=text, job_id=None if first is None else str(first.id))
 
 
 def _runnable_in(view: JobView) -> int:

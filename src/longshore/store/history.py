@@ -13,6 +13,7 @@ from longshore.store.tables import (
     attempt_parts,
     attempts,
     events,
+    job_consumables,
     job_dependencies,
     job_specs,
     jobs,
@@ -39,6 +40,7 @@ _BY_KEY = (
     job_dependencies.c.job_key,
     job_dependencies.c.on_key,
     array_summaries.c.parent_key,
+    job_consumables.c.job_key,
     job_specs.c.key,
     jobs.c.key,
 )

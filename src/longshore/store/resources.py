@@ -1,4 +1,4 @@
-"""Rows of compute environments, job queues and job definitions: a document each, under its name."""
+"""Rows of environments, queues, policies and definitions: a document each, under its name."""
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -7,14 +7,24 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec.json import Decoder
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, or_, select
 
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import Scope
-from longshore.domain.queue import JobQueue
+from longshore.domain.policy import SchedulingPolicy
+from longshore.domain.queue import JobQueue, QueueFront
 from longshore.store.codec import encode_document, encode_list
+from longshore.store.shares import ShareRows
 from longshore.store.statements import InList, Row, Search, Session, Statement, insert_into
-from longshore.store.tables import compute_environments, job_definitions, job_queues
+from longshore.store.tables import (
+    compute_environments,
+    consumable_resources,
+    job_definitions,
+    job_queues,
+    queue_fronts,
+    scheduling_policies,
+)
 
 #: Form of the documents that we write. A version that changes the form adds a step to `_decoded`.
 DOCUMENT_VERSION = 1
@@ -26,6 +36,8 @@ class _Named(Protocol):
     @property
     def name(self) -> str: ...
 
+
+_ALL = 1_000_000
 
 R = TypeVar("R")
 N = TypeVar("N", bound=_Named)
@@ -100,6 +112,9 @@ class _NamedDocuments(Generic[N]):
 
 _ENVIRONMENTS = _NamedDocuments(compute_environments, ComputeEnvironment)
 _QUEUES = _NamedDocuments(job_queues, JobQueue)
+_FRONTS = _NamedDocuments(queue_fronts, QueueFront)
+_CONSUMABLES = _NamedDocuments(consumable_resources, ConsumableResource)
+_POLICIES = _NamedDocuments(scheduling_policies, SchedulingPolicy)
 
 _d = job_definitions.c
 _definition_decoder = Decoder(JobDefinition)
@@ -130,8 +145,8 @@ _DELETE_DEFINITION = Statement(
 )
 
 
-class ResourceRows(Session):
-    """Environments, queues and definitions."""
+class ResourceRows(ShareRows):
+    """Environments, queues, policies, consumable resources and definitions."""
 
     def environment(self, scope: Scope, name: str) -> ComputeEnvironment | None:
         return _ENVIRONMENTS.get(self, scope, name)
@@ -160,6 +175,45 @@ class ResourceRows(Session):
 
     def delete_queue(self, scope: Scope, name: str) -> None:
         _QUEUES.delete(self, scope, name)
+        _FRONTS.delete(self, scope, name)
+        self.forget_share_uses(self.share_uses(scope, name))
+
+    def queue_front(self, scope: Scope, name: str) -> QueueFront | None:
+        return _FRONTS.get(self, scope, name)
+
+    def queue_fronts(self) -> Sequence[QueueFront]:
+        return _FRONTS.page(self, None, None, "", _ALL)
+
+    def put_queue_front(self, front: QueueFront) -> None:
+        _FRONTS.put(self, front)
+
+    def consumable(self, scope: Scope, name: str) -> ConsumableResource | None:
+        return _CONSUMABLES.get(self, scope, name)
+
+    def consumables(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ConsumableResource]:
+        return _CONSUMABLES.page(self, scope, names, after, limit)
+
+    def put_consumable(self, resource: ConsumableResource) -> None:
+        _CONSUMABLES.put(self, resource)
+
+    def delete_consumable(self, scope: Scope, name: str) -> None:
+        _CONSUMABLES.delete(self, scope, name)
+
+    def scheduling_policy(self, scope: Scope, name: str) -> SchedulingPolicy | None:
+        return _POLICIES.get(self, scope, name)
+
+    def scheduling_policies(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[SchedulingPolicy]:
+        return _POLICIES.page(self, scope, names, after, limit)
+
+    def put_scheduling_policy(self, policy: SchedulingPolicy) -> None:
+        _POLICIES.put(self, policy)
+
+    def delete_scheduling_policy(self, scope: Scope, name: str) -> None:
+        _POLICIES.delete(self, scope, name)
 
     def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None:
         row = self.row(_GET_DEFINITION, scope.account_id, scope.region, name, revision)

@@ -7,6 +7,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import NewJob
 from longshore.store.arrays import ArrayRows
 from longshore.store.codec import to_ms
+from longshore.store.consumables import ConsumableRows
 from longshore.store.dependencies import DependencyRows
 from longshore.store.queue_names import QueueNameRows, fold_name
 from longshore.store.statements import Statement, insert_into
@@ -44,7 +45,7 @@ def _insert_children() -> Statement:
 _INSERT_CHILDREN = _insert_children()
 
 
-class SubmissionRows(ArrayRows, DependencyRows, QueueNameRows):
+class SubmissionRows(ArrayRows, ConsumableRows, DependencyRows, QueueNameRows):
     """What accepting a job writes."""
 
     def insert_job(self, new: NewJob) -> None:
@@ -63,3 +64,4 @@ class SubmissionRows(ArrayRows, DependencyRows, QueueNameRows):
             counts = {JobStatus.SUBMITTED: spec.array_size}
             self.insert_summary(ArraySummary(parent_key=spec.key, counts=counts, updated_at=new.created_at))
         self.insert_edges(new.edges)
+        self.insert_consumables(spec)

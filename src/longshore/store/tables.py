@@ -71,6 +71,78 @@ job_queues = Table(
     sqlite_with_rowid=False,
 )
 
+scheduling_policies = Table(
+    "scheduling_policies",
+    metadata,
+    *_scope(),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Who comes next in each queue, as the leader publishes it.
+queue_fronts = Table(
+    "queue_fronts",
+    metadata,
+    *_scope(),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+share_uses = Table(
+    "share_uses",
+    metadata,
+    *_scope(),
+    Column("queue_name", Text, primary_key=True),
+    Column("share_identifier", Text, primary_key=True),
+    #: thousandths of a vCPU times seconds
+    Column("milli_seconds", Float, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("boot_seconds", Float, nullable=False),
+    CheckConstraint("milli_seconds >= 0", "milli_seconds"),
+    sqlite_with_rowid=False,
+)
+
+consumable_resources = Table(
+    "consumable_resources",
+    metadata,
+    *_scope(),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: What each job, or child, of a submission takes of a consumable resource.
+job_consumables = Table(
+    "job_consumables",
+    metadata,
+    *_scope(),
+    Column("name", Text, primary_key=True),
+    Column("job_key", Key, primary_key=True, autoincrement=False),
+    Column("quantity", BigInteger, nullable=False),
+    CheckConstraint("quantity >= 0", "quantity"),
+    Index("ix_job_consumables_job", "job_key"),
+    sqlite_with_rowid=False,
+)
+
+#: Calls that are done once only, by what their callers sent to tell a second try from a new call.
+client_tokens = Table(
+    "client_tokens",
+    metadata,
+    *_scope(),
+    Column("operation", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("payload", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_client_tokens_at", "at"),
+    sqlite_with_rowid=False,
+)
+
 job_definitions = Table(
     "job_definitions",
     metadata,
@@ -176,6 +248,7 @@ HAS_ENDED = and_(IS_SUBMITTED_JOB, _j.stopped_at.is_not(None))
 #: What `queue_id = ...` and `share_identifier = ...` imply, so that these indexes can answer alone.
 HAS_QUEUE = _j.queue_id.is_not(None)
 HAS_SHARE = _j.share_identifier.is_not(None)
+LIVES_IN_SHARE = and_(IS_LIVE, HAS_SHARE)
 HAS_REQUEST = _j.request_kind.is_not(None)
 
 _index("ix_jobs_uuid", _j.uuid, where=IS_SUBMITTED_JOB, unique=True)
@@ -194,6 +267,8 @@ _index("ix_jobs_queue_name", _j.queue_id, _j.name_folded, _j.key, where=HAS_QUEU
 _index("ix_jobs_queue_definition", _j.queue_id, _j.definition_name, _j.definition_revision, _j.key, where=HAS_QUEUE)
 _index("ix_jobs_queue_created", _j.queue_id, _j.created_at, _j.key, where=HAS_QUEUE)
 _index("ix_jobs_queue_share", _j.queue_id, _j.share_identifier, _j.key, where=HAS_SHARE)
+
+_index("ix_jobs_live_share", _j.queue_id, _j.share_identifier, where=LIVES_IN_SHARE)
 
 array_summaries = Table(
     "array_summaries",

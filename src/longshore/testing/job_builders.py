@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from longshore.domain.consumable import ConsumableResourceProperties, ConsumableResourceRequirement
 from longshore.domain.container import ContainerProperties
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
@@ -59,6 +60,15 @@ class JobBuilder:
     def sharing_as(self, share_identifier: str) -> "JobBuilder":
         """Under a share identifier."""
         return self._with(share_identifier=share_identifier)
+
+    def taking(self, **quantities: int) -> "JobBuilder":
+        """Each job, or child, takes so much of consumable resources, by name."""
+        requirements = (
+            ConsumableResourceRequirement(consumable_resource=name, quantity=quantity)
+            for name, quantity in quantities.items()
+        )
+        properties = ConsumableResourceProperties(consumable_resource_list=tuple(requirements))
+        return self._with(consumable_resource_properties=properties)
 
     def running(self, *command: str) -> "JobBuilder":
         """With this command."""

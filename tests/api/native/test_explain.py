@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.container import LinuxParameters, LogConfiguration, Ulimit
 from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
@@ -12,13 +13,14 @@ from longshore.domain.ecs import FirelensConfiguration
 from longshore.domain.eks import EksContainerSecurityContext
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
+from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
 from longshore.domain.retry import EvaluateOnExit
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.parse import EngineInfo
 from longshore.engines.docker.render import ignored_settings
 from longshore.engines.process.render import IGNORED
 from longshore.testing.forms import a_pod, a_pod_container, a_task, a_task_container, formed_spec, some_nodes
-from longshore.testing.job_builders import JobBuilder, a_job, a_queue, an_environment
+from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, a_queue, an_environment
 from tests.api.native.native_desk import Desk
 
 
@@ -56,6 +58,28 @@ async def test_a_follower_names_the_job_ahead_and_what_that_one_waits_for(desk: 
     order = "ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is"
     assert f"{order} {ahead.uuid}" in waits
     assert f"job {ahead.uuid}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU" in waits
+
+
+async def test_a_job_of_a_share_is_told_its_place(desk: Desk) -> None:
+    """By what shares have used, not by who was submitted first."""
+    policy = SchedulingPolicy(scope=A_SCOPE, name="p", fairshare_policy=FairsharePolicy(), created_at=A_MOMENT)
+    await desk.store.write(lambda tx: tx.put_scheduling_policy(policy))
+    await desk.put(queue=a_queue("fair", scheduling_policy_arn=policy.arn))
+    await desk.submit(a_job().needing(vcpu=4).in_queue("fair").sharing_as("red"))
+    behind = await desk.submit(a_job().in_queue("fair").sharing_as("red"))
+    first = await desk.submit(a_job().in_queue("fair").sharing_as("green"))
+    place = "in job queue fair (share red, shares take turns by what they have used): 1; the first is"
+    assert f"order: ahead of it {place} {first.uuid}" in await desk.waits(behind.uuid)
+    assert "ahead of it in job queue" not in await desk.waits(first.uuid)
+
+
+async def test_a_job_that_lacks_a_consumable_resource_says_how_much(desk: Desk) -> None:
+    """With what is asked, free and there."""
+    licence = ConsumableResource(scope=A_SCOPE, name="licence", quantity=5, created_at=A_MOMENT)
+    await desk.store.write(lambda tx: tx.put_consumable(licence))
+    await desk.submit(a_job().taking(licence=3))
+    waiting = await desk.submit(a_job().taking(licence=4))
+    assert "capacity: asks 4 of consumable resource licence, free 2 of 5" in await desk.waits(waiting.uuid)
 
 
 async def test_jobs_ahead_in_other_queues_are_told_apart(desk: Desk) -> None:

@@ -1,8 +1,12 @@
 """`/longshore/jobs/{id}/log`: output in pages, with what a follower must know."""
 
 import asyncio
+from dataclasses import replace
 
-from longshore.testing.job_builders import a_job
+from longshore.domain.definition import Form
+from longshore.domain.ids import task_id
+from longshore.testing.forms import a_task, a_task_container, formed_spec, some_nodes
+from longshore.testing.job_builders import JobBuilder, a_job
 from tests.api.native.native_desk import Desk
 
 
@@ -75,3 +79,33 @@ async def test_refusals(desk: Desk) -> None:
     spec = await desk.submit(a_job())
     await desk.end(spec.uuid, 0)
     assert await desk.refused(f"jobs/{spec.uuid}/log") == (404, "the log of attempt 1 is not kept any more")
+
+
+def formed(form: Form) -> JobBuilder:
+    """A job of this form."""
+    job, spec = a_job(), formed_spec(form)
+    members = {name: getattr(spec, name) for name in ("ecs_properties", "eks_properties", "node_properties")}
+    return replace(job, spec=replace(job.spec, container=None, resources=spec.resources, **members))
+
+
+async def test_containers_have_logs_of_their_own(desk: Desk) -> None:
+    fetch, main = a_task_container("fetch", essential=False), a_task_container("main", depends_on={"fetch": "SUCCESS"})
+    spec = await desk.submit(formed(a_task(fetch, main)))
+    attempt, path = await desk.attempt_of(spec.uuid), f"jobs/{spec.uuid}/log"
+    for name in ("fetch", "main"):
+        desk.streams.lines[f"definition/{name}/{attempt}"] = [name]
+    assert (await desk.ask(path))["lines"][0]["message"] == "main"
+    assert (await desk.ask(path, container="fetch"))["lines"][0]["message"] == "fetch"
+    status, text = await desk.refused(path, container="other")
+    assert (status, text) == (400, f"job {spec.uuid} has no container other, it has fetch, main")
+
+
+async def test_nodes_have_logs_of_their_own(desk: Desk) -> None:
+    spec = await desk.submit(formed(some_nodes(2, main=1)))
+    attempt = await desk.attempt_of(spec.uuid)
+    for node in range(2):
+        desk.streams.lines[f"definition/default/{task_id(attempt, node)}"] = [f"node {node}"]
+    assert (await desk.ask(f"jobs/{spec.uuid}/log"))["lines"][0]["message"] == "node 1"
+    assert (await desk.ask(f"jobs/{spec.uuid}%230/log"))["lines"][0]["message"] == "node 0"
+    assert (await desk.explain(f"{spec.uuid}%230"))["jobId"] == f"{spec.uuid}#0"
+    assert (await desk.refused(f"jobs/{spec.uuid}%232/log"))[0] == 404

@@ -71,7 +71,7 @@ def test_memory_is_bounded_and_what_it_gives_up_is_not_let_in_again(
     for number in range(1000):
         door.admit(b"%d" % number, date=START + number // 50)
         door.boot = 50 + number // 50
-    kept = door.seen._by_date  # pyright: ignore[reportPrivateUsage]
+    kept = door.seen._by_date
     assert sum(map(len, kept.values())) <= 100
     for number in range(850):
         with pytest.raises(SignAnew):
@@ -86,6 +86,6 @@ def test_what_is_too_old_to_be_let_in_is_forgotten(door: Door) -> None:
     for second in range(5000):
         door.boot = 50.0 + second
         door.admit(b"%d" % second, date=START + second)
-    assert len(door.seen._by_date) <= 1801  # pyright: ignore[reportPrivateUsage]
+    assert len(door.seen._by_date) <= 1801
     with pytest.raises(WrongSignature):
         door.admit(b"4500", date=START + 4500)

@@ -1,11 +1,13 @@
 """The scheduler as slowly and plainly as it can be said: one job after another, everything counted anew each time."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from longshore.domain.ids import HostId, JobKey
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fairshare import ShareView
 from longshore.scheduling.snapshot import EnvironmentName, EnvironmentView, QueueView, Snapshot
 from tests.unit.scheduling.situations import jobs_of
 
@@ -37,18 +39,91 @@ class Reference:
         self.snapshot = snapshot
         self.starts: list[Start] = []
         self.holds: list[Hold] = []
+        self.blocked: set[str] = set()
+        self.done: set[JobKey] = set()
+        self.aside: set[JobClass] = set()
+        self.taken: Counter[str] = Counter()
         self.run()
 
     def run(self) -> None:
-        queues = {(queue.scope, queue.name): queue for queue in self.snapshot.queues}
-        blocked: set[str] = set()
-        jobs = [(queues[c.scope, c.queue_name], intake, key, c) for intake, key, c in jobs_of(self.snapshot)]
-        for queue, _, key, job_class in sorted(jobs, key=lambda job: (-job[0].priority, job[1])):
-            if queue.name in blocked or self._start(queue, key, job_class):
-                continue
-            if not self._steps_aside(queue, job_class.resources):
-                blocked.add(queue.name)
-                self._hold(queue, job_class.resources)
+        for priority in sorted({-queue.priority for queue in self.snapshot.queues}):
+            queues = [queue for queue in self.snapshot.queues if -queue.priority == priority]
+            while candidates := [found for queue in queues if (found := self._next(queue)) is not None]:
+                intake, key, job_class, queue = min(candidates, key=lambda found: found[0])
+                self.done.add(key)
+                short = [name for name, quantity in job_class.consumables if self._free(name) < quantity]
+                if self._is_allowed(queue, job_class) and not short and self._start(queue, key, job_class):
+                    self._take(job_class)
+                elif self._steps_aside(queue, job_class.resources):
+                    self.aside.add(job_class)
+                elif short:
+                    self.aside.add(job_class)
+                    self._take(job_class)
+                else:
+                    self.blocked.add(queue.name)
+                    self._take(job_class)
+                    if self._is_allowed(queue, job_class):
+                        self._hold(queue, job_class.resources)
+
+    def _next(self, queue: QueueView) -> tuple[int, JobKey, JobClass, QueueView] | None:
+        """Who comes next in a queue that is not blocked."""
+        jobs = [
+            (intake, key, job_class, queue)
+            for intake, key, job_class in jobs_of(self.snapshot)
+            if (job_class.scope, job_class.queue_name) == (queue.scope, queue.name)
+            and key not in self.done
+            and job_class not in self.aside
+        ]
+        if queue.name in self.blocked or not jobs:
+            return None
+        firsts = [
+            min((job for job in jobs if job[2].share == share), key=lambda job: (-job[2].priority, job[0]))
+            for share in {job[2].share for job in jobs}
+        ]
+        return min(firsts, key=lambda job: (self._standing(queue, job[2].share), job[0]))
+
+    def _started(self, queue: QueueView) -> list[JobClass]:
+        classes = {key: job_class for _, key, job_class in jobs_of(self.snapshot)}
+        return [classes[start.key] for start in self.starts if classes[start.key].queue_name == queue.name]
+
+    def _active(self, queue: QueueView) -> set[str]:
+        assert queue.fair is not None
+        waiting = {w.job_class.share for w in self.snapshot.classes if w.job_class.queue_name == queue.name}
+        return waiting | queue.fair.shares.keys()
+
+    def _standing(self, queue: QueueView, share: str) -> float:
+        if queue.fair is None:
+            return 0
+        view = queue.fair.shares.get(share, ShareView())
+        held = view.held_milli + sum(c.resources.vcpu_milli for c in self._started(queue) if c.share == share)
+        weight = 1.0
+        for entry in queue.fair.policy.share_distribution:
+            if entry.share_identifier == share:
+                weight = entry.weight_factor
+            elif entry.share_identifier.endswith("*") and share.startswith(entry.share_identifier[:-1]):
+                alike = [other for other in self._active(queue) if other.startswith(entry.share_identifier[:-1])]
+                weight = entry.weight_factor * len(alike)
+        return (view.milli_seconds + 60 * held) * weight
+
+    def _is_allowed(self, queue: QueueView, job_class: JobClass) -> bool:
+        if queue.fair is None or queue.fair.policy.compute_reservation == 0:
+            return True
+        environments = [e for name in queue.environments if (e := self.snapshot.environments.get((queue.scope, name)))]
+        hosts = {host_id for environment in environments for host_id in environment.hosts}
+        there = sum(self.snapshot.hosts[host_id].total.vcpu_milli for host_id in hosts)
+        capped = sum(there if e.cap_milli is None else e.cap_milli for e in environments)
+        held = sum(view.held_milli for view in queue.fair.shares.values())
+        held += sum(c.resources.vcpu_milli for c in self._started(queue))
+        kept = (queue.fair.policy.compute_reservation / 100) ** len(self._active(queue))
+        return held == 0 or held + job_class.resources.vcpu_milli <= int(min(there, capped) * (1 - kept))
+
+    def _free(self, name: str) -> int:
+        found = [view.free for (_, other), view in self.snapshot.consumables.items() if other == name]
+        return found[0] - self.taken[name] if found else -1
+
+    def _take(self, job_class: JobClass) -> None:
+        totals = {name: view.total for (_, name), view in self.snapshot.consumables.items()}
+        self.taken.update({name: n for name, n in job_class.consumables if n <= totals.get(name, -1)})
 
     def _environments(self, queue: QueueView) -> Sequence[EnvironmentView]:
         """Those that can be used now, as the queue tries them."""

@@ -1,16 +1,20 @@
 """Snapshots for tests of the scheduler: small ones by hand, any by Hypothesis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId, JobKey
+from longshore.domain.policy import FairsharePolicy, ShareAttributes
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fairshare import FairShareView, ShareView
 from longshore.scheduling.plan import Placement, Plan
 from longshore.scheduling.snapshot import (
+    ConsumableView,
     EnvironmentView,
     HostView,
     Oversize,
@@ -22,6 +26,7 @@ from longshore.scheduling.snapshot import (
 from longshore.testing.builders import HERE
 
 NOTHING = Resources()
+NOTHING_GIVEN: Mapping[str, float] = {}
 
 
 def some(vcpus: float, memory_mib: int = 0, gpus: int = 0) -> Resources:
@@ -54,14 +59,30 @@ def a_view(
     )
 
 
-def a_line(name: str = "queue", *, priority: int = 1, environments: Sequence[str] = ("environment",)) -> QueueView:
-    return QueueView(scope=HERE, name=name, priority=priority, environments=tuple(environments))
+def a_line(
+    name: str = "queue",
+    *,
+    priority: int = 1,
+    environments: Sequence[str] = ("environment",),
+    fair: FairShareView | None = None,
+) -> QueueView:
+    return QueueView(scope=HERE, name=name, priority=priority, environments=tuple(environments), fair=fair)
 
 
-def waiting(resources: Resources, *intakes: int, queue: str = "queue") -> WaitingClass:
+def waiting(resources: Resources, *intakes: int, queue: str = "queue", **members: Any) -> WaitingClass:
     """Single jobs of one class; the key of a job is its intake number and 1000."""
     runs = [Run(intake=intake, key=JobKey(1000 + intake), count=1) for intake in intakes]
-    return WaitingClass(job_class=JobClass(scope=HERE, queue_name=queue, resources=resources), runs=runs)
+    job_class = JobClass(scope=HERE, queue_name=queue, resources=resources, **members)
+    return WaitingClass(job_class=job_class, runs=runs)
+
+
+def fairly(weights: Mapping[str, float] = NOTHING_GIVEN, *, reservation: int = 0, **shares: ShareView) -> FairShareView:
+    """A fair-share policy with these weights, and its active shares."""
+    distribution = tuple(
+        ShareAttributes(share_identifier=share, weight_factor=weight) for share, weight in weights.items()
+    )
+    policy = FairsharePolicy(compute_reservation=reservation, share_distribution=distribution)
+    return FairShareView(policy=policy, shares=shares)
 
 
 def a_snapshot(
@@ -70,6 +91,7 @@ def a_snapshot(
     environments: Sequence[EnvironmentView] | None = None,
     queues: Sequence[QueueView] | None = None,
     oversize: Oversize = "run-alone",
+    consumables: Mapping[str, ConsumableView] | None = None,
 ) -> Snapshot:
     """One host of 4 vCPUs, one environment without a cap and one queue, unless others are given."""
     return Snapshot(
@@ -78,6 +100,7 @@ def a_snapshot(
         hosts={host.id: host for host in hosts or [a_host()]},
         classes=classes,
         oversize=oversize,
+        consumables={(HERE, name): view for name, view in (consumables or {}).items()},
     )
 
 
@@ -138,7 +161,21 @@ def _any_class(rng: Random, queues: Sequence[QueueView]) -> JobClass:
         memory_mib=rng.choice([0, 512, 1024, 4096]),
         gpus=rng.choice([0, 0, 0, 0, 1, 2, 3]),
     )
-    return JobClass(scope=HERE, queue_name=rng.choice(queues).name, resources=resources)
+    queue = rng.choice(queues)
+    takes = tuple((name, rng.randint(1, 3)) for name in ("x", "y", "z") if rng.random() < 0.15)
+    members = {} if queue.fair is None else {"share": rng.choice("abc"), "priority": rng.choice((0, 0, 5))}
+    return JobClass(scope=HERE, queue_name=queue.name, resources=resources, consumables=takes, **members)
+
+
+def _any_sharing(rng: Random) -> FairShareView | None:
+    if rng.random() < 0.6:
+        return None
+    shares = {
+        share: ShareView(milli_seconds=rng.choice((0.0, 1e5, 4e5)), held_milli=rng.choice((0, 1000)))
+        for share in rng.sample("abc", rng.randint(0, 3))
+    }
+    weights = rng.choice(({}, {"a": 0.125, "b*": 2.0}))
+    return fairly(weights, reservation=rng.choice((0, 0, 25)), **shares)
 
 
 def any_snapshot(rng: Random) -> Snapshot:
@@ -146,7 +183,12 @@ def any_snapshot(rng: Random) -> Snapshot:
     hosts = [_any_host(rng, f"host{number}") for number in range(rng.randint(1, 3))]
     names = ("a", "b", "c")[: rng.choice([1, 2, 3, 3])]
     queues = [
-        a_line(name, priority=rng.randint(1, 2), environments=rng.sample(("a", "b", "c"), rng.randint(1, 3)))
+        a_line(
+            name,
+            priority=rng.randint(1, 2),
+            environments=rng.sample(("a", "b", "c"), rng.randint(1, 3)),
+            fair=_any_sharing(rng),
+        )
         for name in ("p", "q", "r", "s")[: rng.randint(1, 4)]
     ]
     classes = sorted({_any_class(rng, queues) for _ in range(rng.randint(1, 8))})
@@ -162,6 +204,7 @@ def any_snapshot(rng: Random) -> Snapshot:
         environments=[_any_view(rng, name, hosts) for name in names],
         queues=queues,
         oversize=rng.choice(["wait", "run-alone"]),
+        consumables={name: ConsumableView(total=3, free=rng.randint(0, 3)) for name in ("x", "y")},
     )
 
 

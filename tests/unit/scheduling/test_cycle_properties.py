@@ -12,6 +12,7 @@ from longshore.domain.resources import Resources
 from longshore.scheduling.cycle import plan_cycle
 from longshore.scheduling.explain import NEVER_FITS, NO_ENVIRONMENT, OVER_CAP
 from longshore.scheduling.snapshot import EnvironmentName, Snapshot
+from longshore.testing.builders import HERE
 from tests.unit.scheduling.reference import Reference
 from tests.unit.scheduling.situations import jobs_of, limited, snapshots, without
 
@@ -74,21 +75,44 @@ def test_placements_are_where_the_queue_allows(snapshot: Snapshot) -> None:
 @many
 @given(snapshots)
 def test_order(snapshot: Snapshot) -> None:
-    """Queues of higher priority come first, and nobody of a queue starts before one of it that was there earlier.
+    """Queues of higher priority come first, and nobody starts before a job that comes first in its queue and share.
 
-    But for those who can never start: they let others pass.
+    But for those who step aside, since they can never start or lack a consumable resource: they let others pass.
     """
     priorities = {queue.name: queue.priority for queue in snapshot.queues}
     plan = plan_cycle(snapshot)
-    order = [(-priorities[p.job_class.queue_name], p.intake) for p in plan.placements]
+    order = [-priorities[p.job_class.queue_name] for p in plan.placements]
     assert order == sorted(order)
     started = {placement.key for placement in plan.placements}
-    blocked: set[str] = set()
-    for _, key, job_class in jobs_of(snapshot):
+    blocked: set[tuple[str, str]] = set()
+    for _, _, key, job_class in sorted((-c.priority, intake, key, c) for intake, key, c in jobs_of(snapshot)):
+        line = job_class.queue_name, job_class.share
         if key in started:
-            assert job_class.queue_name not in blocked
-        elif not plan.reasons[job_class].status_reason.startswith("MISCONFIGURATION"):
-            blocked.add(job_class.queue_name)
+            assert line not in blocked
+        elif not plan.reasons[job_class].status_reason.startswith("MISCONFIGURATION") and not job_class.consumables:
+            blocked.add(line)
+
+
+@many
+@given(snapshots)
+def test_consumables_are_not_over_committed(snapshot: Snapshot) -> None:
+    """What starts takes no more than nobody held, and who takes nothing of what is short is not kept by it."""
+    taken: Counter[str] = Counter()
+    for placement in plan_cycle(snapshot).placements:
+        taken.update(dict(placement.job_class.consumables))
+    for name, quantity in taken.items():
+        assert quantity <= snapshot.consumables[HERE, name].free
+
+
+@many
+@given(snapshots)
+def test_heads_wait_for_what_has_a_name(snapshot: Snapshot) -> None:
+    """Each is the first that is left of its class, and its code is that of its reason."""
+    plan = plan_cycle(snapshot)
+    left = {waiting.job_class: waiting.runs[0].key for waiting in without(snapshot, plan.placements)}
+    for head in plan.heads:
+        assert left[head.job_class] == head.key
+        assert plan.reasons[head.job_class].code.startswith(head.code)
 
 
 @many
@@ -115,6 +139,7 @@ def test_every_class_that_is_left_has_a_reason(snapshot: Snapshot) -> None:
                 or "is DISABLED" in cause
                 or "does not exist" in cause
                 or "kept free for a job ahead" in cause
+                or "given to jobs ahead" in cause
             )
 
 

@@ -11,6 +11,7 @@ import pytest
 from longshore.domain.ids import JobId, JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.queue import Instant, ShareUse
 from longshore.ports.store import JobFilter
 from longshore.store import listing
 from longshore.store.dialects import SQLITE
@@ -22,7 +23,9 @@ from longshore.testing.job_builders import A_MOMENT, A_SCOPE, a_job, an_attempt,
 
 Work = Callable[[SqlTransaction], Any]
 
-GROWING_TABLES = "jobs|attempts|events|job_specs|job_dependencies|array_summaries"
+GROWING_TABLES = (
+    "jobs|attempts|events|job_specs|job_dependencies|array_summaries|job_consumables|share_uses|client_tokens"
+)
 #: Indexes that hold only what is still to be done: those are read from end to end.
 OF_WHAT_IS_LEFT = ("ix_jobs_live", "ix_jobs_intake", "ix_jobs_request", "ix_attempts_open")
 
@@ -33,6 +36,13 @@ KEYS = [JobKey(1), JobKey(3)]
 def listed(**where: Any) -> Work:
     return lambda tx: tx.list_jobs(A_SCOPE, "queue", JobFilter(**where), before=JobKey(9), limit=10)
 
+
+def consumers(tx: SqlTransaction, **where: Any) -> Any:
+    return tx.jobs_with_consumable(A_SCOPE, "r", JobFilter(**where), before=None, limit=10)
+
+
+USE_AT = Instant(at=A_MOMENT, boot_id="", boot_seconds=0.0)
+USES = [ShareUse(scope=A_SCOPE, queue_name="queue", share_identifier="a", milli_seconds=0.0, at=USE_AT)]
 
 WORKS: dict[str, Work] = {
     "load": lambda tx: tx.load_jobs(KEYS),
@@ -57,6 +67,12 @@ WORKS: dict[str, Work] = {
     "save summary": lambda tx: [tx.save_summary(summary) for summary in [tx.summary(ARRAY.key)] if summary],
     "requests": lambda tx: (tx.put_request(KEYS[0], Wish(kind=WishKind.CANCEL, reason="")), tx.clear_requests(KEYS)),
     "tags": lambda tx: tx.put_job_tags(JobKey(1), {}),
+    "live shares": lambda tx: tx.live_shares(A_SCOPE, "queue"),
+    "share uses": lambda tx: (tx.share_uses(A_SCOPE, "queue"), tx.save_share_uses(USES), tx.forget_share_uses(USES)),
+    "consumables in use": lambda tx: tx.consumables_in_use(A_SCOPE),
+    "consumable awaited": lambda tx: tx.is_consumable_awaited(A_SCOPE, "r"),
+    "jobs by consumable": lambda tx: (consumers(tx), consumers(tx, name="j*", statuses=frozenset({JobStatus.RUNNING}))),
+    "calls": lambda tx: tx.note_call(A_SCOPE, "Do", "t", "p", at=A_MOMENT, forget_before=A_MOMENT),
     "delete history": lambda tx: tx.delete_history(stopped_before=A_MOMENT, limit=10),
     "list all": listed(),
     "list statuses": listed(statuses=frozenset({JobStatus.SUBMITTED, JobStatus.FAILED})),
@@ -76,7 +92,7 @@ def transaction() -> Iterator[SqlTransaction]:
     prepare(connection, "memory")
     connection.execute("BEGIN")
     transaction = SqlTransaction(connection.cursor(), SQLITE, SpecCache())
-    transaction.insert_job(a_job().new(transaction.allocate_keys(1)))
+    transaction.insert_job(a_job().taking(r=1).sharing_as("a").new(transaction.allocate_keys(1)))
     transaction.insert_job(a_job().array(3).new(transaction.allocate_keys(4)))
     transaction.insert_attempts([an_attempt(SINGLE)])
     yield transaction

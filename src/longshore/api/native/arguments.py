@@ -30,11 +30,12 @@ def parse_job_query(given: QueryParams) -> JobQuery:
 
 
 def parse_log_query(job_id: str, given: QueryParams) -> LogQuery:
-    """Arguments of `/longshore/jobs/{id}/log`: attempt, token, limit, wait (seconds to wait for a first line)."""
-    _refuse_unknown(given, {"attempt", "token", "limit", "wait"})
+    """Arguments of `/longshore/jobs/{id}/log`: attempt, container, token, limit, wait (seconds for a first line)."""
+    _refuse_unknown(given, {"attempt", "container", "token", "limit", "wait"})
     return LogQuery(
         job_id=job_id,
         attempt=_whole(given, "attempt", 1, _MOST_ATTEMPTS),
+        container=given.get("container"),
         token=given.get("token"),
         limit=_whole(given, "limit", 1, _MOST_LINES) or _MOST_LINES,
         wait_seconds=_whole(given, "wait", 0, _MOST_WAIT_SECONDS) or 0,

@@ -21,10 +21,11 @@ _INTERRUPTED = 130
 class _Reading:
     """Reads an attempt to its present end; or follows it, and without a number the job through all its attempts."""
 
-    def __init__(self, server: Server, job: str, attempt: int | None, *, follow: bool) -> None:
+    def __init__(self, server: Server, job: str, attempt: int | None, container: str | None, *, follow: bool) -> None:
         self._server = server
         self._job = job
         self._attempt = attempt
+        self._container = container
         self._follow = follow
         #: the last page that was read
         self.last: LogPage | None = None
@@ -34,7 +35,9 @@ class _Reading:
         attempt, token = self._attempt, None
         wait = _WAIT_SECONDS if self._follow else None
         while True:
-            page = self._server.log(self._job, {"attempt": attempt, "token": token, "wait": wait})
+            page = self._server.log(
+                self._job, {"attempt": attempt, "container": self._container, "token": token, "wait": wait}
+            )
             if self._follow:
                 self._note(page)
             self.last = page
@@ -62,21 +65,29 @@ class _Reading:
 @click.argument("job")
 @click.option("-f", "--follow", is_flag=True, help="Go on as output comes, through later attempts, until the job ends.")
 @click.option("--attempt", type=click.IntRange(1), help="Only this attempt; without: the latest, with -f from it on.")
+@click.option("--container", help="Of a job with several, the one of this name; without: the first that decides.")
 @click.option("--index", type=click.IntRange(0), help="The child of an array job; the same as JOB:INDEX.")
 @with_output
 @with_url
 @click.pass_context
 def logs(
-    context: click.Context, job: str, url: str, form: Form, follow: bool, attempt: int | None, index: int | None
+    context: click.Context,
+    job: str,
+    url: str,
+    form: Form,
+    follow: bool,
+    attempt: int | None,
+    container: str | None,
+    index: int | None,
 ) -> None:
     """Print the output of JOB, stdout and stderr together.
 
-    JOB is a job's id, a child's (ID:INDEX), or the ARN of either. Escape sequences and control characters are left out.
-    With -f the exit code is that of the job: 0 if it succeeded, 1 if it failed.
+    JOB is a job's id, a child's (ID:INDEX), a node's (ID#NODE), or the ARN of any. Escape sequences and control
+    characters are left out. With -f the exit code is that of the job: 0 if it succeeded, 1 if it failed.
     """
     output = choose_output(form)
     with Server(url, patience_seconds=PATIENCE_SECONDS if follow else 0.0) as server:
-        reading = _Reading(server, job if index is None else f"{job}:{index}", attempt, follow=follow)
+        reading = _Reading(server, job if index is None else f"{job}:{index}", attempt, container, follow=follow)
         try:
             output.show_log(reading.pages(), growing=follow)
         except KeyboardInterrupt:

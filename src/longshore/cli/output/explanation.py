@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from longshore.cli.output.cells import amounts_text, cell, instant, plain_table, status_cell
 from longshore.service.explain import Explanation, Step
-from longshore.service.outcomes import AttemptAccount
+from longshore.service.outcomes import AttemptAccount, PartAccount
 from longshore.service.wording import counted
 
 
@@ -32,7 +33,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     if explanation.waits_for:
         parts += _section("Waits", (cell(f"- {cause.text}") for cause in explanation.waits_for))
     if explanation.attempts:
-        parts += _section("Attempts", map(_attempt, explanation.attempts))
+        parts += _section("Attempts", chain.from_iterable(map(_attempt_lines, explanation.attempts)))
     if explanation.not_honoured:
         gaps = (cell(f"- {gap.setting} on engine {gap.engine}: {gap.text}") for gap in explanation.not_honoured)
         parts += _section("Not honoured", gaps)
@@ -56,6 +57,27 @@ def _attempt(attempt: AttemptAccount) -> RenderableType:
         parts.append(f"exit code {attempt.exit_code}")
     parts += [text for text in (attempt.status_reason, attempt.reason, attempt.use, attempt.decision) if text]
     return cell("; ".join(parts))
+
+
+def _attempt_lines(attempt: AttemptAccount) -> Iterable[RenderableType]:
+    """The attempt, and below it its parts."""
+    has_nodes = any(part.node != attempt.parts[0].node for part in attempt.parts)
+    yield _attempt(attempt)
+    for part in attempt.parts:
+        yield cell("   " + _part_text(part, has_nodes=has_nodes))
+
+
+def _part_text(part: PartAccount, *, has_nodes: bool) -> str:
+    name = f"node {part.node} container {part.container}" if has_nodes else f"container {part.container}"
+    where = f" on host {part.host}" if has_nodes else ""
+    words = [name + where + (f" at {part.address}" if part.address else "")]
+    if part.exit_code is not None:
+        words.append(f"exit code {part.exit_code}")
+    elif part.stopped_at is None:
+        words.append("runs" if part.started_at else "has not started")
+    elif part.status_reason and not part.reason:
+        words.append(part.status_reason)
+    return "; ".join([*words, *([part.reason] if part.reason else [])])
 
 
 def _timeline(steps: Iterable[Step]) -> RenderableType:

@@ -24,3 +24,8 @@ def instance_id(host_id: HostId) -> str:
 def host_lost(host_id: HostId) -> str:
     """Retry rules everywhere match the prefix `Host EC2`."""
     return f"Host EC2 (instance {instance_id(host_id)}) terminated."
+
+
+def canceled_by_time_limit(code: str) -> str:
+    """Of a job that was at the head of its queue too long; `code` says what it waited for."""
+    return f"Canceled by JobStateTimeLimit action due to reason: {code}"

@@ -1,22 +1,32 @@
 """The callers: they submit, cancel, terminate and delete as planned, and try again when nobody answers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
+from longshore.domain.consumable import ConsumableResourceProperties, ConsumableResourceRequirement
 from longshore.domain.container import ContainerOverrides
 from longshore.domain.definition import JobTimeout
 from longshore.domain.dependency import Dependency
-from longshore.domain.errors import Conflict, RequestRefused, StoreUnavailable
+from longshore.domain.errors import Conflict, InvalidRequest, RequestRefused, StoreUnavailable
 from longshore.domain.ids import JobId
 from longshore.domain.job import Wish, WishKind
 from longshore.ports.clock import Clock
+from longshore.service.consumables import ConsumableUpdate
 from longshore.service.queues import QueueChanges
 from longshore.service.submit import Submission
 from longshore.testing.builders import HERE, a_container
+from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.gates import ServerDied
-from longshore.testing.simulation.history import Census, broken
-from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, PlannedRequest, Scenario
+from longshore.testing.simulation.history import Census
+from longshore.testing.simulation.scenario import (
+    PlannedDependency,
+    PlannedJob,
+    PlannedRequest,
+    PlannedUpdate,
+    Scenario,
+)
 from longshore.testing.simulation.server import Server
 
 T = TypeVar("T")
@@ -53,6 +63,8 @@ class Client:
         self._call = call
         self._statuses = statuses
         self._accepted = accepted
+        #: by how much updates that were answered have changed each consumable resource
+        self.updated: Counter[str] = Counter()
         self._ids: dict[int, JobId] = {}
         self._is_known = {job.number: asyncio.Event() for job in scenario.jobs}
 
@@ -61,6 +73,8 @@ class Client:
         async with asyncio.TaskGroup() as group:
             for request in self._scenario.requests:
                 group.create_task(self._request(request))
+            for number, update in enumerate(self._scenario.updates):
+                group.create_task(self._update(number, update))
             for name, (disabled_at, deleted_at) in self._scenario.deleted_queues.items():
                 group.create_task(self._delete_queue(name, disabled_at, deleted_at))
             for job in self._scenario.jobs:
@@ -91,6 +105,9 @@ class Client:
             array_size=job.array_size,
             depends_on=[self._dependency(each) for each in kept],
             retry_strategy=job.retry,
+            share_identifier=job.share,
+            scheduling_priority=job.priority if job.share is not None else None,
+            consumables=_consumption(job),
             timeout=JobTimeout(attempt_duration_seconds=job.timeout_seconds),
             size_bytes=1000,
         )
@@ -165,6 +182,16 @@ class Client:
                     return  # a call without an answer did it
                 await self._clock.sleep(_AGAIN_SECONDS)  # the queue is not gone yet
 
+    async def _update(self, number: int, update: PlannedUpdate) -> None:
+        """Again and again under one token, until there is an answer: it is done once."""
+        await self._until(update.at)
+        change = ConsumableUpdate(operation=update.operation, quantity=update.quantity, client_token=f"update-{number}")
+        try:
+            await self._insist(lambda server: server.services.consumables.update(HERE, update.name, change))
+        except InvalidRequest:
+            return  # there is less than was to be removed
+        self.updated[update.name] += update.quantity if update.operation == "ADD" else -update.quantity
+
     async def _insist(self, work: Callable[[Server], Coroutine[Any, Any, object]]) -> None:
         """Call until there is an answer."""
         while True:
@@ -176,3 +203,10 @@ class Client:
 
     async def _until(self, at: float) -> None:
         await self._clock.sleep(at - self._clock.boot_seconds())
+
+
+def _consumption(job: PlannedJob) -> ConsumableResourceProperties | None:
+    requirements = (
+        ConsumableResourceRequirement(consumable_resource=name, quantity=quantity) for name, quantity in job.consumables
+    )
+    return ConsumableResourceProperties(consumable_resource_list=tuple(requirements)) if job.consumables else None

@@ -21,6 +21,7 @@ from longshore.testing.simulation.scenario import (
     Scenario,
     Window,
 )
+from longshore.testing.simulation.sharing import with_sharing
 
 _RETRIES = (
     RetryStrategy(),
@@ -40,6 +41,10 @@ _RETRIES = (
 
 def draw_scenario(seed: int) -> Scenario:
     """The scenario of `seed`, always the same."""
+    return with_sharing(_draw_scenario(seed))
+
+
+def _draw_scenario(seed: int) -> Scenario:
     rng = random.Random(seed)
     calm_at = round(BEGINS_AT + rng.uniform(60.0, 240.0), 3)
     hosts = tuple(_draw_host(rng, number) for number in range(rng.choice((1, 1, 2, 3))))

@@ -1,8 +1,11 @@
 """What must hold when all work is over and the dust has settled."""
 
+from collections.abc import Mapping
+
 from longshore.domain.ids import JobKey
 from longshore.ports.store import Reader
-from longshore.testing.simulation.history import broken, check_timeline
+from longshore.testing.simulation.broken import broken
+from longshore.testing.simulation.history import check_timeline
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.scenario import Scenario
 from longshore.testing.simulation.site import RecordingSite
@@ -11,8 +14,13 @@ from longshore.testing.simulation.site import RecordingSite
 FOREIGN = "somebody-else"
 
 
-def check_end(scenario: Scenario, checks: StoreChecks, site: RecordingSite, reader: Reader) -> None:
-    """Nothing is left of anything, and every job's story can be read."""
+def check_end(
+    scenario: Scenario, checks: StoreChecks, site: RecordingSite, reader: Reader, *, updated: Mapping[str, int]
+) -> None:
+    """Nothing is left of anything, and every job's story can be read.
+
+    `updated`: by how much callers have changed each consumable resource.
+    """
     for key, job in checks.jobs.items():
         entries = reader.timeline(JobKey(key))
         if job.array_size is not None:
@@ -31,6 +39,10 @@ def check_end(scenario: Scenario, checks: StoreChecks, site: RecordingSite, read
     left = [task.spec.attempt_id for engine in scenario.engines for task in site.tasks(engine)]
     if left:
         broken("nothing native is left", f"attempts {left}")
+    for resource in scenario.consumables:
+        found = reader.consumable(resource.scope, resource.name)
+        if found is None or found.quantity != resource.quantity + updated.get(resource.name, 0):
+            broken("updates are done once", f"{found}; at first {resource}, changed by {updated}")
     if remaining := checks.queues & scenario.deleted_queues.keys():
         broken("deleted queues go", f"{remaining}")
     if remaining := checks.environments & scenario.deleted_environments:

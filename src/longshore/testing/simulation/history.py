@@ -1,29 +1,17 @@
 """The story that the events table tells, retold event by event; it must be lawful and end where the store stands."""
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from longshore.domain.dependency import DependencyType
 from longshore.domain.job import TimelineEntry
 from longshore.scheduling.classes import class_of
+from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
+from longshore.testing.simulation.sharing import Shares
 
+_LIVE = ("STARTING", "RUNNING")
 _WISHES = ("CancelRequested", "TerminateRequested")
-
-
-class Broken(Exception):
-    """An invariant does not hold."""
-
-    def __init__(self, invariant: str, problem: str) -> None:
-        super().__init__(invariant, problem)
-        self.invariant = invariant
-        self.problem = problem
-
-
-def broken(invariant: str, problem: str) -> NoReturn:
-    """Raises Broken."""
-    raise Broken(invariant, problem)
 
 
 def check_timeline(name: str, entries: Sequence[TimelineEntry], status: str) -> None:
@@ -105,8 +93,12 @@ class Census:
 class History:
     """Statuses of all jobs as their events make them."""
 
-    def __init__(self, census: Census) -> None:
+    def __init__(self, census: Census, boot_seconds: Callable[[], float]) -> None:
         self._census = census
+        self._boot_seconds = boot_seconds
+        #: when jobs came to be RUNNABLE
+        self._runnable_at: dict[int, float] = {}
+        self.shares = Shares(census.scenario, boot_seconds)
         self.statuses: dict[int, str] = {}
         self.last_event = 0
         #: jobs on which a wish was noted while they wait
@@ -155,6 +147,12 @@ class History:
         self.statuses[key] = event.status_to
         if self._census.is_array(key):
             return
+        if status in _LIVE and event.status_to not in _LIVE:
+            self.shares.moved(self._census.planned(key), sign=-1)
+        if event.status_to == "RUNNABLE":
+            self._runnable_at[key] = self._boot_seconds()
+        if event.detail.startswith("Canceled by"):
+            self._check_action(key, event)
         if event.status_to in ("RUNNABLE", "STARTING"):
             self._check_dependencies(key, event)
         if status == "PENDING" and event.status_to == "FAILED":
@@ -163,6 +161,19 @@ class History:
             if jobs[key].wish_kind is not None:
                 broken("who was cancelled never starts", f"{name}: {jobs[key]}; {event}")
             self._check_order(key, jobs)
+            self._check_shares(key)
+            self.shares.moved(self._census.planned(key), sign=1)
+
+    def _check_action(self, key: int, event: EventRow) -> None:
+        """An action of its queue ends only who waited so long."""
+        scenario, queue = self._census.scenario, self._census.scenario.queue(self._census.planned(key).queue)
+        waited = self._boot_seconds() - self._runnable_at.get(key, self._boot_seconds())
+        is_due = any(
+            event.detail.endswith(action.reason) and waited >= action.max_time_seconds - 0.01
+            for action in queue.time_limit_actions
+        )
+        if not is_due and not (scenario.reboots and scenario.wall_jumps):
+            broken("actions end who waited long enough", f"{self._census.name(key)} waited {waited}; {queue}; {event}")
 
     def _check_dependencies(self, key: int, event: EventRow) -> None:
         open_ones = [on for on in self._census.awaited(key) if self.statuses[on] != "SUCCEEDED"]
@@ -181,24 +192,63 @@ class History:
         if not lawful.get(event.cause, False):
             broken("waiting jobs end for a reason", f"{self._census.name(key)} waits for {states}; {event}")
 
-    def _check_order(self, key: int, jobs: Mapping[int, JobRow]) -> None:
-        """Nothing starts before an older job of its queue that could run in each of the queue's environments."""
-        planned, intake = self._census.planned(key), jobs[key].intake
+    def _waiting(self, queue: str) -> Iterator[int]:
+        """RUNNABLE jobs of a queue."""
+        for key, status in self.statuses.items():
+            if status == "RUNNABLE" and not self._census.is_array(key) and self._census.planned(key).queue == queue:
+                yield key
+
+    def _never_steps_aside(self, job: PlannedJob) -> bool:
+        """Whether it blocks its queue as long as it can't start."""
         scenario = self._census.scenario
-        environments = scenario.queue(planned.queue).environment_names
+        names = scenario.queue(job.queue).environment_names
+        return not job.consumables and all(scenario.fits_environment(job, name) for name in names)
+
+    def _check_order(self, key: int, jobs: Mapping[int, JobRow]) -> None:
+        """Nothing starts before a job of its queue and share that comes first and would block the queue.
+
+        Those of higher priority come first in a share, then older ones.
+        """
+        planned, intake = self._census.planned(key), jobs[key].intake
         assert intake is not None
-        for other, status in self.statuses.items():
-            if status != "RUNNABLE" or self._census.is_array(other):
+        for other in self._waiting(planned.queue):
+            first, first_intake = self._census.planned(other), jobs[other].intake
+            if first.share != planned.share or first_intake is None:
                 continue
-            older, older_intake = self._census.planned(other), jobs[other].intake
-            if older.queue != planned.queue or older_intake is None or older_intake > intake:
+            if (-first.priority, first_intake) > (-planned.priority, intake):
                 continue
-            fits = all(scenario.fits_environment(older, name) for name in environments)
-            if fits or class_of(older.spec) == class_of(planned.spec):
+            is_alike = class_of(first.spec) == class_of(planned.spec) and first.consumables == planned.consumables
+            if is_alike or self._never_steps_aside(first):
                 broken(
                     "submission order",
                     f"{self._census.name(key)} (intake {intake}) started before {self._census.name(other)} "
-                    f"(intake {older_intake}) of {planned.queue}",
+                    f"(intake {first_intake}) of {planned.queue}",
+                )
+
+    def _check_shares(self, key: int) -> None:
+        """Nothing starts while another share comes first that has a job which would block the queue."""
+        planned = self._census.planned(key)
+        if planned.share is None:
+            return
+        queue = planned.queue
+        live = {
+            share
+            for other, status in self.statuses.items()
+            if (job := self._census.planned(other)).queue == queue
+            and (share := job.share) is not None
+            and (status not in ("SUCCEEDED", "FAILED"))
+        }
+        own = self.shares.standing(queue, planned.share, live)
+        for other in self._waiting(queue):
+            first = self._census.planned(other)
+            if first.share in (None, planned.share) or not self._never_steps_aside(first):
+                continue
+            standing = self.shares.standing(queue, first.share, live)
+            if standing < own * 0.95 - 5000:
+                broken(
+                    "shares take turns by what they used",
+                    f"{self._census.name(key)} of {planned.share} ({own:.0f}) started before "
+                    f"{self._census.name(other)} of {first.share} ({standing:.0f}) in {queue}",
                 )
 
     def check_resolved(self) -> None:

@@ -9,11 +9,13 @@ from longshore.domain.ids import AttemptId
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.engine import TaskState
-from longshore.testing.simulation.history import Census, History, broken
+from longshore.testing.simulation.broken import broken
+from longshore.testing.simulation.history import Census, History
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.part_checks import PartChecks
 from longshore.testing.simulation.records import AttemptRow, JobRow, Rows
 from longshore.testing.simulation.scenario import PlannedJob
+from longshore.testing.simulation.sharing import Consumption
 from longshore.testing.simulation.site import RecordingSite
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -30,7 +32,8 @@ class StoreChecks:
         self._logs = logs
         self._boot_seconds = boot_seconds
         self._last_spec = 0
-        self.history = History(census)
+        self.history = History(census, boot_seconds)
+        self.consumption = Consumption(census.scenario, census.planned)
         self.jobs: dict[int, JobRow] = {}
         self.attempts: dict[AttemptId, AttemptRow] = {}
         self.parts = PartChecks(census, site, logs)
@@ -73,6 +76,8 @@ class StoreChecks:
                 self._look_at_attempt(attempt, attempts_before.get(attempt_id))
         self.parts.look(rows.parts, self.attempts)
         self._look_at_arrays(rows)
+        self.consumption.look(rows.consumables, attempts_before, self.attempts)
+        self.history.shares.check_rows(rows.shares)
         return lines
 
     def planned(self, key: int) -> PlannedJob:

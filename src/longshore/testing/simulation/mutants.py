@@ -14,15 +14,19 @@ from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
-from longshore.control import dependencies, intake, ledger, reconciler, scheduler
+from longshore.control import dependencies, fronts, intake, ledger, reconciler, scheduler
 from longshore.control.changes import Changes
+from longshore.control.holdings import Holdings
 from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
 from longshore.domain.lifecycle import attempts, machine, parts
 from longshore.scheduling import cycle
+from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
+from longshore.scheduling.order import FairOrder, Lines
+from longshore.store.consumables import ConsumableRows
 from longshore.testing.simulation.runner import Failure, run_seeds
 
 
@@ -118,8 +122,40 @@ MUTANTS = (
         "the cap of an environment is not counted",
         (Present, "snapshot", "max(0, cap - self.ledger.environment_milli(name))", "cap"),
     ),
-    _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[fit.resources.gpus :]", "host.free_gpus")),
-    _mutant("a blocked head is overtaken", (cycle, "_fill", "blocked[queue.scope, queue.name] = key", "pass")),
+    _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[place.resources.gpus :]", "host.free_gpus")),
+    _mutant(
+        "a blocked head is overtaken",
+        (cycle, "_fill", "if not steps_aside:\n                for behind", "if False:\n                for behind"),
+    ),
+    _mutant(
+        "a consumable resource is given away twice",
+        (Room, "take_consumables", "self._consumables[place] -= quantity", "pass"),
+    ),
+    _mutant(
+        "what is held of a consumable resource is not counted",
+        (
+            Present,
+            "_consumable_views",
+            "max(each.total - self.holdings.held_of(each.scope, each.name), 0)",
+            "each.total",
+        ),
+    ),
+    _mutant(
+        "what is used up comes back", (Holdings, "flush", "used_up=resource.used_up + quantity", "used_up=quantity")
+    ),
+    _mutant("an update is done again", (ConsumableRows, "note_call", "return earlier[0]", "return None")),
+    _mutant("shares are served by name", (FairOrder, "_push", "self.standings.of(share)", "0.0")),
+    _mutant("weights of shares are not looked at", (Standings, "of", " * self._weights[share]", "")),
+    _mutant("priorities within a share are not looked at", (Lines, "__init__", "-line.job_class.priority", "0")),
+    _mutant(
+        "what shares used is forgotten after a crash",
+        (Present, "rebuild", "present.holdings.load(reader.share_uses())", "pass"),
+    ),
+    _mutant(
+        "actions end heads at half the time",
+        (fronts, "end_overdue_heads", "now.seconds_since(h.since)", "2 * now.seconds_since(h.since)"),
+        (fronts, "seconds_to_limits", "now.seconds_since(head.since)", "2 * now.seconds_since(head.since)"),
+    ),
     _mutant(
         "a counter misses an update",
         (
@@ -252,7 +288,8 @@ MUTANTS = (
             "_direct_part",
             "    if part.has_ended:\n        return part",
             "    if part.has_ended:\n"
-            "        return part if part.intent in (Intent.WAIT, Intent.RELEASE) else replace(part, intent=Intent.RELEASE)",
+            "        done = (Intent.WAIT, Intent.RELEASE)\n"
+            "        return part if part.intent in done else replace(part, intent=Intent.RELEASE)",
         ),
     ),
     _mutant(

@@ -7,7 +7,7 @@ from longshore.control.present import Present
 from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
-from longshore.testing.simulation.history import broken
+from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.scenario import Scenario
 

@@ -13,10 +13,12 @@ from longshore.store.tables import (
     attempts,
     class_reasons,
     compute_environments,
+    consumable_resources,
     events,
     job_queues,
     job_specs,
     jobs,
+    share_uses,
 )
 from longshore.store.transaction import SqlTransaction
 
@@ -68,6 +70,23 @@ class AttemptRow(NamedTuple):
     reason: str
     status_reason: str
     stop_cause: str | None
+
+
+class ShareRow(NamedTuple):
+    """A row of `share_uses`."""
+
+    queue_name: str
+    share_identifier: str
+    milli_seconds: float
+    boot_seconds: float
+
+
+class ConsumableRow(NamedTuple):
+    """A row of `consumable_resources`."""
+
+    name: str
+    quantity: int
+    used_up: int
 
 
 class PartRow(NamedTuple):
@@ -133,6 +152,8 @@ _SPECS = Statement(
 )
 _REASONS = Statement(select(class_reasons.c.class_id))
 _ENVIRONMENTS = Statement(select(compute_environments.c.name))
+_SHARES = Statement(select(*(share_uses.c[name] for name in ShareRow._fields)))
+_CONSUMABLES = Statement(select(consumable_resources.c.name, consumable_resources.c.body))
 _QUEUES = Statement(select(job_queues.c.name))
 
 
@@ -149,9 +170,16 @@ class Rows:
         self.specs = [_spec(*row) for row in session.rows(_SPECS, last_spec)]
         self.reasons: frozenset[str] = frozenset(row[0] for row in session.rows(_REASONS))
         self.environments: frozenset[str] = frozenset(row[0] for row in session.rows(_ENVIRONMENTS))
+        self.shares = [ShareRow._make(row) for row in session.rows(_SHARES)]
+        self.consumables = [_consumable(*row) for row in session.rows(_CONSUMABLES)]
         self.queues: frozenset[str] = frozenset(row[0] for row in session.rows(_QUEUES))
 
 
 def _spec(key: int, body: str) -> Spec:
     document = msgspec.json.decode(body)
     return Spec(key=key, uuid=document["uuid"], name=document["name"])
+
+
+def _consumable(name: str, body: str) -> ConsumableRow:
+    document = msgspec.json.decode(body)
+    return ConsumableRow(name=name, quantity=document["quantity"], used_up=document["used_up"])

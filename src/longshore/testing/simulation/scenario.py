@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from longshore.control.ledger import Host
+from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
 from longshore.domain.ecs import EcsProperties
@@ -17,6 +18,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import HostId
 from longshore.domain.job import JobSpec, WishKind
 from longshore.domain.nodes import NodeProperties
+from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
 from longshore.domain.queue import JobQueue
 from longshore.domain.resources import Resources
 from longshore.domain.retry import RetryStrategy
@@ -53,6 +55,11 @@ class PlannedJob:
     depends_on: tuple[PlannedDependency, ...]
     retry: RetryStrategy
     timeout_seconds: int | None
+    #: of a fair-share queue
+    share: str | None = None
+    priority: int = 0
+    #: names and quantities
+    consumables: tuple[tuple[str, int], ...] = ()
     #: of more than one container; None: of the plain form
     form: EcsProperties | EksProperties | NodeProperties | None = None
 
@@ -92,6 +99,16 @@ class PlannedRequest:
     kind: WishKind
     #: as soon as it has an attempt, if that is later
     once_placed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedUpdate:
+    """Somebody adds to a consumable resource or removes from it."""
+
+    at: float
+    name: str
+    operation: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +170,9 @@ class Scenario:
     deleted_environments: frozenset[str]
     #: (when disabled, when enabled again) by environment
     disabled_environments: Mapping[str, tuple[float, float]]
+    policies: tuple[SchedulingPolicy, ...] = ()
+    consumables: tuple[ConsumableResource, ...] = ()
+    updates: tuple[PlannedUpdate, ...] = ()
 
     def behaviour(self, spec: LaunchSpec) -> Behaviour:
         """The script of the site."""
@@ -187,6 +207,11 @@ class Scenario:
             asked.fits(host.total) or (self.oversize == "run-alone" and asked.gpus <= host.total.gpus)
             for host in self.hosts
         )
+
+    def policy(self, queue: str) -> FairsharePolicy | None:
+        """The policy of that queue; None: first in, first out."""
+        arn = self.queue(queue).scheduling_policy_arn
+        return next((policy.fairshare_policy for policy in self.policies if policy.arn == arn), None)
 
     def queue(self, name: str) -> JobQueue:
         """The queue of that name."""

@@ -14,12 +14,13 @@ from longshore.domain.ids import AttemptId
 from longshore.ports.engine import LaunchSpec
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.store.sqlite import InlineStore
+from longshore.testing.simulation.broken import Broken, broken
 from longshore.testing.simulation.client import Client
 from longshore.testing.simulation.drawing import draw_scenario
 from longshore.testing.simulation.ending import FOREIGN, check_end
 from longshore.testing.simulation.fate import Fate
 from longshore.testing.simulation.gates import ServerDied
-from longshore.testing.simulation.history import Broken, Census, broken
+from longshore.testing.simulation.history import Census
 from longshore.testing.simulation.invariants import StoreChecks
 from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.loop import LoopClock, run_virtually
@@ -224,6 +225,10 @@ class World:
             tx.put_environment(environment)
         for queue in self.scenario.queues:
             tx.put_queue(queue)
+        for policy in self.scenario.policies:
+            tx.put_scheduling_policy(policy)
+        for resource in self.scenario.consumables:
+            tx.put_consumable(resource)
         for definition in {job.definition.name: job.definition for job in self.scenario.jobs}.values():
             tx.put_definition(definition)
 
@@ -259,7 +264,9 @@ class World:
                 broken("all work ends", f"nothing happens any more; left: {left}")
             await self.clock.sleep(5.0)
         await self.clock.sleep(SETTLING_SECONDS)
-        self._read(lambda reader: check_end(self.scenario, self.checks, self.site, reader))
+        self._read(
+            lambda reader: check_end(self.scenario, self.checks, self.site, reader, updated=self._client.updated)
+        )
         self._over.set_result(None)
 
     # --- servers ---------------------------------------------------------------------------------------------------

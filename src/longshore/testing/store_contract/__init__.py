@@ -12,10 +12,13 @@ from longshore.testing.store_contract.jobs import JobContract
 from longshore.testing.store_contract.keys import KeyContract
 from longshore.testing.store_contract.listing import ListingContract
 from longshore.testing.store_contract.resources import ResourceContract
+from longshore.testing.store_contract.sharing import SharingContract
 from longshore.testing.store_contract.work import Reopen, WorkContract
 
 __all__ = ["Reopen", "StoreContract"]
 
 
-class StoreContract(ResourceContract, JobContract, ListingContract, ControlContract, WorkContract, KeyContract):
+class StoreContract(
+    ResourceContract, JobContract, ListingContract, ControlContract, SharingContract, WorkContract, KeyContract
+):
     """What every store must do, whatever it keeps its rows in."""

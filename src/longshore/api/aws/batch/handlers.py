@@ -1,6 +1,15 @@
 """The operations of AWS Batch that are built: each is translated, carried out by its use case, and translated back."""
 
-from longshore.api.aws.batch.translate import definitions, environments, jobs, queues, submissions
+from longshore.api.aws.batch.translate import (
+    consumables,
+    definitions,
+    environments,
+    jobs,
+    policies,
+    queues,
+    snapshots,
+    submissions,
+)
 from longshore.api.aws.batch.wire import requests as req
 from longshore.api.aws.batch.wire import responses as res
 from longshore.api.aws.exchange import Handlers
@@ -17,15 +26,25 @@ def build_handlers(services: Services) -> Handlers:
         "CancelJob": batch.cancel_job,
         "CancelJobs": batch.cancel_jobs,
         "CreateComputeEnvironment": batch.create_compute_environment,
+        "CreateConsumableResource": batch.create_consumable_resource,
         "CreateJobQueue": batch.create_job_queue,
+        "CreateSchedulingPolicy": batch.create_scheduling_policy,
         "DeleteComputeEnvironment": batch.delete_compute_environment,
+        "DeleteConsumableResource": batch.delete_consumable_resource,
         "DeleteJobQueue": batch.delete_job_queue,
+        "DeleteSchedulingPolicy": batch.delete_scheduling_policy,
         "DeregisterJobDefinition": batch.deregister_job_definition,
         "DescribeComputeEnvironments": batch.describe_compute_environments,
+        "DescribeConsumableResource": batch.describe_consumable_resource,
         "DescribeJobDefinitions": batch.describe_job_definitions,
         "DescribeJobQueues": batch.describe_job_queues,
         "DescribeJobs": batch.describe_jobs,
+        "DescribeSchedulingPolicies": batch.describe_scheduling_policies,
+        "GetJobQueueSnapshot": batch.get_job_queue_snapshot,
+        "ListConsumableResources": batch.list_consumable_resources,
         "ListJobs": batch.list_jobs,
+        "ListJobsByConsumableResource": batch.list_jobs_by_consumable_resource,
+        "ListSchedulingPolicies": batch.list_scheduling_policies,
         "ListTagsForResource": batch.list_tags_for_resource,
         "RegisterJobDefinition": batch.register_job_definition,
         "SubmitJob": batch.submit_job,
@@ -34,7 +53,9 @@ def build_handlers(services: Services) -> Handlers:
         "TerminateJobs": batch.terminate_jobs,
         "UntagResource": batch.untag_resource,
         "UpdateComputeEnvironment": batch.update_compute_environment,
+        "UpdateConsumableResource": batch.update_consumable_resource,
         "UpdateJobQueue": batch.update_job_queue,
+        "UpdateSchedulingPolicy": batch.update_scheduling_policy,
     }
 
 
@@ -106,6 +127,81 @@ class BatchHandlers:
 
     async def delete_job_queue(self, caller: Caller, request: req.DeleteJobQueueRequest) -> None:
         await self._services.queues.delete(caller.scope, request.job_queue)
+
+    async def create_scheduling_policy(
+        self, caller: Caller, request: req.CreateSchedulingPolicyRequest
+    ) -> res.CreateSchedulingPolicyResponse:
+        policy = await self._services.policies.create(caller.scope, policies.read_draft(request))
+        return policies.render_creation(policy)
+
+    async def describe_scheduling_policies(
+        self, caller: Caller, request: req.DescribeSchedulingPoliciesRequest
+    ) -> res.DescribeSchedulingPoliciesResponse:
+        return policies.render_policies(await self._services.policies.describe(caller.scope, request.arns))
+
+    async def list_scheduling_policies(
+        self, caller: Caller, request: req.ListSchedulingPoliciesRequest
+    ) -> res.ListSchedulingPoliciesResponse:
+        page = await self._services.policies.list(
+            caller.scope, max_results=request.max_results, next_token=request.next_token
+        )
+        return policies.render_arns(page)
+
+    async def update_scheduling_policy(self, caller: Caller, request: req.UpdateSchedulingPolicyRequest) -> None:
+        await self._services.policies.update(
+            caller.scope,
+            request.arn,
+            policies.read_fairshare(request.fairshare_policy),
+            policies.read_quota_share(request.quota_share_policy),
+        )
+
+    async def delete_scheduling_policy(self, caller: Caller, request: req.DeleteSchedulingPolicyRequest) -> None:
+        await self._services.policies.delete(caller.scope, request.arn)
+
+    async def get_job_queue_snapshot(
+        self, caller: Caller, request: req.GetJobQueueSnapshotRequest
+    ) -> res.GetJobQueueSnapshotResponse:
+        return snapshots.render_snapshot(await self._services.snapshots.take(caller.scope, request.job_queue))
+
+    async def create_consumable_resource(
+        self, caller: Caller, request: req.CreateConsumableResourceRequest
+    ) -> res.CreateConsumableResourceResponse:
+        resource = await self._services.consumables.create(caller.scope, consumables.read_draft(request))
+        return consumables.render_creation(resource)
+
+    async def describe_consumable_resource(
+        self, caller: Caller, request: req.DescribeConsumableResourceRequest
+    ) -> res.DescribeConsumableResourceResponse:
+        view = await self._services.consumables.describe(caller.scope, request.consumable_resource)
+        return consumables.render_description(view)
+
+    async def list_consumable_resources(
+        self, caller: Caller, request: req.ListConsumableResourcesRequest
+    ) -> res.ListConsumableResourcesResponse:
+        page = await self._services.consumables.list(
+            caller.scope,
+            consumables.read_filters(request.filters),
+            max_results=request.max_results,
+            next_token=request.next_token,
+        )
+        return consumables.render_resources(page)
+
+    async def list_jobs_by_consumable_resource(
+        self, caller: Caller, request: req.ListJobsByConsumableResourceRequest
+    ) -> res.ListJobsByConsumableResourceResponse:
+        page = await self._services.consumables.list_jobs(caller.scope, consumables.read_query(request))
+        return consumables.render_jobs(page)
+
+    async def update_consumable_resource(
+        self, caller: Caller, request: req.UpdateConsumableResourceRequest
+    ) -> res.UpdateConsumableResourceResponse:
+        resource = await self._services.consumables.update(
+            caller.scope, request.consumable_resource, consumables.read_update(request)
+        )
+        return consumables.render_update(resource)
+
+    async def delete_consumable_resource(self, caller: Caller, request: req.DeleteConsumableResourceRequest) -> None:
+        await self._services.consumables.delete(caller.scope, request.consumable_resource)
 
     async def submit_job(self, caller: Caller, request: req.SubmitJobRequest) -> res.SubmitJobResponse:
         scope = caller.scope

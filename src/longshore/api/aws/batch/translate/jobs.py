@@ -1,5 +1,6 @@
 """Jobs as they are described and listed, on the wire."""
 
+from functools import lru_cache
 from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -10,9 +11,11 @@ from longshore.api.aws.batch.translate.runs import (
     render_container,
     render_pod,
     render_pod_attempt,
+    render_run,
     render_task,
+    render_task_attempt,
 )
-from longshore.api.aws.batch.translate.shapes import milliseconds, milliseconds_given, render, render_given
+from longshore.api.aws.batch.translate.shapes import Same, milliseconds, milliseconds_given, render, render_given
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.array import ArraySummary
@@ -24,6 +27,7 @@ from longshore.domain.eks import EksProperties
 from longshore.domain.job import Job, JobSpec, WishKind
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.nodes import NodeProperties
+from longshore.domain.retry import RetryStrategy
 from longshore.ports.store import JobView
 from longshore.service.describe import Condition, JobQuery
 from longshore.service.nodes import node_views
@@ -90,10 +94,11 @@ def render_job(view: JobView) -> wire.JobDetail:
         job_queue=spec.scope.arn("job-queue", spec.queue_name),
         status=job.status,
         share_identifier=spec.share_identifier,
+        scheduling_priority=None if spec.share_identifier is None else spec.scheduling_priority,
         attempts=(),
         status_reason=job.status_reason or None,
         created_at=milliseconds(job.created_at),
-        retry_strategy=render(spec.retry, wire.RetryStrategy),
+        retry_strategy=_render_retry(Same(spec.retry)),
         started_at=milliseconds_given(job.started_at),
         stopped_at=milliseconds_given(job.stopped_at),
         depends_on=_render_dependencies(job),
@@ -118,6 +123,11 @@ def render_job(view: JobView) -> wire.JobDetail:
     return _with_form(detail, view)
 
 
+@lru_cache(maxsize=1024)
+def _render_retry(same: Same[RetryStrategy]) -> wire.RetryStrategy:
+    return render(same.record, wire.RetryStrategy)
+
+
 def _definition_arn(spec: JobSpec) -> str:
     return spec.scope.arn("job-definition", spec.definition)
 
@@ -134,10 +144,12 @@ def _with_form(detail: wire.JobDetail, view: JobView) -> wire.JobDetail:
     form = _form_of(view)
     match form:
         case ContainerProperties():
-            attempts = [render_attempt(view, attempt, form) for attempt in ended]
-            return replace(detail, container=render_container(view, form), attempts=attempts)
+            runs = [render_run(view, attempt) for attempt in view.attempts]
+            attempts = [render_attempt(*each) for each in zip(view.attempts, runs, strict=True) if each[0].has_ended]
+            container = render_container(form, runs[-1] if runs else None)
+            return replace(detail, container=container, attempts=attempts)
         case EcsProperties():
-            attempts = [render_attempt(view, attempt, form) for attempt in ended]
+            attempts = [render_task_attempt(view, attempt) for attempt in ended]
             return replace(detail, ecs_properties=render_task(view, form), attempts=attempts)
         case EksProperties():
             pods = [render_pod_attempt(view, attempt, form) for attempt in ended]

@@ -10,7 +10,7 @@ from longshore.service.paging import Page
 from longshore.service.queues import EnvironmentChoice, QueueChanges, QueueDraft
 from longshore.service.refusals import not_built
 
-_NOT_BUILT = {"scheduling_policy_arn": "schedulingPolicyArn", "service_environment_order": "serviceEnvironmentOrder"}
+_NOT_BUILT = {"service_environment_order": "serviceEnvironmentOrder"}
 
 
 def read_draft(request: requests.CreateJobQueueRequest) -> QueueDraft:
@@ -24,6 +24,7 @@ def read_draft(request: requests.CreateJobQueueRequest) -> QueueDraft:
         environments=_read_order(request.compute_environment_order or ()),
         state=request.state or "ENABLED",
         queue_type=request.job_queue_type,
+        scheduling_policy_arn=request.scheduling_policy_arn,
         time_limit_actions=_read_actions(request.job_state_time_limit_actions or ()),
         tags=request.tags or {},
     )
@@ -37,6 +38,7 @@ def read_changes(request: requests.UpdateJobQueueRequest) -> QueueChanges:
         priority=request.priority,
         state=request.state,
         environments=None if order is None else _read_order(order),
+        scheduling_policy_arn=request.scheduling_policy_arn,
         time_limit_actions=None if actions is None else _read_actions(actions),
     )
 

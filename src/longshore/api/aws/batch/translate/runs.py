@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from longshore.api.aws.batch.translate.forms import shown_container, shown_task
-from longshore.api.aws.batch.translate.shapes import milliseconds_given, render
+from longshore.api.aws.batch.translate.shapes import Same, milliseconds_given, render
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.container import ContainerProperties
 from longshore.domain.ecs import EcsProperties
@@ -23,14 +23,13 @@ from longshore.service.log_streams import log_stream
 _FARGATE = ("FARGATE",)
 
 
-def render_container(view: JobView, container: ContainerProperties) -> wire.ContainerDetail:
+def render_container(container: ContainerProperties, run: wire.AttemptContainerDetail | None) -> wire.ContainerDetail:
     """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
-    detail = render(shown_container(container), wire.ContainerDetail)
-    if not view.attempts:
-        return msgspec.structs.replace(detail, network_interfaces=())
-    run = _render_run(view, view.attempts[-1])
+    asked = _render_asked(Same(container))
+    if run is None:
+        return asked
     return msgspec.structs.replace(
-        detail,
+        asked,
         exit_code=run.exit_code,
         reason=run.reason,
         container_instance_arn=run.container_instance_arn,
@@ -38,6 +37,13 @@ def render_container(view: JobView, container: ContainerProperties) -> wire.Cont
         log_stream_name=run.log_stream_name,
         network_interfaces=run.network_interfaces,
     )
+
+
+@lru_cache(maxsize=1024)
+def _render_asked(same: Same[ContainerProperties]) -> wire.ContainerDetail:
+    """What is the same for all children of an array job."""
+    detail = render(shown_container(same.record), wire.ContainerDetail)
+    return msgspec.structs.replace(detail, network_interfaces=())
 
 
 def render_task(view: JobView, properties: EcsProperties) -> wire.EcsPropertiesDetail:
@@ -88,15 +94,18 @@ def render_pod(view: JobView, properties: EksProperties) -> wire.EksPropertiesDe
     return wire.EksPropertiesDetail(pod_properties=pod)
 
 
-def render_attempt(view: JobView, attempt: Attempt, form: ContainerProperties | EcsProperties) -> wire.AttemptDetail:
-    """An attempt that ended."""
-    detail = wire.AttemptDetail(
+def render_attempt(attempt: Attempt, run: wire.AttemptContainerDetail) -> wire.AttemptDetail:
+    """An attempt at a container that ended."""
+    return wire.AttemptDetail(
+        container=run,
         started_at=milliseconds_given(attempt.started_at),
         stopped_at=milliseconds_given(attempt.stopped_at),
         status_reason=attempt.status_reason or None,
     )
-    if isinstance(form, ContainerProperties):
-        return msgspec.structs.replace(detail, container=_render_run(view, attempt))
+
+
+def render_task_attempt(view: JobView, attempt: Attempt) -> wire.AttemptDetail:
+    """An attempt at several containers that ended."""
     host, arn = _places(view, attempt)
     containers = [
         wire.AttemptTaskContainerDetails(
@@ -108,8 +117,12 @@ def render_attempt(view: JobView, attempt: Attempt, form: ContainerProperties | 
         )
         for part in attempt.parts
     ]
-    task = wire.AttemptEcsTaskDetails(container_instance_arn=host, task_arn=arn, containers=containers)
-    return msgspec.structs.replace(detail, task_properties=[task])
+    return wire.AttemptDetail(
+        started_at=milliseconds_given(attempt.started_at),
+        stopped_at=milliseconds_given(attempt.stopped_at),
+        status_reason=attempt.status_reason or None,
+        task_properties=[wire.AttemptEcsTaskDetails(container_instance_arn=host, task_arn=arn, containers=containers)],
+    )
 
 
 def render_pod_attempt(view: JobView, attempt: Attempt, properties: EksProperties) -> wire.EksAttemptDetail:
@@ -138,7 +151,8 @@ def render_pod_attempt(view: JobView, attempt: Attempt, properties: EksPropertie
     )
 
 
-def _render_run(view: JobView, attempt: Attempt) -> wire.AttemptContainerDetail:
+def render_run(view: JobView, attempt: Attempt) -> wire.AttemptContainerDetail:
+    """One run of a container."""
     host, arn = _places(view, attempt)
     part = attempt.parts[0] if attempt.parts else None
     return wire.AttemptContainerDetail(

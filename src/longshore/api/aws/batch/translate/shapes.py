@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints, overload
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -19,6 +19,21 @@ S = TypeVar("S", bound=Shape)
 _Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+class Same(Generic[T]):
+    """A record by its identity: stored records are kept decoded, and to compare two costs more than to render one."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: T) -> None:
+        self.record = record
+
+    def __hash__(self) -> int:
+        return id(self.record)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.record is cast("Same[T]", other).record
 
 
 @overload

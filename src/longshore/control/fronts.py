@@ -1,0 +1,144 @@
+"""Who comes next in each queue, published for callers; and what becomes of heads that wait too long.
+
+The places of jobs and the waits of heads are kept in the store, so that a leader goes on with them where the one before
+left off. Times count on the boot clock; over a boot they count on the wall clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from longshore.control.changes import Changes
+from longshore.control.holdings import QueueName
+from longshore.control.intake import grant
+from longshore.control.present import Present
+from longshore.domain.ids import JobKey
+from longshore.domain.job import Wish, WishKind
+from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.queue import FrontJob, HeadJob, Instant, JobQueue, QueueFront
+from longshore.ports.store import Transaction
+from longshore.scheduling.classes import JobClass
+from longshore.scheduling.cycle import capacity_of
+from longshore.scheduling.order import first_jobs, order_of
+from longshore.scheduling.plan import Head
+from longshore.scheduling.snapshot import Snapshot, WaitingClass
+
+#: Source: AWS Batch API, GetJobQueueSnapshot.
+MOST_JOBS = 100
+#: A head that waits so long for room that others hold is blocked for lack of it: the least that an action may wait.
+BLOCKED_SECONDS = 600.0
+
+
+def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads: Sequence[Head]) -> frozenset[JobClass]:
+    """Publish the front of each queue that has changed; returns the classes of heads that count as blocked.
+
+    `snapshot` is that of the jobs that wait now, `heads` are those of the plan before.
+    """
+    now = present.holdings.instant
+    assert now is not None
+    present.holdings.forget(tx, present.policies(tx), now)
+    present.time_limits = {(q.scope, q.name): _limits(q) for q in present.queues(tx) if q.time_limit_actions}
+    waiting: dict[QueueName, list[WaitingClass]] = {}
+    for each in snapshot.classes:
+        waiting.setdefault((each.job_class.scope, each.job_class.queue_name), []).append(each)
+    for queue in snapshot.queues:
+        name = queue.scope, queue.name
+        known = present.fronts.get(name)
+        order = order_of(waiting.get(name, ()), queue.fair, capacity_of(queue, snapshot))
+        held = {share: milli for share, milli in present.holdings.held_by(name).items() if milli}
+        front = QueueFront(
+            scope=queue.scope,
+            name=queue.name,
+            jobs=_placed(first_jobs(order, MOST_JOBS), known.jobs if known else (), now),
+            heads=_waiting([h for h in heads if _queue_of(h) == name], known.heads if known else (), now),
+            held_milli=held,
+            active_shares=0 if queue.fair is None else len(queue.fair.shares),
+            updated_at=now.at,
+        )
+        if known is None or replace(front, updated_at=known.updated_at) != known:
+            tx.put_queue_front(front)
+            present.fronts[name] = front
+    for name in present.fronts.keys() - {(queue.scope, queue.name) for queue in snapshot.queues}:
+        del present.fronts[name]
+    blocked = {head.key for front in present.fronts.values() for head in front.heads if head.is_blocked}
+    return frozenset(head.job_class for head in heads if head.key in blocked)
+
+
+def _queue_of(head: Head) -> QueueName:
+    return head.job_class.scope, head.job_class.queue_name
+
+
+def _placed(keys: Sequence[JobKey], known: Sequence[FrontJob], now: Instant) -> tuple[FrontJob, ...]:
+    """Jobs with the time since when each has its place."""
+    before = [job.key for job in known]
+    return tuple(
+        known[place] if place < len(known) and before[place] == key else FrontJob(key=key, since=now.at)
+        for place, key in enumerate(keys)
+    )
+
+
+def _waiting(heads: Iterable[Head], known: Sequence[HeadJob], now: Instant) -> tuple[HeadJob, ...]:
+    """Heads with the time since when each waits for the same."""
+    before = {(head.key, head.code): head for head in known}
+    found = (before.get((head.key, head.code)) or HeadJob(key=head.key, code=head.code, since=now) for head in heads)
+    return tuple(replace(head, is_blocked=_is_blocked(head, now)) for head in found)
+
+
+def _is_blocked(head: HeadJob, now: Instant) -> bool:
+    """Whether it counts as blocked: at once if only a change of set-up helps."""
+    return not head.code.startswith("CAPACITY:") or now.seconds_since(head.since) >= BLOCKED_SECONDS
+
+
+def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: Instant) -> bool:
+    """Do what queues say of heads that waited too long for one thing; returns whether there were any.
+
+    Source: AWS Batch API, JobStateTimeLimitAction.
+    """
+    acted = False
+    for queue in present.queues(tx):
+        front = present.fronts.get((queue.scope, queue.name))
+        limits = _limits(queue)
+        if front is None or not limits:
+            continue
+        overdue = [h for h in front.heads if h.code in limits and now.seconds_since(h.since) >= limits[h.code]]
+        if not overdue:
+            continue
+        acted = True
+        changes.load(head.key for head in overdue)
+        for head in overdue:
+            job = changes.job(head.key)
+            if job is not None and job.status is JobStatus.RUNNABLE:
+                reason = reasons.canceled_by_time_limit(head.code)
+                grant(present, changes, head.key, Wish(kind=WishKind.CANCEL, reason=reason))
+        # what is told of the others stays as it is published
+        left = tuple(head for head in front.heads if head not in overdue)
+        present.fronts[queue.scope, queue.name] = replace(front, heads=left)
+    if acted:
+        changes.flush()
+    return acted
+
+
+def _limits(queue: JobQueue) -> Mapping[str, int]:
+    """How long a head may wait for what."""
+    return {action.reason: action.max_time_seconds for action in queue.time_limit_actions}
+
+
+def seconds_to_limits(present: Present, now: Instant) -> Sequence[float]:
+    """Until actions on heads are due."""
+    return [
+        limits[head.code] - now.seconds_since(head.since)
+        for name, limits in present.time_limits.items()
+        if (front := present.fronts.get(name)) is not None
+        for head in front.heads
+        if head.code in limits
+    ]
+
+
+def seconds_to_blocks(present: Present, now: Instant) -> Sequence[float]:
+    """Until heads count as blocked that do not yet."""
+    return [
+        BLOCKED_SECONDS - now.seconds_since(head.since)
+        for front in present.fronts.values()
+        for head in front.heads
+        if not head.is_blocked
+    ]

@@ -1,0 +1,171 @@
+"""Who comes next in one queue: first in, first out, or by share, priority and then submission."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import islice
+
+from longshore.domain.ids import JobKey
+from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fairshare import FairShareView, ShareView, Standings
+from longshore.scheduling.snapshot import Run, WaitingClass
+
+
+class Line:
+    """The waiting jobs of one class, taken one by one."""
+
+    def __init__(self, waiting: WaitingClass) -> None:
+        self.job_class: JobClass = waiting.job_class
+        self._runs = waiting.runs
+        self._position: int = 0
+        self._offset: int = 0
+        #: intake number and key of the next job; None behind the last
+        self.head: tuple[int, JobKey] | None = None
+        self._look()
+
+    def step(self) -> None:
+        """Leave the head behind."""
+        self._offset += 1
+        if self._offset == self._runs[self._position].count:
+            self._position, self._offset = self._position + 1, 0
+        self._look()
+
+    def _look(self) -> None:
+        if self._position == len(self._runs):
+            self.head = None
+            return
+        run: Run = self._runs[self._position]
+        self.head = run.intake + self._offset, JobKey(run.key + self._offset)
+
+
+class Lines:
+    """Lines merged by priority and intake number."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = list(lines)
+        self._heap = [
+            (-line.job_class.priority, *line.head, number)
+            for number, line in enumerate(self._lines)
+            if line.head is not None
+        ]
+        heapify(self._heap)
+
+    @property
+    def first(self) -> Line | None:
+        """The line whose head comes next."""
+        return self._lines[self._heap[0][-1]] if self._heap else None
+
+    def step(self) -> None:
+        """Leave the head of the first line behind."""
+        priority, _, _, number = self._heap[0]
+        line = self._lines[number]
+        line.step()
+        if line.head is None:
+            heappop(self._heap)
+        else:
+            heapreplace(self._heap, (priority, *line.head, number))
+
+    def drop(self) -> None:
+        """Leave the first line behind whole."""
+        heappop(self._heap)
+
+    def rest(self) -> Iterator[Line]:
+        """The lines that are left, in no order."""
+        return (self._lines[entry[-1]] for entry in self._heap)
+
+
+class FifoOrder:
+    """First in, first out."""
+
+    def __init__(self, waiting: Sequence[WaitingClass]) -> None:
+        self._lines = Lines(map(Line, waiting))
+
+    @property
+    def first(self) -> Line | None:
+        """The line whose head comes next; None when nobody is left."""
+        return self._lines.first
+
+    def allows(self, milli: int) -> bool:
+        """Whether the queue itself lets a job of so many thousandths of a vCPU start now."""
+        return True
+
+    def start(self) -> None:
+        """The head has started."""
+        self._lines.step()
+
+    def set_aside(self) -> None:
+        """No job of the first line can start now, and it keeps nobody else from it."""
+        self._lines.drop()
+
+    def rest(self) -> Iterator[Line]:
+        """The lines that are left."""
+        return self._lines.rest()
+
+
+class FairOrder:
+    """The share with the lowest standing first; within it by priority, then by submission."""
+
+    def __init__(self, waiting: Sequence[WaitingClass], fair: FairShareView, capacity_milli: int) -> None:
+        by_share: dict[str, list[Line]] = {}
+        for each in waiting:
+            by_share.setdefault(each.job_class.share, []).append(Line(each))
+        new = {share: ShareView() for share in by_share.keys() - fair.shares.keys()}
+        self.standings = Standings(replace(fair, shares={**fair.shares, **new}), capacity_milli)
+        self._shares = {share: Lines(lines) for share, lines in by_share.items()}
+        self._heap: list[tuple[float, int, str]] = []
+        for share in self._shares:
+            self._push(share)
+
+    def _push(self, share: str) -> None:
+        first = self._shares[share].first
+        if first is not None:
+            assert first.head is not None
+            heappush(self._heap, (self.standings.of(share), first.head[0], share))
+
+    @property
+    def first(self) -> Line | None:
+        """The line whose head comes next; None when nobody is left."""
+        return self._shares[self._heap[0][-1]].first if self._heap else None
+
+    def allows(self, milli: int) -> bool:
+        """Whether what is kept for shares to come is left alone by so many thousandths of a vCPU more."""
+        return self.standings.allow(milli)
+
+    def start(self) -> None:
+        """The head has started."""
+        _, _, share = heappop(self._heap)
+        first = self._shares[share].first
+        assert first is not None
+        self.standings.take(share, first.job_class.resources.vcpu_milli)
+        self._shares[share].step()
+        self._push(share)
+
+    def set_aside(self) -> None:
+        """No job of the first line can start now, and it keeps nobody else from it."""
+        _, _, share = heappop(self._heap)
+        self._shares[share].drop()
+        self._push(share)
+
+    def rest(self) -> Iterator[Line]:
+        """The lines that are left."""
+        return (line for _, _, share in self._heap for line in self._shares[share].rest())
+
+
+QueueOrder = FifoOrder | FairOrder
+
+
+def order_of(waiting: Sequence[WaitingClass], fair: FairShareView | None, capacity_milli: int) -> QueueOrder:
+    """The order of a queue with these classes of jobs; `fair` is its policy, if it has one."""
+    return FifoOrder(waiting) if fair is None else FairOrder(waiting, fair, capacity_milli)
+
+
+def first_jobs(order: QueueOrder, count: int) -> list[JobKey]:
+    """The first `count` jobs in the order in which they would start if there were room for all."""
+
+    def heads() -> Iterator[JobKey]:
+        while (line := order.first) is not None:
+            assert line.head is not None
+            yield line.head[1]
+            order.start()
+
+    return list(islice(heads(), count))

@@ -1,0 +1,56 @@
+"""The use case GetJobQueueSnapshot: who comes next in a queue, and what its jobs hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from longshore.domain.errors import NotFound
+from longshore.domain.ids import JobId, Scope, resource_name
+from longshore.domain.queue import FrontJob, QueueFront
+from longshore.ports.store import Reader, Store
+from longshore.service.sharing import fairshare_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSnapshot:
+    """The front of a queue, as the leader last published it."""
+
+    scope: Scope
+    is_fair_share: bool
+    #: None before the leader has looked at the queue for the first time
+    front: QueueFront | None
+    jobs: Sequence[tuple[JobId, FrontJob]]
+
+
+class Snapshots:
+    """Fronts of queues."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def take(self, scope: Scope, text: str) -> QueueSnapshot:
+        """The front of a queue. Jobs that have left it since it was published are left out.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+
+        def work(reader: Reader) -> QueueSnapshot:
+            name = resource_name(text, "job-queue", scope)
+            queue = None if name is None else reader.queue(scope, name)
+            if queue is None:
+                raise NotFound(f"JobQueue {text[:300]} not found.")
+            front = reader.queue_front(scope, queue.name)
+            placed = () if front is None else front.jobs
+            jobs = reader.load_jobs([each.key for each in placed])
+            return QueueSnapshot(
+                scope=scope,
+                is_fair_share=fairshare_of(reader, queue) is not None,
+                front=front,
+                jobs=[
+                    (jobs[each.key].id, each)
+                    for each in placed
+                    if each.key in jobs and jobs[each.key].status == "RUNNABLE"
+                ],
+            )
+
+        return await self._store.read(work)
