@@ -169,9 +169,7 @@ ADDRESS = Kind(
 HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
 USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
 ENDPOINT = Kind(expects="a URL that starts with http:// or https://, or aws", parse=_parse_endpoint)
-FILE_SYSTEMS: Kind[Mapping[str, Path]] = Kind(
-    expects="a table of folders by file system or access point (fs-1234 = /folder)", parse=_parse_file_systems
-)
+FILE_SYSTEMS = Kind(expects="a table of folders by file system (fs-1234 = /folder)", parse=_parse_file_systems)
 GPU_NAME = matching("[A-Za-z0-9_.:-]{1,64}", "the name of a GPU")
 
 
@@ -308,16 +306,10 @@ class AwsSettings:
         "Where secrets and roles of jobs are asked for; aws: AWS itself; none: nowhere, and jobs with secrets fail.",
         None,
     )
-    secrets_endpoint: str | None = setting(
-        optional(ENDPOINT, "same"), "Secrets Manager; same: at aws.endpoint, as with the next two.", None
-    )
-    ssm_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Systems Manager Parameter Store.", None)
-    sts_endpoint: str | None = setting(
-        optional(ENDPOINT, "same"), "Security Token Service, for execution roles and job roles.", None
-    )
-    patience_seconds: int = setting(
-        whole(0, 3600, "seconds"), "How long the start of a job waits for one of them that does not answer.", 30
-    )
+    secrets_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Secrets Manager; same: aws.endpoint.", None)
+    ssm_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Parameter Store; same: aws.endpoint.", None)
+    sts_endpoint: str | None = setting(optional(ENDPOINT, "same"), "STS, for roles of jobs; same: aws.endpoint.", None)
+    patience_seconds: int = setting(whole(0, 3600, "seconds"), "How long a start waits for one that is away.", 30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
