@@ -12,6 +12,7 @@ from tests.api.forms import ROLE, a_pod, a_pod_container, a_range, a_task, a_tas
 def batch(batch: Batch) -> Batch:
     """With a queue, and a definition of each form."""
     batch.queue()
+    batch.create_consumable_resource(consumableResourceName="licence", totalQuantity=9)
     batch.definition("plain")
     task = a_task(
         a_task_container("main", command=["run", "Ref::input"], environment=[{"name": "A", "value": "1"}]),
@@ -154,7 +155,7 @@ def test_nodes_are_overridden_by_range_and_number(batch: Batch) -> None:
                     "containerOverrides": {"command": ["work", "Ref::input"], "instanceType": "m5.large"},
                     "instanceTypes": ["m5.large"],
                     "consumableResourcePropertiesOverride": {
-                        "consumableResourceList": [{"consumableResource": "l", "quantity": 2}]
+                        "consumableResourceList": [{"consumableResource": "licence", "quantity": 2}]
                     },
                 }
             ],

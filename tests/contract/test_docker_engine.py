@@ -15,8 +15,9 @@ from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
 from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec
-from longshore.testing.engine_contract import EngineContract, Reopen
+from longshore.testing.engine_contract import Reopen
 from longshore.testing.engine_workload import EngineProbe, EngineWorkload, NativeTask, ShellWorkload
+from longshore.testing.part_contract import PartContract
 
 pytestmark = pytest.mark.docker
 
@@ -94,9 +95,14 @@ class DockerProbe:
         decoys = await self.containers(f"longshore.test={self._installation_id}")
         for each in [*ours, *decoys]:
             await self.call("DELETE", f"containers/{each['Id']}", params={"force": "1", "v": "1"})
+        label = {"filters": json.dumps({"label": [f"longshore.installation={self._installation_id}"]})}
+        for network in await self.call("GET", "networks", params=label):
+            await self.call("DELETE", f"networks/{network['Id']}")
+        for volume in (await self.call("GET", "volumes", params=label))["Volumes"] or ():
+            await self.call("DELETE", f"volumes/{volume['Name']}")
 
 
-class TestDockerEngine(EngineContract):
+class TestDockerEngine(PartContract):
     poll_seconds = 0.05
     patience_seconds = 60.0
 

@@ -14,8 +14,9 @@ from longshore.domain.ids import AttemptId
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
 from longshore.ports.engine import StopRequest, TaskState
-from longshore.testing.engine_contract import EngineContract, Reopen
+from longshore.testing.engine_contract import Reopen
 from longshore.testing.engine_workload import NativeTask, ShellWorkload
+from longshore.testing.part_contract import PartContract
 
 
 def marked_processes(attempt_id: str) -> dict[int, list[str]]:
@@ -85,7 +86,7 @@ def runner_pids(data: Path) -> list[int]:
     return found
 
 
-class TestProcessEngine(EngineContract):
+class TestProcessEngine(PartContract):
     @pytest.fixture
     def config(self, tmp_path: Path) -> ProcessConfig:
         data = tmp_path / "data"

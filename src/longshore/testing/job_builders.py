@@ -14,6 +14,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.nodes import NodeProperties
 from longshore.domain.queue import EnvironmentOrder, JobQueue
 from longshore.domain.resources import Resources
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
@@ -73,6 +74,10 @@ class JobBuilder:
     def running(self, *command: str) -> "JobBuilder":
         """With this command."""
         return self._with(container=replace(self.spec.single_container, command=command))
+
+    def on_nodes(self, nodes: NodeProperties) -> "JobBuilder":
+        """On several nodes."""
+        return self._with(container=None, node_properties=nodes)
 
     def retried(self, attempts: int, *rules: EvaluateOnExit) -> "JobBuilder":
         """Attempted at most so often."""

@@ -5,11 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from longshore.domain.ids import JobKey
+from longshore.domain.ids import HostId, JobKey
 from longshore.domain.job import Intent, Job, JobSpec, StopCause, TimelineEntry, Wish, WishKind
+from longshore.domain.lifecycle.events import PlacedNode
+from longshore.domain.lifecycle.parts import open_parts
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.resources import Resources
+from longshore.domain.workload import workload_of
 from longshore.ports.store import KeyRange, Store, Transaction
+from longshore.testing.forms import some_nodes
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, a_job, an_attempt, job_of, moment
 from longshore.testing.store_contract.jobs import described, submitted, with_attempt
 
@@ -107,6 +111,39 @@ class ControlContract:
         await store.write(lambda tx: tx.save_attempts([ended]))
         assert (await loaded(store, spec.key)).attempt is None
         assert [view.attempts for view in await described(store, spec.key)] == [(ended,)]
+
+    async def test_attempt_is_kept_with_its_parts(self, store: Store) -> None:
+        """They come with it wherever it is read, in order, and change one by one; other attempts have none."""
+        (plain, spec) = await submitted(store, a_job(), a_job().on_nodes(some_nodes(2)))
+        other, opened = an_attempt(job_of(plain)), an_attempt(job_of(spec))
+        nodes = [PlacedNode(host_id=HostId(f"h{i}"), resources=spec.resources, address=f"127.0.0.{i}") for i in (1, 2)]
+        opened = replace(opened, parts=open_parts(workload_of(spec), opened, nodes))
+        await store.write(lambda tx: tx.insert_attempts([opened, other]))
+        live = replace(job_of(spec), status=S.STARTING, attempts_made=1)
+        await store.write(lambda tx: tx.save_jobs([live]))
+        assert (await loaded(store, spec.key)).attempt == opened
+        ended = replace(
+            opened.parts[1],
+            intent=Intent.RELEASE,
+            handle="handle",
+            address="10.0.0.1",
+            started_at=moment(1),
+            started_boot_id="boot",
+            started_boot_seconds=1.5,
+            stopped_at=moment(2),
+            exit_code=1,
+            reason="why",
+            status_reason="what",
+            cpu_seconds=0.5,
+            peak_memory_bytes=2**40,
+        )
+        await store.write(lambda tx: tx.save_parts([ended]))
+        changed = replace(opened, parts=(opened.parts[0], ended))
+        assert (await loaded(store, spec.key)).attempt == changed
+        assert await store.read(lambda reader: reader.open_attempts()) == [other, changed]
+        assert [view.attempts for view in await described(store, spec.key)] == [(changed,)]
+        with pytest.raises(AssertionError):
+            await store.write(lambda tx: tx.save_parts([replace(ended, number=7)]))
 
     async def test_open_attempts_are_those_with_something_left_to_do(self, store: Store) -> None:
         """Not ended, or ended and not released."""
