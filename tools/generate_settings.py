@@ -37,7 +37,7 @@ def default(declared: Declared) -> str:
         value = getattr(value, part)
     if value is None:
         return f"`{declared.kind.expects.rpartition(' ')[2]}`"
-    return f"`{value}`" if value != () else "none"
+    return "none" if value in ((), {}) else f"`{value}`"
 
 
 def page() -> str:

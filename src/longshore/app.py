@@ -7,9 +7,10 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import structlog
@@ -19,15 +20,18 @@ from longshore.api.aws.batch.handlers import build_handlers as build_batch_handl
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.logs.handlers import logs_handlers
 from longshore.api.aws.sts.handlers import build_handlers as build_sts_handlers
+from longshore.api.credentials import CREDENTIALS_PATH, credentials_app
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
 from longshore.api.native.app import native_app
 from longshore.api.server import build_server
 from longshore.config import Settings
 from longshore.control.inbox import Inbox
+from longshore.control.job_roles import JobRoles, LendingSettings
 from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
+from longshore.control.provisions import Provider
 from longshore.data_folder import STORE_FILE, DataFolder, open_data_folder
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
@@ -38,7 +42,10 @@ from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
 from longshore.logs.settings import LogSettings
 from longshore.logs.store import LogStore
+from longshore.neighbours.config import NeighbourConfig
+from longshore.ports.clock import Clock
 from longshore.ports.engine import EngineDriver
+from longshore.ports.neighbours import Neighbours
 from longshore.sealing import FileSealer
 from longshore.service.credentials import CredentialDesk
 from longshore.service.services import build_services
@@ -51,6 +58,8 @@ _log = structlog.get_logger(__name__)
 
 #: This machine, the first host.
 LOCAL_HOST = HostId("local")
+#: Source: Linux, ip(7); Python has no name for it.
+_IP_FREEBIND = 15
 
 
 class CannotListen(LongshoreError):
@@ -148,15 +157,83 @@ def _listen_on_path(path: Path) -> socket.socket:
     return listener
 
 
-def _build_drivers(settings: Settings, folder: DataFolder) -> Mapping[str, EngineDriver]:
-    process = ProcessConfig(data_dir=folder.path, user=settings.process.user, cgroup=settings.process.cgroup)
+def _listen_ahead(address: str, port: int) -> socket.socket:
+    """The socket of an address that may come later: that of a Docker network which is not there yet."""
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        listener.bind((address, port))
+        listener.listen()
+    except OSError as problem:
+        listener.close()
+        raise CannotListen(f"cannot listen on {address}:{port}: {problem.strerror}") from problem
+    return listener
+
+
+def _build_neighbours(settings: Settings, clock: Clock) -> Neighbours | None:
+    """Who knows secrets and roles, where the settings say that there is somebody."""
+    aws = settings.aws
+    config = NeighbourConfig(
+        secrets_endpoint=aws.secrets_endpoint or aws.endpoint,
+        ssm_endpoint=aws.ssm_endpoint or aws.endpoint,
+        sts_endpoint=aws.sts_endpoint or aws.endpoint,
+    )
+    if config == NeighbourConfig():
+        return None
+    from longshore.neighbours.aws import AwsNeighbours  # botocore takes time and memory that most servers can save
+
+    return AwsNeighbours(config, clock)
+
+
+def _credentials_addresses(settings: Settings, host: str) -> Mapping[str, str]:
+    """By engine: the address at which its jobs reach us. SDKs take credentials from these only."""
+    address = ip_address(host)
+    loopback = host if address.is_loopback else "127.0.0.1" if address.version == 4 else "::1"
+    if settings.docker.network == "host":
+        return {"process": loopback, "docker": loopback}
+    containers = settings.docker.credentials_address
+    return {"process": loopback, **({} if containers is None else {"docker": containers})}
+
+
+def _listen_for_jobs(addresses: Mapping[str, str], host: str, port: int) -> list[socket.socket]:
+    """Sockets of the addresses that the server's own does not cover."""
+    if ip_address(host).is_unspecified:
+        return []
+    return [_listen_ahead(address, port) for address in dict.fromkeys(addresses.values()) if address != host]
+
+
+def _credentials_url(address: str, port: int) -> str:
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}{CREDENTIALS_PATH}"
+
+
+def _unserved(neighbours: Neighbours | None, addresses: Mapping[str, str], engine: str) -> Mapping[str, str]:
+    """What of roles has no effect on the engine, and why."""
+    if neighbours is None or not neighbours.lends_roles:
+        why = "the settings aws.* name no STS endpoint, so that no role is assumed"
+        return {"job_role_arn": why, "execution_role_arn": why}
+    if engine not in addresses:
+        return {"job_role_arn": "credentials reach no container: the setting docker.credentials_address is none"}
+    return {}
+
+
+def _build_drivers(
+    settings: Settings, folder: DataFolder, ignored: Callable[[str], Mapping[str, str]]
+) -> Mapping[str, EngineDriver]:
+    process = ProcessConfig(
+        data_dir=folder.path,
+        user=settings.process.user,
+        cgroup=settings.process.cgroup,
+        ignored=ignored("process"),
+    )
     docker = DockerConfig(
         installation_id=folder.installation_id,
         socket=f"unix://{settings.docker.socket}",
         privileged=settings.docker.privileged,
-        host_paths=settings.docker.host_paths,
+        host_paths=(*settings.docker.host_paths, *settings.volumes.efs.values()),
         network=settings.docker.network,
         log_mib=settings.logs.stream_cap_mib,
+        ignored=ignored("docker"),
     )
     return {"process": ProcessDriver(process), "docker": DockerDriver(docker)}
 
@@ -198,7 +275,15 @@ async def _serve(
         credentials = CredentialDesk(store, sealer, clock, account_id=settings.server.account_id)
         verifier = Authenticator(credentials, clock)
     await _guard_door(settings, credentials, sockets[0])
-    drivers = _build_drivers(settings, folder)
+    neighbours = _build_neighbours(settings, clock)
+    host, port = sockets[0].getsockname()[:2]
+    addresses = _credentials_addresses(settings, host)
+    drivers = _build_drivers(settings, folder, partial(_unserved, neighbours, addresses))
+    roles = None
+    if neighbours is not None and neighbours.lends_roles:
+        urls = {engine: _credentials_url(address, port) for engine, address in addresses.items()}
+        lending = LendingSettings(key=FileSealer(folder.path).derive("job-roles"), urls=urls)
+        roles = JobRoles(neighbours, lending, clock, lambda attempt_id: leader.find_task(attempt_id))
     days = settings.retention.history_days
     leader = Leader(
         store=store,
@@ -214,6 +299,13 @@ async def _serve(
             keep_history=None if days is None else timedelta(days=days),
         ),
         new_attempt_id=_new_attempt_id,
+        provider=Provider(
+            neighbours=neighbours,
+            roles=roles,
+            file_systems=settings.volumes.efs,
+            clock=clock,
+            patience_seconds=settings.aws.patience_seconds,
+        ),
     )
     leader.telemetry = metrics = Metrics(store, leader, clock)
     services = build_services(
@@ -237,11 +329,17 @@ async def _serve(
         ),
         native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
         verifier=verifier,
+        job_credentials=None if roles is None else credentials_app(roles),
     )
     server = build_server(door, limits)
+    servers = [server]
+    for_jobs = _listen_for_jobs(addresses, host, port) if roles is not None else []
+    if roles is not None and for_jobs:
+        servers.append(build_server(credentials_app(roles), limits))
 
     def stop() -> None:
-        server.should_exit = True
+        for each in servers:
+            each.should_exit = True
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -251,9 +349,8 @@ async def _serve(
     # What starting made stays: without this each full collection goes through it all and halts everybody for 50 ms.
     gc.freeze()
     try:
-        host, port = sockets[0].getsockname()[:2]
         print(f"longshore server listens on http://{host}:{port}", flush=True)  # noqa: T201 - scripts read this line
-        await server.serve(sockets=sockets)
+        await asyncio.gather(server.serve(sockets=sockets), *(each.serve(sockets=for_jobs) for each in servers[1:]))
     finally:
         leading.cancel()
         await asyncio.wait([leading])

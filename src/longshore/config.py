@@ -142,6 +142,25 @@ def _parse_user(raw: object, _: Path) -> str:
         raise ValueError from unknown
 
 
+def _parse_file_systems(raw: object, folder: Path) -> Mapping[str, Path]:
+    if isinstance(raw, str):
+        raw = dict(part.strip().split("=", 1) for part in raw.split(",")) if raw.strip() else {}
+    if not isinstance(raw, dict):
+        raise ValueError
+    given = cast(dict[str, object], raw)
+    if not all(re.fullmatch("fs(ap)?-[0-9a-f]{1,40}", name) for name in given):
+        raise ValueError
+    return {name: _parse_path(path, folder) for name, path in given.items()}
+
+
+def _parse_endpoint(raw: object, _: Path) -> str:
+    if raw == "aws":
+        return "aws"
+    if not isinstance(raw, str) or not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", raw):
+        raise ValueError
+    return raw
+
+
 PATH = Kind(expects="a path", parse=_parse_path)
 ADDRESS = Kind(
     expects="an address of this machine, or localhost; other than loopback only with server.auth sigv4",
@@ -149,6 +168,8 @@ ADDRESS = Kind(
 )
 HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
 USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
+ENDPOINT = Kind(expects="a URL that starts with http:// or https://, or aws", parse=_parse_endpoint)
+FILE_SYSTEMS = Kind(expects="a table of folders by file system (fs-1234 = /folder)", parse=_parse_file_systems)
 GPU_NAME = matching("[A-Za-z0-9_.:-]{1,64}", "the name of a GPU")
 
 
@@ -271,6 +292,32 @@ class DockerSettings:
     network: Literal["host", "bridge"] = setting(
         one_of("host", "bridge"), "Network of containers. On EC2 AWS Batch uses the host's.", "bridge"
     )
+    credentials_address: Literal["169.254.170.2", "169.254.170.23"] | None = setting(
+        optional(one_of("169.254.170.2", "169.254.170.23"), "none"),
+        "Address of this machine on a Docker network at which containers fetch the credentials of job roles.",
+        None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSettings:
+    endpoint: str | None = setting(
+        optional(ENDPOINT, "none"),
+        "Where secrets and roles of jobs are asked for; aws: AWS itself; none: nowhere, and jobs with secrets fail.",
+        None,
+    )
+    secrets_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Secrets Manager; same: aws.endpoint.", None)
+    ssm_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Parameter Store; same: aws.endpoint.", None)
+    sts_endpoint: str | None = setting(optional(ENDPOINT, "same"), "STS, for roles of jobs; same: aws.endpoint.", None)
+    patience_seconds: int = setting(whole(0, 3600, "seconds"), "How long a start waits for one that is away.", 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeSettings:
+    efs: Mapping[str, Path] = field(
+        default_factory=dict[str, Path],
+        metadata={"kind": FILE_SYSTEMS, "doc": "Folders that stand for EFS file systems and access points."},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +366,8 @@ class Settings:
     )
     process: ProcessSettings = field(default_factory=ProcessSettings)
     docker: DockerSettings = field(default_factory=DockerSettings)
+    aws: AwsSettings = field(default_factory=AwsSettings)
+    volumes: VolumeSettings = field(default_factory=VolumeSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     logs: LogSettings = field(default_factory=LogSettings)

@@ -7,6 +7,7 @@ the whole folder can read the secrets.
 import base64
 import os
 import secrets
+from hashlib import blake2b
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -43,7 +44,12 @@ class FileSealer:
             raise SealingKeyLost(f"{path}: cannot be used: {problem.strerror}") from problem
         if len(key) != _KEY_BYTES:
             raise SealingKeyLost(f"{path}: is damaged: it should hold {_KEY_BYTES} bytes in base 64")
+        self._key = key
         self._cipher = AESGCM(key)
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for this purpose; the same as long as the sealing key is."""
+        return blake2b(purpose.encode(), key=self._key, digest_size=_KEY_BYTES, person=b"derived").digest()
 
     def seal(self, plain: bytes, *, purpose: str) -> str:
         nonce = secrets.token_bytes(_NONCE_BYTES)

@@ -18,7 +18,19 @@ from longshore.config import (
 )
 
 #: A setting, a right value as TOML and as text, and what it becomes.
+EFS = {"fs-12ab": Path("/srv/a"), "fsap-1": Path("/b")}
 RIGHT_VALUES: list[tuple[str, str, str, object]] = [
+    ("aws.endpoint", '"https://here:5000"', "https://here:5000", "https://here:5000"),
+    ("aws.endpoint", '"aws"', "aws", "aws"),
+    ("aws.endpoint", '"none"', "none", None),
+    ("aws.secrets_endpoint", '"http://[::1]:1/x"', "http://[::1]:1/x", "http://[::1]:1/x"),
+    ("aws.ssm_endpoint", '"same"', "same", None),
+    ("aws.sts_endpoint", '"aws"', "aws", "aws"),
+    ("aws.patience_seconds", "0", "0", 0),
+    ("docker.credentials_address", '"169.254.170.2"', "169.254.170.2", "169.254.170.2"),
+    ("docker.credentials_address", '"none"', "none", None),
+    ("volumes.efs", '{ fs-12ab = "/srv/a", "fsap-1" = "/b" }', "fs-12ab=/srv/a, fsap-1=/b", EFS),
+    ("volumes.efs", "{}", "", {}),
     ("server.host", '"::1"', "::1", "::1"),
     ("server.host", '"localhost"', "localhost", "localhost"),
     ("server.port", "0", "0", 0),
@@ -142,6 +154,14 @@ def test_every_setting_is_read_alike_from_all_sources(
         ("process.grace_seconds", "86401"),
         ("docker.privileged", "yes"),
         ("docker.host_paths", "/a,/a/"),
+        ("docker.credentials_address", "10.0.0.1"),
+        ("aws.endpoint", "localhost:5000"),
+        ("aws.endpoint", "http://user:word@here"),
+        ("aws.sts_endpoint", "none"),
+        ("aws.patience_seconds", "-1"),
+        ("volumes.efs", "fs-12ab"),
+        ("volumes.efs", "disk-1=/srv"),
+        ("volumes.efs", "fs-12ab="),
         ("limits.array_size_max", "1"),
         ("limits.body_bytes", "1"),
         ("retention.history_days", "0"),

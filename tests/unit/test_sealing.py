@@ -38,6 +38,13 @@ def test_it_opens_for_nothing_else(tmp_path: Path) -> None:
             sealer.open(text, purpose=purpose)
 
 
+def test_keys_of_their_own_are_derived(tmp_path: Path) -> None:
+    """The same at every start, one for each purpose, and none that tells the sealing key."""
+    key = FileSealer(tmp_path).derive("a")
+    assert len(key) == 32
+    assert key == FileSealer(tmp_path).derive("a") != FileSealer(tmp_path).derive("b")
+
+
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 44, b"QUJD"])
 def test_a_damaged_key_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / KEY_FILE).write_bytes(content)

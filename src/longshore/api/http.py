@@ -18,6 +18,7 @@ from longshore.api.aws.faults import BATCH_FAULTS, MissingSignature, fault_of
 from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
 from longshore.api.aws.signature import SignedRequest, is_presigned, is_signed, parse_presigned_scope, parse_scope
 from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
+from longshore.api.credentials import CREDENTIALS_PATH
 from longshore.api.guard import Guard, refuse_unintended
 from longshore.api.limits import DoorSettings
 from longshore.api.owners import OWNERS
@@ -58,17 +59,25 @@ class FrontDoor:
     """The ASGI application."""
 
     def __init__(
-        self, settings: DoorSettings, *, fronts: Mapping[str, Front], native: ASGIApp, verifier: Verifier | None = None
+        self,
+        settings: DoorSettings,
+        *,
+        fronts: Mapping[str, Front],
+        native: ASGIApp,
+        verifier: Verifier | None = None,
+        job_credentials: ASGIApp | None = None,
     ) -> None:
         """`fronts` by the name that signatures give a service; `native` has `/longshore/` and `/metrics`.
 
-        Without a verifier any signature will do, and whoever comes may see everything.
+        Without a verifier any signature will do, and whoever comes may see everything. `job_credentials` answers jobs
+        that ask for those of their role, which no signature can come before.
         """
         self._settings = settings
         self._verifier = verifier
         self._guard = Guard(settings.host_names, any_host=verifier is not None)
         self._fronts = fronts
         self._native = native
+        self._job_credentials = job_credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand on the lifespan."""
@@ -78,6 +87,9 @@ class FrontDoor:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         path: str = scope["raw_path"].decode("latin-1")
         request_id = str(uuid4())
+        if self._job_credentials and path.startswith(CREDENTIALS_PATH) and not self._guard.refuse_foreign(headers):
+            await self._job_credentials(scope, receive, send)
+            return
         refusal = self._refuse(scope, path, headers, request_id)
         if refusal is not None:
             await _turn_away(refusal, request_id, receive, send)

@@ -13,6 +13,7 @@ import structlog
 from longshore.control.inbox import Inbox, Released
 from longshore.control.launching import attempt_log, find_obstacle, render_launch, stop_request
 from longshore.control.ledger import OpenAttempt
+from longshore.control.provisions import CannotProvide, Provider, Provision, Provisions
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
@@ -64,6 +65,7 @@ class Lane:
         clock: Clock,
         open_attempts: Callable[[], Sequence[OpenAttempt] | None],
         stop_grace_seconds: int,
+        provider: Provider,
     ) -> None:
         self.name = name
         #: why the engine can't be used now; empty when it can
@@ -74,6 +76,9 @@ class Lane:
         self._clock = clock
         self._open_attempts = open_attempts
         self._grace_seconds = stop_grace_seconds
+        self._provisions = Provisions(
+            provider, lambda entry: self.act([entry]), pulls_images=driver.capabilities().uses_images
+        )
         self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
         #: their acts are on the way to the engine: what else is asked for these waits until that has been answered
         self._busy: set[AttemptId] = set()
@@ -97,6 +102,8 @@ class Lane:
             attempt_id, intent = entry.attempt.attempt_id, entry.attempt.intent
             for outdated in _OUTDATED[intent]:
                 self._acts.pop((attempt_id, outdated), None)
+            if intent is not Intent.LAUNCH:
+                self._provisions.drop(attempt_id)
             self._acts[attempt_id, intent] = entry
         self._wake.set()
 
@@ -112,6 +119,7 @@ class Lane:
                 if not self._writes_log_files:
                     group.create_task(self._collect())
         finally:
+            await self._provisions.close()
             await self._driver.close()
 
     async def _serve_acts(self) -> None:
@@ -176,18 +184,26 @@ class Lane:
         postponed = ""
         rejected: list[LaunchFailed] = []
         confirmed: list[Observation] = []
-        ready: list[OpenAttempt] = []
+        ready: list[tuple[OpenAttempt, Provision]] = []
+        held_up: list[tuple[OpenAttempt, str]] = []
         for entry in entries:
             attempt_id = entry.attempt.attempt_id
             if attempt_id in self._uncertain:
                 continue
-            if obstacle := await find_obstacle(entry, self._logs):
-                rejected.append(LaunchFailed(attempt_id=attempt_id, fault=LaunchFault.REJECTED, reason=obstacle))
-            else:
-                ready.append(entry)
-        await self._logs.attach([attempt_log(entry) for entry in ready])
+            try:
+                if obstacle := await find_obstacle(entry, self._logs):
+                    held_up.append((entry, obstacle))
+                elif provision := self._provisions.take(entry):
+                    ready.append((entry, provision))
+                elif self._acts.pop((attempt_id, Intent.LAUNCH), None) is None:
+                    self._provisions.drop(attempt_id)  # a stop has come; else it is asked for again when all is there
+            except CannotProvide as problem:
+                held_up.append((entry, str(problem)))
+        rejected += await self._reject(held_up)
+        await self._logs.attach([attempt_log(entry) for entry, _ in ready])
         crash_point("lane.before-launch")
-        outcomes = await self._driver.launch([render_launch(entry, self._logs) for entry in ready]) if ready else ()
+        specs = [render_launch(entry, self._logs, provision) for entry, provision in ready]
+        outcomes = await self._driver.launch(specs) if specs else ()
         crash_point("lane.after-launch")
         for outcome in outcomes:
             if isinstance(outcome, Handle):
@@ -208,6 +224,28 @@ class Lane:
             for failed in rejected:
                 self._acts.pop((failed.attempt_id, Intent.LAUNCH), None)
         return await self._ask_after_uncertain(entries) or postponed
+
+    async def _reject(self, held_up: Sequence[tuple[OpenAttempt, str]]) -> Sequence[LaunchFailed]:
+        """The failures of those that were not launched. Some may have been, before a crash and what is in the way now.
+
+        Raises:
+            EngineUnavailable: it can't be told.
+        """
+        if not held_up:
+            return ()
+        reasons = {entry.attempt.attempt_id: reason for entry, reason in held_up}
+        observations = await self._driver.observe([entry.handle for entry, _ in held_up])
+        await self._report([o for o in observations if o.state not in (TaskState.GONE, TaskState.UNKNOWN)])
+        for observation in observations:
+            if observation.state is TaskState.UNKNOWN:
+                raise EngineUnavailable("whether an attempt was launched before is not known now")
+            if observation.state is not TaskState.GONE:
+                self._note_launched(observation.attempt_id)
+        return [
+            LaunchFailed(attempt_id=o.attempt_id, fault=LaunchFault.REJECTED, reason=reasons[o.attempt_id])
+            for o in observations
+            if o.state is TaskState.GONE
+        ]
 
     def _note_launched(self, attempt_id: AttemptId) -> None:
         self._acts.pop((attempt_id, Intent.LAUNCH), None)

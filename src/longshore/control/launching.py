@@ -5,6 +5,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from longshore.control.ledger import OpenAttempt
+from longshore.control.provisions import Provision
 from longshore.domain.eks import EksProperties
 from longshore.domain.ids import JobId
 from longshore.domain.job import Part
@@ -75,11 +76,15 @@ async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
         return problem
     if len(spec.task_tags) > MOST_TAGS:
         return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
-    if properties.secrets:
-        cause = "this server does not resolve secrets yet"
-        return f"ResourceInitializationError: unable to pull secrets or registry auth: {cause}"
     configuration = properties.log_configuration
-    if configuration is None or (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
+    if configuration is None or configuration.log_driver == "json-file":
+        return ""
+    if configuration.log_driver != "awslogs":
+        return (
+            f"ResourceInitializationError: failed to validate logger args: there is no log driver "
+            f"{configuration.log_driver} here; awslogs and json-file keep output in the logs of this server"
+        )
+    if (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
         return ""
     create = configuration.options.get("awslogs-create-group", "").lower() == "true"
     if await logs.has_group(spec.scope, group, create=create):
@@ -115,8 +120,10 @@ def stop_request(entry: OpenAttempt, grace_seconds: int) -> StopRequest:
     return StopRequest(handle=entry.handle, grace_seconds=grace_seconds if own is None else own)
 
 
-def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
-    """The order to an engine to start an attempt, or a part of one."""
+def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | None = None) -> LaunchSpec:
+    """The order to an engine to start an attempt, or a part of one, with what was provided for it."""
+    if provision is None:
+        provision = Provision(settings=entry.container.properties)
     job, attempt, work = entry.job, entry.attempt, entry.container
     own = {variable.name: variable.value or "" for variable in work.properties.environment if variable.name}
     container = ContainerLaunch(
@@ -124,11 +131,12 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs) -> LaunchSpec:
         image=work.properties.image or "",
         entrypoint=work.entrypoint,
         command=work.properties.command,
-        environment={**own, **batch_variables(entry)},
+        environment={**own, **provision.environment, **batch_variables(entry)},
         resources=attempt.resources,
         gpu_names=attempt.gpu_names,
         vcpu_is_cap=entry.environment.is_fargate,
-        settings=work.properties,
+        settings=provision.settings,
+        registry=provision.registry,
         log_path=logs.path(attempt.attempt_id),
     )
     part = attempt if isinstance(attempt, Part) else None

@@ -15,6 +15,7 @@ from longshore.control.intake import drain_deleted, look_at_requests, take_in_jo
 from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
 from longshore.control.present import Present
+from longshore.control.provisions import Provider
 from longshore.control.pruner import Pruner
 from longshore.control.reconciler import as_event, find
 from longshore.control.scheduler import place_jobs, render_reason
@@ -27,6 +28,7 @@ from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import EngineDriver, LaunchFailed
 from longshore.ports.logs import AttemptLogs
+from longshore.ports.neighbours import NeighbourUnavailable
 from longshore.ports.overview import EngineHealth, HostUse
 from longshore.ports.store import Store, Transaction
 from longshore.ports.telemetry import Telemetry, TelemetryEvent
@@ -83,7 +85,9 @@ class Leader:
         hosts: Sequence[Host],
         settings: ControlSettings,
         new_attempt_id: Callable[[], AttemptId],
+        provider: Provider | None = None,
     ) -> None:
+        """Without a provider no secret can be had, and no role."""
         #: told of what every turn changed, after its commit
         self.telemetry: Telemetry | None = None
         self._store = store
@@ -110,6 +114,7 @@ class Leader:
                 clock=clock,
                 open_attempts=self.open_tasks,
                 stop_grace_seconds=settings.stop_grace_seconds,
+                provider=provider or Provider(clock=clock),
             )
             for name, driver in drivers.items()
         }
@@ -117,6 +122,12 @@ class Leader:
     def open_tasks(self) -> Sequence[OpenAttempt] | None:
         """Attempts, and parts of attempts, that are not released yet; None while that is not known."""
         return None if self._present is None else self._present.ledger.open_tasks()
+
+    def find_task(self, attempt_id: AttemptId) -> OpenAttempt | None:
+        """The open attempt, or part of one, of that id. Raises NeighbourUnavailable while that is not known."""
+        if self._present is None:
+            raise NeighbourUnavailable("the leader is reading its attempts again")
+        return self._present.ledger.find(attempt_id)
 
     def engines(self) -> Sequence[EngineHealth]:
         """Every engine as it was when last asked."""

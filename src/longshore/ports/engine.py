@@ -46,6 +46,14 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryLogin:
+    """What opens the registry that an image is in; held in memory only."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLaunch:
     """One container of one node, every value final: parameters substituted, Batch's variables set."""
 
@@ -54,7 +62,8 @@ class ContainerLaunch:
     #: in place of the image's own; empty: that
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    #: values of secrets are in it: a driver keeps it in memory, hands it to what runs the container, and no further
+    environment: Mapping[str, str] = field(repr=False)
     resources: Resources
     #: names of the GPUs that were placed for it, as many as `resources.gpus`
     gpu_names: tuple[str, ...] = ()
@@ -62,6 +71,8 @@ class ContainerLaunch:
     vcpu_is_cap: bool = False
     #: everything else of the job definition: mounts, ulimits, user, Linux parameters, ...
     settings: ContainerSettings
+    #: for the pull of the image, where the job names any
+    registry: RegistryLogin | None = None
     #: where stdout and stderr go when the driver writes log files; its folder exists, it does not
     log_path: Path
 

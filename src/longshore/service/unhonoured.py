@@ -9,12 +9,19 @@ from longshore.domain.ecs import EcsProperties
 from longshore.domain.eks import EksProperties
 from longshore.domain.job import JobSpec
 from longshore.domain.nodes import NodeProperties
-from longshore.domain.workload import workload_of
+from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Capabilities
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
 from longshore.service.documents import Document
 
+_EACH_LINE = "each line that is written is an event of its own"
+#: Options of the awslogs driver.
+_UNHONOURED_LOG_OPTIONS = {
+    "awslogs-datetime-format": _EACH_LINE,
+    "awslogs-multiline-pattern": _EACH_LINE,
+    "awslogs-region": "logs are kept in the region of the job",
+}
 #: Members that every job states, in one of two ways.
 _REQUIREMENTS = {"vcpus": "resourceRequirements.VCPU", "memory": "resourceRequirements.MEMORY"}
 _NO_KUBERNETES = "kept and shown; no Kubernetes runs the pod"
@@ -97,6 +104,7 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
         if asking:
             named = f" (of {', '.join(dict.fromkeys(asking))})" if len(asking) < len(containers) else ""
             gaps[_api_name(path)] = reason + named
+    gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
     return gaps | _gaps_of_form(spec.form)
@@ -124,13 +132,24 @@ def _held(where: str, record: object, texts: Mapping[str, str]) -> dict[str, str
     return {f"{where}{_api_name(path)}": text for path, text in texts.items() if _holds(record, path)}
 
 
+def _log_gaps(containers: Iterable[WorkContainer]) -> Mapping[str, str]:
+    """Of awslogs, what names group and stream is honoured; of json-file, nothing needs to be."""
+    gaps: dict[str, str] = {}
+    for container in containers:
+        configuration = container.properties.log_configuration
+        if configuration is None:
+            continue
+        if configuration.log_driver == "json-file":
+            gaps["logConfiguration"] = "output goes to the logs of this server, and has no file of its own"
+        for option in configuration.options.keys() & _UNHONOURED_LOG_OPTIONS.keys():
+            gaps[f"logConfiguration.options.{option}"] = _UNHONOURED_LOG_OPTIONS[option]
+    return gaps
+
+
 def _is_asked_for(container: ContainerProperties, path: str) -> bool:
     """Whether a container sets `path`, attribute names joined by dots, to something that would have an effect."""
     if path in _REQUIREMENTS:
         return True
-    if path == "log_configuration":
-        # The options of awslogs that name group and stream are honoured by our own logs.
-        return container.log_configuration is not None and container.log_configuration.log_driver != "awslogs"
     return _holds(container, path)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from longshore.domain.consumable import ConsumableResource
-from longshore.domain.container import LinuxParameters, LogConfiguration, Secret, Ulimit
+from longshore.domain.container import LinuxParameters, LogConfiguration, Ulimit
 from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
 from longshore.domain.ecs import FirelensConfiguration
@@ -239,7 +239,6 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
             "ulimits": "not set here",
             "linux_parameters.max_swap": "no swap",
             "linux_parameters.swappiness": "no swap",
-            "log_configuration": "own logs",
         },
     )
     job = with_settings(
@@ -247,7 +246,7 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
         privileged=False,
         ulimits=(Ulimit(name="nofile", hard_limit=1, soft_limit=1),),
         linux_parameters=LinuxParameters(max_swap=10),
-        log_configuration=LogConfiguration(log_driver="awslogs"),
+        log_configuration=LogConfiguration(log_driver="awslogs", options={"awslogs-group": "g"}),
     )
     told = await desk.explain((await desk.submit(job)).uuid)
     gaps = {gap["setting"]: gap["text"] for gap in told["notHonoured"]}
@@ -258,6 +257,10 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
     other = with_settings(a_job(), log_configuration=LogConfiguration(log_driver="json-file"))
     told = await desk.explain((await desk.submit(other)).uuid)
     assert [gap["setting"] for gap in told["notHonoured"]][-1] == "logConfiguration"
+
+    joining = LogConfiguration(log_driver="awslogs", options={"awslogs-multiline-pattern": "^x"})
+    told = await desk.explain((await desk.submit(with_settings(a_job(), log_configuration=joining))).uuid)
+    assert told["notHonoured"][-1]["setting"] == "logConfiguration.options.awslogs-multiline-pattern"
 
 
 async def test_tags_that_are_not_propagated_are_told(desk: Desk) -> None:
@@ -273,12 +276,11 @@ DOCKER_IGNORES = ignored_settings(DockerConfig(installation_id="0" * 32), Engine
 @pytest.mark.parametrize("ignored", [IGNORED, DOCKER_IGNORES], ids=["process", "docker"])
 async def test_what_real_engines_name_is_part_of_a_job(desk: Desk, ignored: Mapping[str, str]) -> None:
     desk.be_able(ignored_settings={**ignored, "memory": "not held to it"})
-    secret = Secret(name="s", value_from="x")
-    job = with_settings(a_job(), linux_parameters=LinuxParameters(max_swap=1), secrets=(secret,))
+    job = with_settings(a_job(), linux_parameters=LinuxParameters(max_swap=1), enable_execute_command=True)
     told = await desk.explain((await desk.submit(job)).uuid)
     gaps = {gap["setting"]: gap["text"] for gap in told["notHonoured"]}
     assert gaps["resourceRequirements.MEMORY"] == "not held to it"
-    assert {"secrets", "linuxParameters.maxSwap", "linuxParameters"} & gaps.keys()
+    assert "enableExecuteCommand" in gaps
 
 
 async def test_jobs_that_are_not_there(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,10 @@ from longshore.control.inbox import Inbox
 from longshore.control.lane import RETRY_SECONDS, SWEEP_SECONDS, Lane
 from longshore.control.launching import render_launch
 from longshore.control.ledger import OpenAttempt
+from longshore.control.provisions import CannotProvide, Provider, Provision
+from longshore.domain.container import ContainerProperties, LogConfiguration, Secret
 from longshore.domain.errors import StoreUnavailable
-from longshore.domain.ids import AttemptId
+from longshore.domain.ids import AttemptId, Scope
 from longshore.domain.job import Intent
 from longshore.engines.fake import Behaviour, CallFate, FakeDriver, FakeSite, Faults, LaunchFate
 from longshore.ports.engine import (
@@ -52,10 +55,19 @@ class SlowLogs(KeptLogs):
 
     is_full = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups_may_answer = asyncio.Event()
+        self.groups_may_answer.set()
+
     async def cursor(self, attempt_id: AttemptId) -> str:
         found = await super().cursor(attempt_id)
         await asyncio.sleep(0)
         return found
+
+    async def has_group(self, scope: Scope, name: str, *, create: bool) -> bool:
+        await self.groups_may_answer.wait()
+        return True
 
     async def seal(self, attempt_ids: Sequence[AttemptId]) -> None:
         if self.is_full:
@@ -82,6 +94,32 @@ class SlowDriver(FakeDriver):
         await super().stop(requests)
 
 
+SECRETIVE = an_open_attempt(
+    a_job(
+        replace(
+            a_job_spec(3),
+            container=ContainerProperties(command=("true",), secrets=(Secret(name="S", value_from="s"),)),
+        )
+    )
+)
+SECRETIVE_ID = SECRETIVE.attempt.attempt_id
+
+
+class SlowProvider(Provider):
+    """Has what is asked for when it is told to have it."""
+
+    def __init__(self, *, clock: VirtualClock) -> None:
+        super().__init__(clock=clock)
+        self.problem = ""
+        self.may_answer = asyncio.Event()
+
+    async def provide(self, entry: OpenAttempt, *, pulls_images: bool) -> Provision:
+        await self.may_answer.wait()
+        if self.problem:
+            raise CannotProvide(self.problem)
+        return Provision(settings=entry.container.properties)
+
+
 class Scene:
     """A lane to a fake site, and one open attempt."""
 
@@ -93,6 +131,7 @@ class Scene:
         self.inbox = Inbox()
         self.logs = SlowLogs()
         self.open: list[OpenAttempt] = [ENTRY]
+        self.provider = SlowProvider(clock=clock)
         self.lane = Lane(
             "fake",
             self.driver,
@@ -101,6 +140,7 @@ class Scene:
             clock=clock,
             open_attempts=lambda: self.open,
             stop_grace_seconds=5,
+            provider=self.provider,
         )
 
     @property
@@ -184,6 +224,90 @@ async def test_refused_launch_is_told_when_the_logs_take_it() -> None:
     await scene.lane.serve_once()
     (news,) = scene.inbox.take(100)
     assert isinstance(news, LaunchFailed)
+
+
+async def test_nobody_waits_for_the_secrets_of_others() -> None:
+    """An attempt goes to the engine when all that it needs is there."""
+    scene = Scene(Behaviour(duration_seconds=1000))
+    scene.open.append(SECRETIVE)
+    scene.lane.act([SECRETIVE, ENTRY])
+    await scene.lane.serve_once()
+    await scene.lane.serve_once()
+    assert scene.driver.asked == [("launch", ATTEMPT_ID)]
+    scene.provider.may_answer.set()
+    await settled()
+    await scene.lane.serve_once()
+    assert scene.driver.asked == [("launch", ATTEMPT_ID), ("launch", SECRETIVE_ID)]
+
+
+async def test_stop_while_secrets_are_fetched() -> None:
+    """It is not launched afterwards."""
+    scene = Scene()
+    stopped = changed(SECRETIVE, intent=Intent.STOP)
+    scene.open = [SECRETIVE]
+    scene.lane.act([SECRETIVE])
+    await scene.lane.serve_once()
+    scene.open = [stopped]
+    scene.lane.act([stopped])
+    scene.provider.may_answer.set()
+    await settled()
+    await scene.lane.serve_once()
+    await settled()
+    await scene.lane.serve_once()
+    assert scene.driver.asked == [("stop", SECRETIVE_ID)]
+    assert scene.states() == [TaskState.GONE]
+
+
+async def test_stop_just_before_secrets_are_fetched() -> None:
+    """While the lane looks for a log group: the fetch is not begun, or comes to nothing."""
+    scene = Scene()
+    grouped = LogConfiguration(log_driver="awslogs", options={"awslogs-group": "g"})
+    container = replace(SECRETIVE.container.properties, log_configuration=grouped)
+    spec = replace(SECRETIVE.job.spec, uuid="0" * 36, container=container)
+    entry = replace(SECRETIVE, job=replace(SECRETIVE.job, spec=spec))
+    stopped = changed(entry, intent=Intent.STOP)
+    scene.open = [stopped]
+    scene.logs.groups_may_answer.clear()
+    scene.lane.act([entry])
+    serving = asyncio.create_task(scene.lane.serve_once())
+    await settled()
+    scene.lane.act([stopped])
+    scene.logs.groups_may_answer.set()
+    await serving
+    scene.provider.may_answer.set()
+    await settled()
+    await scene.lane.serve_once()
+    await settled()
+    await scene.lane.serve_once()
+    assert scene.driver.asked == [("stop", SECRETIVE_ID)]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_secrets_that_went_after_a_launch(is_there: bool) -> None:
+    """An attempt that a server before this one launched is not failed because its secret is gone now."""
+    scene = Scene(Behaviour(duration_seconds=1000))
+    scene.open = [SECRETIVE]
+    if is_there:
+        scene.site.accept(render_launch(SECRETIVE, scene.logs), "longshore")
+    scene.provider.problem = "ResourceInitializationError: gone"
+    scene.provider.may_answer.set()
+    scene.lane.act([SECRETIVE])
+    await scene.lane.serve_once()
+    await settled()
+    await scene.lane.serve_once()
+    (news,) = scene.inbox.take(100)
+    if is_there:
+        assert isinstance(news, Observation)
+        assert news.state is not TaskState.GONE
+    else:
+        assert isinstance(news, LaunchFailed)
+        assert news.reason == scene.provider.problem
+
+
+async def settled() -> None:
+    """Whatever can go on has gone on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def test_log_is_read_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longshore.control.launching import attempt_log, batch_variables, find_obstacle, render_launch
-from longshore.domain.container import ContainerProperties, KeyValue, LogConfiguration, Secret
+from longshore.domain.container import ContainerProperties, KeyValue, LogConfiguration
 from longshore.domain.ids import AttemptId, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
@@ -161,10 +161,11 @@ def test_log_stream_of_a_long_name() -> None:
             "ResourceInitializationError: failed to validate logger args: log group new: "
             "The specified log group does not exist",
         ),
+        (a_spec(log_configuration=LogConfiguration(log_driver="json-file")), ""),
         (
-            a_spec(secrets=(Secret(name="S", value_from="arn"),)),
-            "ResourceInitializationError: unable to pull secrets or registry auth: "
-            "this server does not resolve secrets yet",
+            a_spec(log_configuration=LogConfiguration(log_driver="splunk")),
+            "ResourceInitializationError: failed to validate logger args: there is no log driver splunk here; "
+            "awslogs and json-file keep output in the logs of this server",
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """Settings of the Docker engine."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,8 @@ class DockerConfig:
     #: what jobs may mount or open of the host: these absolute paths and all below them
     host_paths: tuple[Path, ...] = ()
     network: Literal["host", "bridge"] = "bridge"
+    #: container settings that have no effect as the server is set up, each with the reason
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
     #: most disk, in MiB, that the output of one container may take at the engine; the oldest makes room for the newest
     log_mib: int = 64
     #: containers that are created and started at once; calls of each other kind that are in flight at once

@@ -5,6 +5,7 @@ repeated read needs, and take no time limits in part; so the calls are made here
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import aiohttp
 import msgspec
 
 from longshore.engines.docker.parse import EngineInfo, EngineVersion, Event, Inspected, Listed, parse_time
-from longshore.ports.engine import EngineUnavailable
+from longshore.ports.engine import EngineUnavailable, RegistryLogin
 
 T = TypeVar("T")
 Params = Mapping[str, str]
@@ -149,11 +150,16 @@ class Connection:
         """One sample of what it uses."""
         return await self._call("GET", f"containers/{container}/stats", {"stream": "0", "one-shot": "1"})
 
-    async def pull(self, image: str) -> None:
+    async def pull(self, image: str, login: RegistryLogin | None = None) -> None:
         """`image` is local. Raises CallRefused with the engine's words when it cannot be had."""
+        headers: dict[str, str] = {}
+        if login is not None:
+            document = json.dumps({"username": login.username, "password": login.password})
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(document.encode()).decode()
         params = {"fromImage": image} if _has_tag(image) else {"fromImage": image, "tag": "latest"}
         rest = b""
-        async for data in self._stream("POST", "images/create", params, stall_seconds=self._launch_seconds):
+        seconds = self._launch_seconds
+        async for data in self._stream("POST", "images/create", params, stall_seconds=seconds, headers=headers):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 error = _decode(line, _PullProgress).error if line.strip() else ""
@@ -226,7 +232,13 @@ class Connection:
         return answer
 
     async def _stream(
-        self, method: str, path: str, params: Params, *, stall_seconds: float | None
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        *,
+        stall_seconds: float | None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[bytes]:
         """The answer as it comes, after one empty piece when its head is there. A stall is no answer."""
         url = await self._url(path, versioned=True)
@@ -234,7 +246,9 @@ class Connection:
         async with self._reaching(f"{method} {path}"):
             async with asyncio.timeout(stall_seconds or self._call_seconds):
                 timeout = aiohttp.ClientTimeout(total=None, sock_read=stall_seconds)
-                response = await self._docker.session.request(method, url, params=params, timeout=timeout)
+                response = await self._docker.session.request(
+                    method, url, params=params, timeout=timeout, headers=headers
+                )
             async with response:
                 if response.status >= 400:
                     raise _refusal(response.status, await response.read())

@@ -172,6 +172,7 @@ class DockerDriver:
                     node=node.index,
                     container=container.name,
                     image=container.image,
+                    registry=container.registry,
                     body=body,
                     network=network_of(spec, self._config),
                     network_labels=shared_labels(self._config.installation_id, spec.whole_id or ""),

@@ -23,7 +23,7 @@ from longshore.engines.docker.parse import (
     reason_text,
 )
 from longshore.engines.docker.render import container_name
-from longshore.ports.engine import EngineUnavailable, Observation, TaskState
+from longshore.ports.engine import EngineUnavailable, Observation, RegistryLogin, TaskState
 
 #: between tries while the engine is away
 LONGEST_DELAY_SECONDS = 5.0
@@ -42,8 +42,9 @@ class Launch:
     node: int
     container: str
     image: str = ""
+    registry: RegistryLogin | None = None
     #: what to create; None when the container is there already
-    body: Mapping[str, object] | None = None
+    body: Mapping[str, object] | None = field(default=None, repr=False)
     #: network that must be there before, and what marks it as ours; empty: none
     network: str = ""
     network_labels: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -87,7 +88,7 @@ class Launches:
         self._failed = failed
         self._slots = asyncio.Semaphore(config.concurrency)
         self._launches: dict[AttemptId, tuple[Launch, asyncio.Task[None]]] = {}
-        self._pulls: dict[str, asyncio.Task[None]] = {}
+        self._pulls: dict[tuple[str, RegistryLogin | None], asyncio.Task[None]] = {}
         self._networks = asyncio.Lock()
 
     def pending(self, attempt_id: AttemptId) -> Launch | None:
@@ -243,11 +244,12 @@ class Launches:
 
         One pull serves all who wait for it.
         """
-        pull = self._pulls.get(launch.image)
+        wanted = launch.image, launch.registry
+        pull = self._pulls.get(wanted)
         if pull is None:
-            pull = asyncio.create_task(self._connection.pull(launch.image), name=f"pull {launch.image}")
-            self._pulls[launch.image] = pull
-            pull.add_done_callback(lambda _: self._pulls.pop(launch.image, None))
+            pull = asyncio.create_task(self._connection.pull(*wanted), name=f"pull {launch.image}")
+            self._pulls[wanted] = pull
+            pull.add_done_callback(lambda _: self._pulls.pop(wanted, None))
             pull.add_done_callback(lambda done: done.cancelled() or done.exception())  # when nobody waits any more
         stop = asyncio.create_task(launch.stop_asked.wait())
         try:

@@ -263,15 +263,12 @@ def allowed_path(path: str, config: DockerConfig, resolve: ResolvePath) -> str:
 def ignored_settings(config: DockerConfig, info: EngineInfo) -> dict[str, str]:
     """Container settings that are accepted and have no effect, each with the reason."""
     ignored = {
-        "secrets": "there is no secrets manager to fetch them from",
-        "repository_credentials": "images are pulled without credentials; pull private images beforehand",
-        "log_configuration": "output always goes to Longshore's own logs",
         "enable_execute_command": "there is no ECS Exec here",
         "ephemeral_storage": "containers share the disk of the Docker engine without a limit of their own",
         "network_configuration": "the setting docker.network decides the network of containers; those of one task, and "
         "the nodes of one job, share a network of their own and find each other by name or address, not as localhost",
         "runtime_platform": "containers run on the platform of the Docker engine",
-        "job_role_arn": "there is no role to assume, so containers are given no credentials",
+        **config.ignored,
     }
     if config.privileged == "drop":
         ignored["privileged"] = "the setting docker.privileged = drop runs such jobs without it"

@@ -1,6 +1,7 @@
 """Settings of the process engine."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,8 @@ class ProcessConfig:
     user: str | None = None
     #: auto: jobs are held to their memory where a memory cgroup may be written
     cgroup: Literal["auto", "off"] = "auto"
+    #: container settings that have no effect as the server is set up, each with the reason
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
     #: the runner leaves by itself when for so long nobody was connected and nothing is alive
     idle_seconds: float = 30.0
     #: longest wait for a runner to start

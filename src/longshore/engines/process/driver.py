@@ -99,7 +99,9 @@ class ProcessDriver:
 
     def capabilities(self) -> Capabilities:
         problem = "it is switched off" if self._config.cgroup == "off" else self._memory_problem
-        ignored = {**IGNORED, "memory": f"{NO_MEMORY_LIMIT}: {problem}"} if problem else IGNORED
+        ignored = {**IGNORED, **self._config.ignored}
+        if problem:
+            ignored["memory"] = f"{NO_MEMORY_LIMIT}: {problem}"
         return Capabilities(
             name="process",
             uses_images=False,

@@ -12,8 +12,8 @@ from longshore.engines.process.wire import LIMITS, Item
 from longshore.ports.engine import LaunchSpec
 
 _NO_MOUNTS = (
-    "plain processes have no mounts of their own; they see the files of this machine. Containers of one task find the "
-    "folders that they share in variables called LONGSHORE_VOLUME_ and the name of the volume"
+    "plain processes have no mounts of their own; they see the files of this machine. Where a volume is, stands in "
+    "a variable called LONGSHORE_VOLUME_ and the name of the volume"
 )
 #: container settings that plain processes cannot honour: member of the launch to the reason
 IGNORED = {
@@ -26,11 +26,9 @@ IGNORED = {
     "vcpus": "vCPUs are counted when jobs are placed; a plain process is not held to them",
     "network_configuration": "plain processes use the network of this machine",
     "ephemeral_storage": "plain processes share the disk of this machine",
-    "job_role_arn": "credentials of a job role are not served yet",
-    "execution_role_arn": "nothing is done in its name: no image is pulled, no secret is fetched",
     "enable_execute_command": "there is no way into a plain process",
     "runtime_platform": "plain processes run on this machine's processor and operating system",
-    "log_configuration": "output goes to the log store of this server, whatever the driver",
+    "repository_credentials": "no image is pulled",
 }
 NO_MEMORY_LIMIT = "memory is counted when jobs are placed; a plain process is not held to it"
 
@@ -91,17 +89,16 @@ def shared_folder(whole_id: AttemptId, config: ProcessConfig) -> Path:
 
 
 def volume_variables(spec: LaunchSpec, config: ProcessConfig) -> Mapping[str, str]:
-    """Where each volume of a part is: its host path, or a folder that the parts of its node share."""
-    if spec.whole_id is None:
-        return {}
+    """Where each volume is: its host path, or of a part a folder that the parts of its node share."""
     node = spec.nodes[0]
-    root = shared_folder(spec.whole_id, config) / str(node.index)
     settings: ContainerSettings = node.containers[0].settings
     variables: dict[str, str] = {}
     for volume in settings.volumes:
-        if volume.name and not volume.efs_volume_configuration and not volume.s3files_volume_configuration:
-            own = root / blake2b(volume.name.encode(), digest_size=8).hexdigest()
-            path = (volume.host.source_path if volume.host else None) or str(own.absolute())
+        path = volume.host.source_path if volume.host else None
+        if not path and volume.name and spec.whole_id is not None:
+            own = blake2b(volume.name.encode(), digest_size=8).hexdigest()
+            path = str((shared_folder(spec.whole_id, config) / str(node.index) / own).absolute())
+        if volume.name and path:
             variables[f"LONGSHORE_VOLUME_{re.sub(r'[^A-Za-z0-9]', '_', volume.name).upper()}"] = path
     return variables
 

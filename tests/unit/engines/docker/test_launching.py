@@ -13,7 +13,7 @@ from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.connection import CallRefused, Connection, EngineUnreachable
 from longshore.engines.docker.launching import Launch, Launches
 from longshore.engines.docker.parse import Inspected
-from longshore.ports.engine import EngineUnavailable, Observation, TaskState
+from longshore.ports.engine import EngineUnavailable, Observation, RegistryLogin, TaskState
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ class ScriptedEngine:
     async def remove(self, container: str) -> object:
         return self.answer("remove")
 
-    async def pull(self, image: str) -> object:
+    async def pull(self, image: str, login: RegistryLogin | None) -> object:
         return self.answer("pull")
 
 
