@@ -109,6 +109,8 @@ class _Share:
     milli_seconds: float = 0.0
     held_milli: int = 0
     at: float = 0.0
+    #: when a job of it last started or ended
+    moved_at: float = 0.0
 
 
 class Shares:
@@ -130,6 +132,7 @@ class Shares:
             return
         share = self._share(job.queue, job.share)
         share.held_milli += sign * job.resources.vcpu_milli
+        share.moved_at = share.at
 
     def _share(self, queue: str, name: str) -> _Share:
         """The share as it is now."""
@@ -143,7 +146,11 @@ class Shares:
     def standing(self, queue: str, name: str, active: Collection[str]) -> float:
         """By what the share comes before others or after them; `active` are those that have jobs."""
         policy, share, now = self._policy(queue), self._share(queue, name), self._boot_seconds()
-        recent = {other for (of, other), each in self._shares.items() if of == queue and now - each.at < 600}
+        recent = {
+            other
+            for (of, other), each in self._shares.items()
+            if of == queue and now - each.moved_at < policy.window_seconds
+        }
         weight = 1.0
         for entry in policy.share_distribution:
             if entry.covers(name):
