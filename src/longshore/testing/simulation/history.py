@@ -228,7 +228,7 @@ class History:
     def _check_shares(self, key: int) -> None:
         """Nothing starts while another share comes first that has a job which would block the queue."""
         planned = self._census.planned(key)
-        if planned.share is None:
+        if planned.share is None or not self.shares.are_countable:
             return
         queue = planned.queue
         live = {

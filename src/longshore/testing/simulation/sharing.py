@@ -121,6 +121,11 @@ class Shares:
         self._boot_seconds = boot_seconds
         self._shares: dict[tuple[str, str], _Share] = {}
 
+    @property
+    def are_countable(self) -> bool:
+        """False where time that shares were idle can't be told: over a boot the wall clock counts, and it jumps."""
+        return not (self._scenario.reboots and self._scenario.wall_jumps)
+
     def _policy(self, queue: str) -> FairsharePolicy:
         policy = self._scenario.policy(queue)
         assert policy is not None
@@ -160,8 +165,8 @@ class Shares:
 
     def check_rows(self, rows: Collection[ShareRow]) -> None:
         """What is stored of each share is what it has used."""
-        if self._scenario.reboots and self._scenario.wall_jumps:
-            return  # over a boot the wall clock counts, which may have jumped
+        if not self.are_countable:
+            return
         for row in rows:
             share = self._shares.get((row.queue_name, row.share_identifier))
             if share is None or row.queue_name in self._scenario.deleted_queues:
