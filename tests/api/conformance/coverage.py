@@ -18,9 +18,9 @@ ROUND_TRIP = "tests/api/conformance/test_members.py::test_members_reach_the_serv
 
 Status: TypeAlias = Literal["works", "stored with no effect here", "refused", "not accounted for"]
 _STATUS: Mapping[str, Status] = {
+    "refused": "refused",
     "no_effect": "stored with no effect here",
     "not_kept": "stored with no effect here",
-    "refused": "refused",
 }
 
 

@@ -2,13 +2,16 @@
 
 A member counts as proven when the request without it leaves something else behind, or is refused by a rule of the
 service. Where that tells nothing, since the model requires the member or its default is what was sent, its value is
-changed instead, which must make the same difference. A member that translation drops can do neither. (A required
-member with one possible value tells the service nothing; it is proven by the request.)
+changed instead, which must make the same difference. A member that translation drops can do neither. (A member with
+one possible value that is required, or that an update would set to what it is, tells the service nothing; it is proven
+by the request.)
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
+
+from botocore.model import Shape, StructureShape
 
 from tests.api.conformance.model import Member, altered, find, members, operation_model, without
 from tests.api.conformance.observation import observe
@@ -33,11 +36,17 @@ def _proven_by(wire: Wire, operation: str, build: Build) -> Iterator[Path]:
     for member in members(operation):
         if find(request, member.path):
             changes = (partial(without, path=member.path), partial(altered, shape=shape, path=member.path))
-            is_constant = member.is_required and len(member.shape.metadata.get("enum", ())) == 1
-            if is_constant or any(
+            says_nothing = _has_one_value(member.shape) and (member.is_required or operation.startswith("Update"))
+            if says_nothing or any(
                 _makes_a_difference(wire, operation, build, change, member.name, shown) for change in changes
             ):
                 yield member.path
+
+
+def _has_one_value(shape: Shape) -> bool:
+    if isinstance(shape, StructureShape):
+        return all(name in shape.required_members and _has_one_value(each) for name, each in shape.members.items())
+    return len(shape.metadata.get("enum", ())) == 1
 
 
 def _makes_a_difference(wire: Wire, operation: str, build: Build, change: Change, name: str, shown: Any) -> bool:

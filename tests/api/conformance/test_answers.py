@@ -8,11 +8,12 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from tests.api.conformance.coverage import declared
 from tests.api.conformance.evidence import tops
+from tests.api.conformance.examples.jobs import CONSUMED
 from tests.api.conformance.gaps import GAPS, NOT_BUILT, note_members
 from tests.api.conformance.model import OPERATIONS, answer_members, operation_model
 from tests.api.conformance.observation import observe
 from tests.api.conformance.wire import Reply, Wire
-from tests.api.conformance.world import EXAMPLES, SMALL, Unmet, World
+from tests.api.conformance.world import EXAMPLES, ON_EC2, SMALL, Unmet, World
 from tests.integration.live import FINAL, eventually
 
 
@@ -58,6 +59,91 @@ def run_jobs(world: World) -> None:
     world.make("TerminateJobs", jobs=["nonsense"], reason="to see the error")
 
 
+def run_forms(world: World) -> None:
+    """Tasks, pods and nodes that are run, that come to nothing, and that are listed."""
+    world.make("CreateComputeEnvironment", computeEnvironmentName="on", type="MANAGED", computeResources=ON_EC2)
+    world.make(
+        "CreateJobQueue",
+        jobQueueName="on",
+        priority=1,
+        computeEnvironmentOrder=world.order("on"),
+        schedulingPolicyArn=world.policy,
+    )
+    assert world.consumable, "made, so that it is there"
+    fine: dict[str, Any] = {"image": "busybox", "command": ["true"]}
+    missing = {"image": "busybox", "command": ["/no/such/program"]}
+    sized = {"resourceRequirements": SMALL}
+    of_pods = {"resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}
+    task_containers = [{"name": "main", **fine, **sized}, {"name": "side", "essential": False, **missing, **sized}]
+    task = {"ecsProperties": {"taskProperties": [{"containers": task_containers}]}}
+    nodes = {"nodes": {"container": fine | sized}, "nodes-of-tasks": task}
+    forms: dict[str, dict[str, Any]] = {"task": task}
+    forms |= {
+        name: {
+            "type": "multinode",
+            "nodeProperties": {
+                "numNodes": 2,
+                "mainNode": 0,
+                "nodeRangeProperties": [{"targetNodes": "0:", **form}],
+            },
+        }
+        for name, form in nodes.items()
+    }
+    forms |= {
+        name: {
+            "eksProperties": {
+                "podProperties": {
+                    "containers": [{"name": "main", **main, **of_pods}],
+                    "initContainers": [{"name": "before", **before, **of_pods}],
+                    "metadata": {"namespace": "batch-jobs"},
+                }
+            }
+        }
+        for name, main, before in (
+            ("pod", fine, fine),
+            ("lost-pod", missing, fine),
+            ("idle-pod", fine, missing),
+        )
+    }
+    jobs = {
+        name: world.submit(
+            name,
+            jobDefinition=world.register(name, **form),
+            jobQueue="on",
+            shareIdentifier="team",
+            consumableResourcePropertiesOverride=CONSUMED,
+        )
+        for name, form in forms.items()
+    }
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all jobs have ended")
+    world.make("DescribeJobs", jobs=[f"{jobs[name]}#0" for name in nodes])
+    world.make("ListJobsByConsumableResource", consumableResource=world.consumable)
+    for status in FINAL:
+        world.make("ListJobs", jobQueue="on", jobStatus=status)
+    slow = {**fine, "command": ["sleep", "100"], **sized}
+    job = world.submit(
+        "slow",
+        jobDefinition=world.register("slow", containerProperties=slow),
+        jobQueue="on",
+        shareIdentifier="team",
+    )
+    world.submit(
+        "waits",
+        jobDefinition="slow",
+        jobQueue="on",
+        shareIdentifier="team",
+        containerOverrides={"resourceRequirements": [{"type": "VCPU", "value": "8"}]},
+    )
+    eventually(lambda: all(_snapshot(world)), what="one job runs and another comes next")
+    world.make("TerminateJob", jobId=job, reason="seen")
+
+
+def _snapshot(world: World) -> tuple[Any, Any]:
+    """Which jobs of the queue come next, and which shares hold something."""
+    shown = world.make("GetJobQueueSnapshot", jobQueue="on")
+    return shown["frontOfQueue"]["jobs"], shown["queueUtilization"]["fairshareUtilization"]["topCapacityUtilization"]
+
+
 def all_replies(wire: Wire) -> Iterator[Reply]:
     """What is answered to all examples, and around them."""
     for operation, builds in EXAMPLES.items():
@@ -70,9 +156,10 @@ def all_replies(wire: Wire) -> Iterator[Reply]:
             except Unmet:
                 pass
             yield from world.replies
-    world = World(wire=wire)
-    run_jobs(world)
-    yield from world.replies
+    for run in (run_jobs, run_forms):
+        world = World(wire=wire)
+        run(world)
+        yield from world.replies
 
 
 @pytest.mark.timeout(180)

@@ -48,13 +48,19 @@ def resolved_examples(wire: Wire, operation: str) -> list[tuple[World, dict[str,
     return resolved
 
 
+def nearest(path: tuple[str, ...], examples: list[tuple[World, dict[str, Any]]]) -> tuple[World, dict[str, Any]] | None:
+    """The first example that has the member, else that has what is around it."""
+    for length in (len(path), len(path) - 1):
+        for world, base in examples:
+            if find(base, path[:length]):
+                return world, base
+    return None
+
+
 def ask(wire: Wire, case: Case, examples: list[tuple[World, dict[str, Any]]]) -> Reply:
     """Put the case into an example that has what is around the member, else into the least request that has."""
     path, shape = case.member.path, operation_model(case.member.operation).input_shape
-    near = [
-        (world, base) for length in (len(path), len(path) - 1) for world, base in examples if find(base, path[:length])
-    ]
-    world, base = near[0] if near else (World(wire=wire), None)
+    world, base = nearest(path, examples) or (World(wire=wire), None)
     if case.value is LEFT_OUT:
         return world.ask(case.member.operation, without(around(path, None, shape, base), path))
     return world.ask(case.member.operation, around(path, case.value, shape, base))

@@ -60,7 +60,7 @@ class World:
             self.service_job_ids.append(reply.body["jobId"])
         return reply
 
-    def make(self, operation: str, **members: Any) -> Any:
+    def make(self, operation: str, /, **members: Any) -> Any:
         """The answer of a request that must be carried out. Raises Unmet."""
         reply = self.ask(operation, members)
         if reply.status != 200:

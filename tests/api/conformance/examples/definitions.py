@@ -44,6 +44,7 @@ LOGS = {
     "options": {"awslogs-group": "group", "awslogs-stream-prefix": "prefix"},
     "secretOptions": [{"name": "token", "valueFrom": SECRET}],
 }
+PLATFORM = {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
 ULIMITS = [{"name": "nofile", "softLimit": 1024, "hardLimit": 2048}]
 #: What containers of containerProperties and of ecsProperties have in common.
 COMMON = {
@@ -67,12 +68,13 @@ CONTAINER = {
     "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
     "volumes": VOLUMES,
     "enableExecuteCommand": True,
+    "runtimePlatform": PLATFORM,
 }
 FARGATE_SIZE = [{"type": "VCPU", "value": "0.5"}, {"type": "MEMORY", "value": "1024"}]
 ON_FARGATE = {
     "networkConfiguration": {"assignPublicIp": "ENABLED"},
     "ephemeralStorage": {"sizeInGiB": 30},
-    "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},
+    "runtimePlatform": PLATFORM,
     "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
 }
 CONSUMABLES = {"consumableResourceList": [{"consumableResource": "licence", "quantity": 2}]}
@@ -108,6 +110,7 @@ TASK = _task(
     pidMode="host",
     volumes=VOLUMES,
     enableExecuteCommand=True,
+    runtimePlatform=PLATFORM,
 )
 TASK_ON_FARGATE = _task(
     containers=[{"name": "main", "image": "busybox", "resourceRequirements": FARGATE_SIZE}],

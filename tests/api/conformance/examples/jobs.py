@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.conformance.examples.definitions import CONTAINER, FARGATE_SIZE, ON_FARGATE, POD, TASK
+from tests.api.conformance.examples.definitions import CONTAINER, FARGATE_SIZE, ON_FARGATE, POD, TASK, TASK_ON_FARGATE
 from tests.api.conformance.examples.resources import first_page
 from tests.api.conformance.world import SMALL, World, example
 
@@ -26,14 +26,6 @@ POD_OVERRIDES = {
         "containers": [_POD_CONTAINER],
         "initContainers": [_POD_CONTAINER | {"name": "before"}],
         "metadata": {"labels": {"other": "label"}, "annotations": {"other": "note"}, "namespace": "other-jobs"},
-    }
-}
-_PLAIN_POD = {
-    "podProperties": {
-        "containers": [{**POD["podProperties"]["containers"][0], "resources": _POD_CONTAINER["resources"]}],
-        "initContainers": [{**POD["podProperties"]["initContainers"][0], "resources": _POD_CONTAINER["resources"]}],
-        "volumes": POD["podProperties"]["volumes"],
-        "metadata": POD["podProperties"]["metadata"],
     }
 }
 CONSUMED = {"consumableResourceList": [{"consumableResource": "licence", "quantity": 3}]}
@@ -67,15 +59,19 @@ def deprecated_size(world: World) -> dict[str, Any]:
     return _new(world, jobDefinition=definition, containerOverrides={"vcpus": 2, "memory": 71})
 
 
-@example("SubmitJob")
-def on_fargate(world: World) -> dict[str, Any]:
+def _fargate(world: World) -> str:
     order = world.order(world.fargate)
     world.make("CreateJobQueue", jobQueueName="fargate", priority=1, computeEnvironmentOrder=order)
+    return "fargate"
+
+
+@example("SubmitJob")
+def on_fargate(world: World) -> dict[str, Any]:
     container = {"image": "busybox", "resourceRequirements": FARGATE_SIZE, **ON_FARGATE}
     definition = world.register("on-fargate", containerProperties=container, platformCapabilities=["FARGATE"])
     size = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
     overrides = {"containerOverrides": {"resourceRequirements": size}}
-    return _new(world, jobQueue="fargate", jobDefinition=definition, **overrides)
+    return _new(world, jobQueue=_fargate(world), jobDefinition=definition, **overrides)
 
 
 @example("SubmitJob")
@@ -102,8 +98,14 @@ def task(world: World) -> dict[str, Any]:
 
 
 @example("SubmitJob")
+def task_on_fargate(world: World) -> dict[str, Any]:
+    definition = world.register("task", ecsProperties=TASK_ON_FARGATE, platformCapabilities=["FARGATE"])
+    return _new(world, jobQueue=_fargate(world), jobDefinition=definition)
+
+
+@example("SubmitJob")
 def pod(world: World) -> dict[str, Any]:
-    definition = world.register("pod", eksProperties=_PLAIN_POD, parameters={"greeting": "hello"})
+    definition = world.register("pod", eksProperties=POD, parameters={"greeting": "hello"})
     return _new(world, jobDefinition=definition, eksPropertiesOverride=POD_OVERRIDES)
 
 
@@ -124,8 +126,8 @@ def _instances(world: World) -> str:
 
 @example("SubmitJob")
 def nodes(world: World) -> dict[str, Any]:
-    container = {"image": "busybox", "resourceRequirements": SMALL, "instanceType": "c5.large"}
-    return _nodes(world, {"container": container}, containerOverrides=OVERRIDES | {"instanceType": "c5.xlarge"})
+    group = {"container": CONTAINER | {"instanceType": "c5.large"}}
+    return _nodes(world, group, containerOverrides=OVERRIDES | {"instanceType": "c5.xlarge"})
 
 
 @example("SubmitJob")
@@ -149,7 +151,7 @@ def nodes_of_tasks(world: World) -> dict[str, Any]:
 
 @example("SubmitJob")
 def nodes_of_pods(world: World) -> dict[str, Any]:
-    group = {"eksProperties": _PLAIN_POD, "instanceTypes": ["c5.large"]}
+    group = {"eksProperties": POD, "instanceTypes": ["c5.large"]}
     return _nodes(world, group, eksPropertiesOverride=POD_OVERRIDES)
 
 
@@ -234,4 +236,6 @@ def list_first_consumers(world: World) -> dict[str, Any]:
 def _consumers(world: World) -> list[str]:
     assert world.consumable, "made, so that it is there"
     override = {"consumableResourcePropertiesOverride": CONSUMED}
-    return [world.submit(name, **override) for name in ("one", "two", "three")]
+    jobs = [world.submit(name, **override) for name in ("one", "two", "three")]
+    world.settle()
+    return jobs

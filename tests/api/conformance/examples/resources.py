@@ -315,7 +315,7 @@ def update_policy(world: World) -> dict[str, Any]:
     fair = {
         "shareDecaySeconds": 1800,
         "computeReservation": 20,
-        "shareDistribution": [{"shareIdentifier": "other", "weightFactor": 2.0}],
+        "shareDistribution": [{"shareIdentifier": "team*", "weightFactor": 2.0}],
     }
     return {"arn": world.policy, "fairsharePolicy": fair}
 
@@ -355,7 +355,15 @@ def consumable(world: World) -> dict[str, Any]:
 
 @example("UpdateConsumableResource")
 def update_consumable(world: World) -> dict[str, Any]:
-    return {"consumableResource": world.consumable, "operation": "ADD", "quantity": 3, "clientToken": "token"}
+    return {"consumableResource": world.consumable, "operation": "ADD", "quantity": 3}
+
+
+@example("UpdateConsumableResource")
+def repeat_update(world: World) -> dict[str, Any]:
+    """What was done under a client token is not done again."""
+    request = {**update_consumable(world), "clientToken": "token"}
+    world.make("UpdateConsumableResource", **request)
+    return request
 
 
 @example("DeleteConsumableResource")
