@@ -5,6 +5,7 @@ from typing import Any
 from tests.api.conformance.examples.definitions import CONTAINER, FARGATE_SIZE, ON_FARGATE, POD, TASK, TASK_ON_FARGATE
 from tests.api.conformance.examples.resources import first_page
 from tests.api.conformance.world import SMALL, World, example
+from tests.integration.live import eventually
 
 SIZE = [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "77"}]
 OVERRIDES = {
@@ -216,8 +217,9 @@ def list_nodes(world: World) -> dict[str, Any]:
 @example("GetJobQueueSnapshot")
 def snapshot(world: World) -> dict[str, Any]:
     assert world.job, "made, so that it is there"
-    world.settle()
-    return {"jobQueue": world.queue}
+    request = {"jobQueue": world.queue}
+    eventually(lambda: world.make("GetJobQueueSnapshot", **request)["frontOfQueue"]["jobs"], what="it is published")
+    return request
 
 
 @example("ListJobsByConsumableResource")
