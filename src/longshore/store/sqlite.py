@@ -7,6 +7,7 @@ is on the disk when it is answered.
 import asyncio
 import os
 import sqlite3
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -101,6 +102,7 @@ class InlineStore:
     async def open(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._connection.deserialize(self._image)
+        weakref.finalize(self, self._connection.close)  # for stores whose server is killed
 
     async def close(self) -> None:
         if self._connection is not None:
