@@ -72,8 +72,9 @@ def comparable(value: Any, region: str) -> Any:
             kept = {key: comparable(inner, region) for key, inner in value.items() if key != "nextToken"}
             if "nextToken" in value:
                 kept["nextToken"] = "there is more"
-            if value.get("status") in ("SUBMITTED", "PENDING", "RUNNABLE"):
-                kept |= {"status": "waiting", "statusReason": "", "statusSummary": {}}
+            for member in ("status", "jobStatus"):
+                if value.get(member) in ("SUBMITTED", "PENDING", "RUNNABLE"):
+                    kept |= {member: "waiting", "statusReason": "", "statusSummary": {}}
             return {key: inner for key, inner in kept.items() if key != "statusSummary"}
         case list():
             return [comparable(inner, region) for inner in value]
