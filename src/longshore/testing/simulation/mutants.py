@@ -298,7 +298,7 @@ MUTANTS = (
     ),
     _mutant(
         "a gang is counted on its first host alone",
-        (ledger, "_holdings", "if len(nodes) <= 1:", "if True:"),
+        (ledger, "_holdings", "if entry.job.spec.node_properties is None:", "if True:"),
     ),
     _mutant(
         "half a gang is placed",
