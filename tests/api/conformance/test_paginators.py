@@ -122,6 +122,7 @@ def test_every_list_with_pages_is_known() -> None:
 @pytest.mark.parametrize("operation", expected(PAGINATORS, "rules"))
 def test_pages_hold_all_entries_once(world: World, operation: str) -> None:
     request = _fill(world, operation)
+    world.settle()
     result = PAGINATORS[operation]["result_key"]
     paged = [page[result] for page in pages(world, operation, request)]
     whole = world.make(operation, **request)
