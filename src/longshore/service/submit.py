@@ -42,7 +42,6 @@ class Submission(Overrides):
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
