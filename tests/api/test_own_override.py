@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from longshore.service.services import build_services
 from longshore.testing.job_builders import a_definition
 from tests.api.batch_service import ACCOUNT, REGION, SMALL, Batch, choose_process
 from tests.api.forms import ROLE, a_pod, a_pod_container, a_range, a_task, a_task_container, of_nodes, pair
+from tests.api.test_batch_awscli import aws
 
 KEY = "longshore:override"
 ON_FARGATE: dict[str, Any] = {"platformCapabilities": ["FARGATE"]}
@@ -80,6 +82,17 @@ def test_a_container_is_described_as_it_will_be(batch: Batch) -> None:
     plain = batch.job(batch.submit())["container"]
     assert (plain["image"], plain["user"]) == ("busybox", "root")
     assert plain["linuxParameters"]["sharedMemorySize"] == 64
+
+
+@pytest.mark.awscli
+def test_with_the_aws_cli(batch: Batch) -> None:
+    """As the docs write it."""
+    batch.definition()
+    parameters = r'{"longshore:override": "{\"image\": \"busybox:1.36\", \"sharedMemorySize\": 2048}"}'
+    command = ["--job-name", "j", "--job-queue", "queue", "--job-definition", "definition"]
+    job = batch.job(aws(batch, "submit-job", *command, "--parameters", parameters)["jobId"])
+    assert job["container"]["image"] == "busybox:1.36"
+    assert job["container"]["linuxParameters"]["sharedMemorySize"] == 2048
 
 
 def test_it_goes_with_the_overrides_of_the_api(batch: Batch) -> None:
@@ -225,13 +238,13 @@ def test_ranges_of_nodes(batch: Batch) -> None:
         ),
         ({"privileged": True}, f"{KEY} has no member privileged here: it may hold image, user, sharedMemorySize"),
         ({"image": 1}, f"{KEY}.image should be text, got 1"),
-        ({"user": {"name": "x"}}, f'{KEY}.user should be text, got {{"name":"x"}}'),
+        ({"user": {"name": "x"}}, f"{KEY}.user should be text, got an object"),
         ({"sharedMemorySize": "64"}, f'{KEY}.sharedMemorySize should be a whole number up to 2147483647, got "64"'),
         ({"sharedMemorySize": True}, f"{KEY}.sharedMemorySize should be a whole number up to 2147483647, got true"),
         ({"sharedMemorySize": 2**31}, f"{KEY}.sharedMemorySize should be a whole number up to 2147483647, got 2147"),
         ({"ephemeralStorage": 50}, f"{KEY}.ephemeralStorage should be an object, got 50"),
         ({"ephemeralStorage": {"size": 50}}, f"{KEY}.ephemeralStorage has no member size here: it may hold sizeInGiB"),
-        ([], f"{KEY} should be an object, got []"),
+        ([], f"{KEY} should be an object, got a list"),
         ("null", f"{KEY} should be an object, got null"),
         ("", f'{KEY} should be JSON such as {{"image": "busybox:1.36"}}: Input data was truncated'),
         ("{'image': 'x'}", f'{KEY} should be JSON such as {{"image": "busybox:1.36"}}: JSON is malformed: '),
@@ -275,6 +288,13 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
     before, after = definition.single_container, changed.single_container
     allowed = {"image": before.image, "user": before.user, "linux_parameters": before.linux_parameters}
     assert replace(after, **allowed) == before
+
+
+def test_any_depth_is_refused() -> None:
+    """Also one that can just be read, and that any further look at it would go too deep for."""
+    for depth in range(1, sys.getrecursionlimit() + 50):
+        with pytest.raises(InvalidRequest):
+            override_definition(a_definition(), "[" * depth + "]" * depth)
 
 
 def test_a_key_needs_to_be_allowed_both(batch: Batch) -> None:

@@ -97,7 +97,14 @@ class _Object:
 
 
 def _mistyped(where: str, right: str, value: object) -> Exception:
-    return invalid(f"{where} should be {right}, got {msgspec.json.encode(value).decode()[:100]}")
+    match value:
+        case dict():
+            got = "an object"
+        case list():
+            got = "a list"
+        case _:
+            got = msgspec.json.encode(value).decode()[:100]
+    return invalid(f"{where} should be {right}, got {got}")
 
 
 def _changed(form: Form, value: object, where: str) -> Formed:
