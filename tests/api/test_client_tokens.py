@@ -139,7 +139,7 @@ def test_the_same_can_be_said_in_other_ways(batch: Batch) -> None:
     assert batch.job(job_id)["jobDefinition"].endswith(":1")
 
 
-@pytest.mark.parametrize("token", ["", "x" * 65, "caf\u00e9"])
+@pytest.mark.parametrize("token", ["", "x" * 65, "\u00e9"])
 def test_malformed_tokens_are_refused(batch: Batch, token: str) -> None:
     request = {"jobName": "a", "jobQueue": "queue", "jobDefinition": "definition"}
     text = f"W: A client token should be 1 to 64 printable characters of ASCII, got {token[:100]!r}"
