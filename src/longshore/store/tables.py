@@ -42,6 +42,19 @@ def _scope() -> tuple[Column[str], Column[str]]:
     return Column("account_id", Text, primary_key=True), Column("region", Text, primary_key=True)
 
 
+def _documents(name: str) -> Table:
+    """A table of things that are kept whole, each by its name."""
+    return Table(
+        name,
+        metadata,
+        *_scope(),
+        Column("name", Text, primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("body", Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
 #: Whose data this is and who wrote it: `installation_id`, `written_by`.
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -51,46 +64,12 @@ counters = Table("counters", metadata, Column("name", Text, primary_key=True), C
 #: One row: the present leader's epoch.
 leadership = Table("leadership", metadata, Column("epoch", Key, nullable=False))
 
-compute_environments = Table(
-    "compute_environments",
-    metadata,
-    *_scope(),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-job_queues = Table(
-    "job_queues",
-    metadata,
-    *_scope(),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-scheduling_policies = Table(
-    "scheduling_policies",
-    metadata,
-    *_scope(),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+compute_environments = _documents("compute_environments")
+job_queues = _documents("job_queues")
+scheduling_policies = _documents("scheduling_policies")
 
 #: Who comes next in each queue, as the leader publishes it.
-queue_fronts = Table(
-    "queue_fronts",
-    metadata,
-    *_scope(),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+queue_fronts = _documents("queue_fronts")
 
 share_uses = Table(
     "share_uses",
@@ -107,15 +86,7 @@ share_uses = Table(
     sqlite_with_rowid=False,
 )
 
-consumable_resources = Table(
-    "consumable_resources",
-    metadata,
-    *_scope(),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+consumable_resources = _documents("consumable_resources")
 
 #: What each job, or child, of a submission takes of a consumable resource.
 job_consumables = Table(
