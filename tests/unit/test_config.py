@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.config import (
-    SETTINGS,
-    Settings,
-    SettingsError,
-    load_settings,
-    measure_gpus,
-    measure_memory_mib,
-)
+from longshore.config import SETTINGS, Settings, SettingsError, load_settings
+from longshore.config.settings import measure_gpus, measure_memory_mib
 
 #: A setting, a right value as TOML and as text, and what it becomes.
 EFS = {"fs-12ab": Path("/srv/a"), "fsap-1": Path("/b")}

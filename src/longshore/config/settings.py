@@ -1,179 +1,40 @@
-"""The settings of a server: what there is, what each may be, and where a value came from when it is wrong.
+"""What settings there are: their names, kinds, defaults and what each does.
 
-A setting is named `section.key`. Its value is the flag's, else the variable's (`LONGSHORE_SECTION_KEY`), else the one
-in `longshore.toml` (`[section]`, `key = ...`), else the default. Every value that is given is checked, also one that
-another overrides. Knows nothing of what the settings are for: `app` hands them on.
+Knows nothing of what the settings are for: `app` hands them on.
 """
 
-import difflib
 import ipaddress
 import os
-import pwd
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
+from longshore.config.kinds import (
+    ADDRESS,
+    ENDPOINT,
+    FILE_SYSTEMS,
+    GPU_NAME,
+    HOST_NAME,
+    PATH,
+    USER,
+    Kind,
+    many,
+    matching,
+    one_of,
+    optional,
+    whole,
+)
 from longshore.domain.errors import LongshoreError
 
 T = TypeVar("T")
 
 PREFIX = "LONGSHORE_"
-#: The file that is read from the working folder when no other is named.
-CONFIG_FILE = "longshore.toml"
-CONFIG_VARIABLE = "LONGSHORE_CONFIG"
-#: Variables with our prefix that are no settings of a server: the command line's, the mark of a job's processes (a
-#: server may be a job), and what tests set.
-OTHER_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, "LONGSHORE_URL", "LONGSHORE_ATTEMPT_ID", "LONGSHORE_CRASH_POINT", "LONGSHORE_REQUIRE_PARTS"}
-)
-TEST_PREFIX = "LONGSHORE_TEST_"
 
 
 class SettingsError(LongshoreError):
     """A setting is wrong. The message is one line: where it was given, what was given, what would be right."""
-
-
-# --- what a value may be --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[T]):
-    """What values a setting may have."""
-
-    #: completes the sentence "X is not ..."
-    expects: str
-    #: the value of what was given as text or as a TOML value, or ValueError; relative paths start at the folder
-    parse: Callable[[object, Path], T]
-
-
-def whole(low: int, high: int, unit: str = "") -> Kind[int]:
-    """A whole number within the bounds, both included."""
-
-    def parse(raw: object, _: Path) -> int:
-        if isinstance(raw, bool) or not isinstance(raw, int | str):
-            raise ValueError
-        if isinstance(raw, str) and not re.fullmatch("[0-9]{1,18}", raw):
-            raise ValueError
-        if not low <= int(raw) <= high:
-            raise ValueError
-        return int(raw)
-
-    return Kind(expects=f"a whole number {f'of {unit} ' if unit else ''}from {low} to {high}", parse=parse)
-
-
-def one_of(*words: str) -> Kind[Any]:
-    """One of the words, as they are written."""
-
-    def parse(raw: object, _: Path) -> str:
-        if raw not in words:
-            raise ValueError
-        return cast(str, raw)
-
-    return Kind(expects=f"one of {', '.join(words)}", parse=parse)
-
-
-def matching(pattern: str, expects: str) -> Kind[str]:
-    """Text that matches the pattern whole."""
-
-    def parse(raw: object, _: Path) -> str:
-        if not isinstance(raw, str) or not re.fullmatch(pattern, raw):
-            raise ValueError
-        return raw
-
-    return Kind(expects=expects, parse=parse)
-
-
-def optional(kind: Kind[T], word: str) -> Kind[T | None]:
-    """The kind, or the word that stands for None."""
-    return Kind(
-        expects=f"{kind.expects}, or {word}",
-        parse=lambda raw, folder: None if raw == word else kind.parse(raw, folder),
-    )
-
-
-def many(kind: Kind[T], expects: str) -> Kind[tuple[T, ...]]:
-    """A TOML array of the kind, or the same separated by commas; nothing twice."""
-
-    def parse(raw: object, folder: Path) -> tuple[T, ...]:
-        if isinstance(raw, str):
-            raw = [part.strip() for part in raw.split(",")] if raw.strip() else []
-        if not isinstance(raw, list):
-            raise ValueError
-        values = tuple(kind.parse(item, folder) for item in cast(list[object], raw))
-        if len(set(values)) != len(values):
-            raise ValueError
-        return values
-
-    return Kind(expects=expects, parse=parse)
-
-
-def _parse_path(raw: object, folder: Path) -> Path:
-    if not isinstance(raw, str | Path) or not str(raw) or "\0" in str(raw):
-        raise ValueError
-    try:
-        return Path(os.path.normpath(folder / Path(raw).expanduser()))
-    except RuntimeError as unknown_home:
-        raise ValueError from unknown_home
-
-
-def _parse_address(raw: object, _: Path) -> str:
-    if raw == "localhost":
-        return "localhost"
-    if not isinstance(raw, str):
-        raise ValueError
-    return str(ipaddress.ip_address(raw))
-
-
-def _parse_host_name(raw: object, _: Path) -> str:
-    if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?", raw):
-        raise ValueError
-    return raw.lower()
-
-
-def _parse_user(raw: object, _: Path) -> str:
-    if not isinstance(raw, str):
-        raise ValueError
-    try:
-        return pwd.getpwnam(raw).pw_name
-    except KeyError as unknown:
-        raise ValueError from unknown
-
-
-def _parse_file_systems(raw: object, folder: Path) -> Mapping[str, Path]:
-    if isinstance(raw, str):
-        raw = dict(part.strip().split("=", 1) for part in raw.split(",")) if raw.strip() else {}
-    if not isinstance(raw, dict):
-        raise ValueError
-    given = cast(dict[str, object], raw)
-    if not all(re.fullmatch("fs(ap)?-[0-9a-f]{1,40}", name) for name in given):
-        raise ValueError
-    return {name: _parse_path(path, folder) for name, path in given.items()}
-
-
-def _parse_endpoint(raw: object, _: Path) -> str:
-    if raw == "aws":
-        return "aws"
-    if not isinstance(raw, str) or not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", raw):
-        raise ValueError
-    return raw
-
-
-PATH = Kind(expects="a path", parse=_parse_path)
-ADDRESS = Kind(
-    expects="an address of this machine, or localhost; other than loopback only with server.auth sigv4",
-    parse=_parse_address,
-)
-HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
-USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
-ENDPOINT = Kind(expects="a URL that starts with http:// or https://, or aws", parse=_parse_endpoint)
-FILE_SYSTEMS = Kind(expects="a table of folders by file system (fs-1234 = /folder)", parse=_parse_file_systems)
-GPU_NAME = matching("[A-Za-z0-9_.:-]{1,64}", "the name of a GPU")
-
-
-# --- what there is --------------------------------------------------------------------------------
 
 
 def setting(kind: Kind[T], doc: str, default: T) -> T:
@@ -404,97 +265,3 @@ def _declared() -> Iterator[Declared]:
 
 #: Every setting by its name, in the order of declaration.
 SETTINGS: Mapping[str, Declared] = {declared.name: declared for declared in _declared()}
-_SECTIONS = frozenset(name.partition(".")[0] for name in SETTINGS if "." in name)
-_BY_VARIABLE = {declared.variable: declared for declared in SETTINGS.values()}
-
-
-# --- reading them ---------------------------------------------------------------------------------
-
-
-def load_settings(
-    flags: Mapping[str, object] | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    config_file: Path | None = None,
-    folder: Path | None = None,
-) -> Settings:
-    """The settings that the sources give together.
-
-    `flags` are by setting name, None for one that was not given. The file is `config_file`, else the one that
-    LONGSHORE_CONFIG names, else `longshore.toml` in `folder` (the working folder) if there is one. Raises
-    SettingsError.
-    """
-    folder = (folder or Path.cwd()).absolute()
-    values: dict[str, Any] = {}
-    named = config_file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    file = folder / (named or CONFIG_FILE)
-    if named or file.exists():
-        for declared, raw in _read_file(file):
-            values[declared.name] = _parse(declared, raw, f"{file}: {declared.name}", file.parent)
-    for declared, raw in _read_variables(environ):
-        values[declared.name] = _parse(declared, raw, declared.variable, folder)
-    for name, raw in (flags or {}).items():
-        if raw is not None:
-            values[name] = _parse(SETTINGS[name], raw, SETTINGS[name].flag, folder)
-    settings = _assemble(values)
-    if settings.server.auth == "open" and not settings.server.is_loopback:
-        raise SettingsError(
-            f"server.host: {settings.server.host} is not a loopback address; others are served only with"
-            " --auth sigv4 and a key made by `longshore keys create`"
-        )
-    return settings
-
-
-def _assemble(values: Mapping[str, Any]) -> Settings:
-    defaults = Settings()
-    changes: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
-    for section in _SECTIONS:
-        keys = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{section}.")}
-        changes[section] = replace(getattr(defaults, section), **keys)
-    return replace(defaults, **changes)
-
-
-def _read_file(file: Path) -> Iterator[tuple[Declared, object]]:
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise SettingsError(f"{file}: cannot be read: {problem.strerror}") from problem
-    except ValueError as problem:  # TOMLDecodeError and UnicodeDecodeError
-        raise SettingsError(f"{file}: is not TOML: {_one_line(str(problem))}") from problem
-    given: dict[str, object] = {}
-    for key, value in tables.items():
-        if key in _SECTIONS and isinstance(value, dict):
-            given |= {f"{key}.{inner}": item for inner, item in cast(dict[str, object], value).items()}
-        else:
-            given[key] = value
-    for name, value in given.items():
-        if name not in SETTINGS:
-            raise SettingsError(f"{file}: there is no setting {_one_line(name)}{_suggest(name, SETTINGS)}")
-        yield SETTINGS[name], value
-
-
-def _read_variables(environ: Mapping[str, str]) -> Iterator[tuple[Declared, object]]:
-    for variable, value in sorted(environ.items()):
-        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES or variable.startswith(TEST_PREFIX):
-            continue
-        if variable not in _BY_VARIABLE:
-            raise SettingsError(f"{_one_line(variable)}: there is no such setting{_suggest(variable, _BY_VARIABLE)}")
-        yield _BY_VARIABLE[variable], value
-
-
-def _parse(declared: Declared, raw: object, source: str, folder: Path) -> object:
-    try:
-        return declared.kind.parse(raw, folder)
-    except ValueError as problem:
-        raise SettingsError(f"{source}: {_one_line(repr(raw))} is not {declared.kind.expects}") from problem
-
-
-def _suggest(name: str, known: Mapping[str, object]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
-
-
-def _one_line(text: str) -> str:
-    """The text without line breaks and escapes, cut where it gets long."""
-    clean = "".join(character if character.isprintable() else "?" for character in text)
-    return clean if len(clean) <= 120 else f"{clean[:117]}..."
