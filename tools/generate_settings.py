@@ -1,13 +1,9 @@
 """Write docs/settings.md from the declarations in `longshore.config`; with --check, only say whether it is current."""
 
-import argparse
-import difflib
-import sys
-from pathlib import Path
+from pages import write_page
 
 from longshore.config import SETTINGS, Declared, Settings
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 #: Defaults that depend on the machine, in words.
 MEASURED = {
     "server.data": "`~/.local/share/longshore`",
@@ -48,17 +44,5 @@ def page() -> str:
     return HEAD + "".join(rows)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    old = PAGE.read_text() if PAGE.exists() else ""
-    new = page()
-    if parser.parse_args().check:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "is", "should be"))
-        return 0 if old == new else 1
-    PAGE.write_text(new)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write_page("settings.md", page(), description=__doc__)
