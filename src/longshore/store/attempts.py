@@ -6,17 +6,8 @@ from sqlalchemy import bindparam, select, update
 
 from longshore.domain.ids import AttemptId, HostId, JobKey
 from longshore.domain.job import Attempt, StopCause
-from longshore.store.codec import (
-    INTENT_TEXTS,
-    INTENTS,
-    decode_names,
-    encode_list,
-    from_ms,
-    from_ms_or_none,
-    resources_from,
-    to_ms,
-    to_ms_or_none,
-)
+from longshore.store.attempt_columns import CHANGING, changing, held
+from longshore.store.codec import INTENTS, decode_names, encode_list, from_ms, from_ms_or_none, resources_from, to_ms
 from longshore.store.parts import PartRows
 from longshore.store.statements import InList, Row, Statement, assigned, insert_into
 from longshore.store.tables import IS_OPEN, attempts
@@ -28,10 +19,7 @@ ATTEMPT_COLUMNS = (
     *(_a.gpu_names, _a.intent, _a.handle, _a.opened_at, _a.started_at, _a.started_boot_id, _a.started_boot_seconds),
     *(_a.stopped_at, _a.exit_code, _a.reason, _a.status_reason, _a.cpu_seconds, _a.peak_memory_bytes, _a.stop_cause),
 )
-_CHANGING = (
-    *("intent", "handle", "started_at", "started_boot_id", "started_boot_seconds", "stopped_at", "exit_code"),
-    *("reason", "status_reason", "cpu_seconds", "peak_memory_bytes", "stop_cause"),
-)
+_CHANGING = *CHANGING, "stop_cause"
 
 _INSERT = insert_into(attempts)
 _SAVE = Statement(
@@ -99,39 +87,13 @@ def attempt_from(row: Row) -> Attempt:
 
 
 def _changing(a: Attempt) -> Row:
-    return (
-        INTENT_TEXTS[a.intent],
-        a.handle,
-        to_ms_or_none(a.started_at),
-        a.started_boot_id,
-        a.started_boot_seconds,
-        to_ms_or_none(a.stopped_at),
-        a.exit_code,
-        a.reason,
-        a.status_reason,
-        a.cpu_seconds,
-        a.peak_memory_bytes,
-        None if a.stop_cause is None else str(a.stop_cause),
-    )
+    return *changing(a), None if a.stop_cause is None else str(a.stop_cause)
 
 
 def _whole(a: Attempt) -> Row:
     intent, handle, *rest = _changing(a)
-    return (
-        a.job_key,
-        a.number,
-        a.attempt_id,
-        a.environment_name,
-        a.host_id,
-        a.resources.vcpu_milli,
-        a.resources.memory_mib,
-        a.resources.gpus,
-        encode_list(a.gpu_names) if a.gpu_names else None,
-        intent,
-        handle,
-        to_ms(a.opened_at),
-        *rest,
-    )
+    opened_at = to_ms(a.opened_at)
+    return a.job_key, a.number, a.attempt_id, a.environment_name, *held(a), intent, handle, opened_at, *rest
 
 
 class AttemptRows(PartRows):

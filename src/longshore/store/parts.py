@@ -7,23 +7,13 @@ from sqlalchemy import and_, bindparam, select, update
 
 from longshore.domain.ids import AttemptId, HostId, JobKey
 from longshore.domain.job import Attempt, Part
-from longshore.store.codec import (
-    INTENT_TEXTS,
-    INTENTS,
-    decode_names,
-    encode_list,
-    from_ms_or_none,
-    resources_from,
-    to_ms_or_none,
-)
+from longshore.store.attempt_columns import CHANGING, changing, held
+from longshore.store.codec import INTENTS, decode_names, encode_list, from_ms_or_none, resources_from
 from longshore.store.statements import InList, Row, Session, Statement, assigned, insert_into
 from longshore.store.tables import IS_OPEN, attempt_parts, attempts
 
 _p = attempt_parts.c
-_CHANGING = (
-    *("address", "intent", "handle", "started_at", "started_boot_id", "started_boot_seconds", "stopped_at"),
-    *("exit_code", "reason", "status_reason", "cpu_seconds", "peak_memory_bytes"),
-)
+_CHANGING = "address", *CHANGING
 _INSERT = insert_into(attempt_parts)
 _SAVE = Statement(
     update(attempt_parts)
@@ -99,37 +89,11 @@ def _part_from(row: Row, whole: Attempt) -> Part:
 
 
 def _changing(p: Part) -> Row:
-    return (
-        p.address,
-        INTENT_TEXTS[p.intent],
-        p.handle,
-        to_ms_or_none(p.started_at),
-        p.started_boot_id,
-        p.started_boot_seconds,
-        to_ms_or_none(p.stopped_at),
-        p.exit_code,
-        p.reason,
-        p.status_reason,
-        p.cpu_seconds,
-        p.peak_memory_bytes,
-    )
+    return p.address, *changing(p)
 
 
 def _whole(position: int, p: Part) -> Row:
-    return (
-        p.job_key,
-        p.number,
-        position,
-        p.attempt_id,
-        p.node,
-        p.container,
-        p.host_id,
-        p.resources.vcpu_milli,
-        p.resources.memory_mib,
-        p.resources.gpus,
-        encode_list(p.gpu_names) if p.gpu_names else None,
-        *_changing(p),
-    )
+    return p.job_key, p.number, position, p.attempt_id, p.node, p.container, *held(p), *_changing(p)
 
 
 class PartRows(Session):
