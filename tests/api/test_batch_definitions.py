@@ -53,7 +53,7 @@ def test_a_plain_definition_is_described_with_empty_collections(batch: Batch) ->
 
 
 def test_what_was_sent_comes_back(batch: Batch) -> None:
-    container = {
+    container: dict[str, Any] = {
         "image": "busybox:1.36",
         "command": ["sh", "-c", "Ref::script"],
         "jobRoleArn": "arn:aws:iam::111122223333:role/job",
@@ -95,8 +95,8 @@ def test_what_was_sent_comes_back(batch: Batch) -> None:
     register(batch, container=container, **members)
     (described,) = describe(batch)
     shown = {**EMPTIES, **container, "environment": [{"name": "A", "value": "1"}]}
-    shown["linuxParameters"] = {**container["linuxParameters"], "tmpfs": []}  # type: ignore[dict-item]
-    shown["logConfiguration"] = {**container["logConfiguration"], "secretOptions": []}  # type: ignore[dict-item]
+    shown["linuxParameters"] = {**container["linuxParameters"], "tmpfs": []}
+    shown["logConfiguration"] = {**container["logConfiguration"], "secretOptions": []}
     assert described == {
         "jobDefinitionName": "d",
         "jobDefinitionArn": batch.arn("job-definition", "d:1"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from longshore.domain.ids import JobId
 from longshore.domain.lifecycle.status import JobStatus
@@ -9,7 +10,7 @@ from longshore.domain.queue import FrontJob, QueueFront
 from tests.api.batch_service import NOW_MS, Batch
 
 
-def front_of(batch: Batch, queue: str, *job_ids: str, **members: object) -> None:
+def front_of(batch: Batch, queue: str, *job_ids: str, **members: Any) -> None:
     """Publish that these jobs, RUNNABLE now, come next, each a second longer at its place than the one before it."""
     ids = [JobId(uuid=job_id) for job_id in job_ids]
     keys = batch.read(lambda reader: reader.find_jobs(batch.scope, ids))
@@ -19,7 +20,7 @@ def front_of(batch: Batch, queue: str, *job_ids: str, **members: object) -> None
     now = batch.clock.now()
     placed = tuple(FrontJob(key=keys[each], since=now - timedelta(seconds=place)) for place, each in enumerate(ids))
     front = QueueFront(scope=batch.scope, name=queue, jobs=placed, updated_at=now)
-    batch.write(lambda tx: tx.put_queue_front(replace(front, **members)))  # type: ignore[arg-type]
+    batch.write(lambda tx: tx.put_queue_front(replace(front, **members)))
 
 
 def test_a_queue_that_nobody_looked_at_is_empty(batch: Batch) -> None:

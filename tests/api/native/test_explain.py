@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,8 @@ from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job,
 from tests.api.native.native_desk import Desk
 
 
-def with_settings(job: JobBuilder, **settings: object) -> JobBuilder:
-    container = replace(job.spec.container, **settings)  # pyright: ignore[reportArgumentType]
+def with_settings(job: JobBuilder, **settings: Any) -> JobBuilder:
+    container = replace(job.spec.container, **settings)
     return replace(job, spec=replace(job.spec, container=container))
 
 

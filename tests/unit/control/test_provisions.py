@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from longshore.domain.container import (
     Secret,
     Volume,
 )
+from longshore.domain.ids import AttemptId
 from longshore.domain.secret import SecretReference
 from longshore.ports.neighbours import (
     CredentialsDenied,
@@ -75,8 +77,8 @@ class Neighbours:
         )
 
 
-def an_entry(**container: object) -> OpenAttempt:
-    properties = ContainerProperties(image="busybox", command=("true",), **container)  # pyright: ignore[reportArgumentType]
+def an_entry(**container: Any) -> OpenAttempt:
+    properties = ContainerProperties(image="busybox", command=("true",), **container)
     return an_open_attempt(a_job(replace(a_job_spec(), container=properties)))
 
 
@@ -193,7 +195,7 @@ async def test_credentials_are_lent_and_renewed() -> None:
 async def test_tokens_are_the_same_after_a_restart_and_differ_between_attempts() -> None:
     clock = VirtualClock()
     entry = an_entry(job_role_arn=ROLE)
-    other = replace(entry, attempt=replace(entry.attempt, attempt_id="f" * 32))  # pyright: ignore[reportArgumentType]
+    other = replace(entry, attempt=replace(entry.attempt, attempt_id=AttemptId("f" * 32)))
     name = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
     tokens = [(await roles(Neighbours(clock), each).variables(each))[name] for each in (entry, entry, other)]
     assert tokens[0] == tokens[1] != tokens[2]

@@ -1,12 +1,14 @@
 """Time-outs are counted on the boot clock of the boot in which an attempt was seen to run."""
 
 from dataclasses import replace
+from typing import cast
 
 from longshore.control.ledger import Host
 from longshore.control.present import Present
 from longshore.domain.ids import AttemptId, HostId
 from longshore.domain.job import Intent, Job
 from longshore.domain.resources import Resources
+from longshore.ports.store import Reader
 from longshore.testing.builders import a_job, a_job_spec, an_attempt, an_environment
 
 HOSTS = [Host(id=HostId("local"), total=Resources(vcpu_milli=4000, memory_mib=4096))]
@@ -22,11 +24,14 @@ class _Environments:
         return []
 
 
+READER = cast(Reader, _Environments())
+
+
 def _running(boot_id: str) -> tuple[Present, AttemptId]:
     job: Job = a_job(a_job_spec(timeout_seconds=60))
     attempt = replace(an_attempt(job), started_at=job.created_at, started_boot_id=boot_id, started_boot_seconds=100.0)
     present = Present(HOSTS)
-    present.note_attempt(_Environments(), attempt, job)  # type: ignore[arg-type]
+    present.note_attempt(READER, attempt, job)
     return present, attempt.attempt_id
 
 
@@ -45,9 +50,9 @@ def test_deadlines_of_attempts_that_have_ended_are_forgotten() -> None:
         attempt = replace(an_attempt(job), started_at=job.created_at, started_boot_id="this-boot")
         for seconds in (None, 50.0):
             attempt = replace(attempt, started_boot_seconds=seconds)
-            present.note_attempt(_Environments(), attempt, job)  # type: ignore[arg-type]
+            present.note_attempt(READER, attempt, job)
         over = replace(attempt, stopped_at=job.created_at, intent=Intent.NONE)
-        present.note_attempt(_Environments(), over, job)  # type: ignore[arg-type]
+        present.note_attempt(READER, over, job)
     assert len(present._deadlines) < 100  # pyright: ignore[reportPrivateUsage]
     assert [entry.attempt.attempt_id for entry in present.overdue("this-boot", 100_000.0)] == [attempt_id]
 

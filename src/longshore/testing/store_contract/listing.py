@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from longshore.testing.store_contract.jobs import submitted, with_attempt
 ALL = JobFilter()
 S = JobStatus
 
-FILTERS = {
+FILTERS: dict[str, list[Any]] = {
     "name": [None, "Align", "align-10", "ALIGN*", "al*", "*", "nobody", "100%*", "a_*"],
     "definition": [None, "align", "al*", "align:2", "align:3", "align*", "sort:1", "*", "sort:x"],
     "created_before": [None, moment(5), moment(5.001), moment(-1), moment(100)],
@@ -123,7 +124,7 @@ class ListingContract:
         names = list(FILTERS)
         for one, other in product(names, names):
             for value, other_value in product(FILTERS[one], FILTERS[other]):
-                where = JobFilter(**{one: value, other: other_value})  # type: ignore[arg-type]
+                where = JobFilter(**{one: value, other: other_value})
                 wanted = [view.job.key for view in everything if _meets(view, where)]
                 found = [view.job.key for view in await _listed(store, where, limit=1000)]
                 assert found == wanted, where

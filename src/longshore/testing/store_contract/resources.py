@@ -1,6 +1,7 @@
 """Environments, queues and definitions."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -86,8 +87,8 @@ class ResourceContract:
         elsewhere = an_environment("bb", scope=ELSEWHERE)
         await store.write(lambda tx: [tx.put_environment(record) for record in (*records, elsewhere)])
 
-        async def names(**query: object) -> str:
-            found = await store.read(lambda reader: reader.environments(**{"scope": A_SCOPE, **query}))  # type: ignore[arg-type]
+        async def names(scope: Scope | None = A_SCOPE, **query: Any) -> str:
+            found = await store.read(lambda reader: reader.environments(scope, **query))
             return " ".join(environment.name for environment in found)
 
         assert await names() == "a b c d"
@@ -158,8 +159,8 @@ class ResourceContract:
                 definition = replace(definition, status="INACTIVE")
             await store.write(lambda tx, definition=definition: tx.put_definition(definition))
 
-        async def found(**query: object) -> str:
-            page = await store.read(lambda reader: reader.definitions(A_SCOPE, **query))  # type: ignore[arg-type]
+        async def found(**query: Any) -> str:
+            page = await store.read(lambda reader: reader.definitions(A_SCOPE, **query))
             return " ".join(f"{definition.name}{definition.revision}" for definition in page)
 
         assert await found() == "a3 a2 a1 b1 c1"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -142,8 +143,8 @@ class SharingContract:
         done = replace(job_of(third), status=JobStatus.SUCCEEDED, stopped_at=A_MOMENT)
         await store.write(lambda tx: tx.save_jobs([done]))
 
-        async def found(before: JobKey | None = None, limit: int = 9, **where: object) -> list[tuple[JobKey, int]]:
-            condition = JobFilter(**where)  # type: ignore[arg-type]
+        async def found(before: JobKey | None = None, limit: int = 9, **where: Any) -> list[tuple[JobKey, int]]:
+            condition = JobFilter(**where)
             return list(
                 await store.read(
                     lambda reader: reader.jobs_with_consumable(A_SCOPE, "r", condition, before=before, limit=limit)

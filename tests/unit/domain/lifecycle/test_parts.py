@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from longshore.domain.definition import Form
-from longshore.domain.ids import part_id
+from longshore.domain.ids import AttemptId, part_id
 from longshore.domain.job import Attempt, Intent, Part
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.events import (
@@ -97,8 +97,8 @@ class Stage:
         return {str(p.node) if many else p.container: p.intent for p in self.attempt.parts if not p.has_ended}
 
 
-def _id(container: str, node: int) -> str:
-    return part_id(FIRST, node, container)  # pyright: ignore[reportReturnType]
+def _id(container: str, node: int) -> AttemptId:
+    return part_id(FIRST, node, container)
 
 
 def a_chain(condition: str, **settings: object) -> Stage:

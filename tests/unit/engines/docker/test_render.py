@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,13 +35,13 @@ INFO = EngineInfo(cpus=4, plugins=Plugins(log=["json-file", "local"]))
 MIB = 2**20
 
 
-def launch(*, resources: Resources = A_SMALL_SHARE, cap: bool = False, **settings: object) -> LaunchSpec:
+def launch(*, resources: Resources = A_SMALL_SHARE, cap: bool = False, **settings: Any) -> LaunchSpec:
     spec = a_launch("run", "it", log_path=Path("/none"), resources=resources)
     container = replace(
         spec.nodes[0].containers[0],
         vcpu_is_cap=cap,
         environment={"A": "1", "B": "x=y"},
-        settings=ContainerSettings(**settings),  # pyright: ignore[reportArgumentType]
+        settings=ContainerSettings(**settings),
     )
     return replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),))
 
