@@ -4,7 +4,7 @@ The places of jobs and the waits of heads are kept in the store, so that a leade
 left off. Times count on the boot clock; over a boot they count on the wall clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from longshore.control.changes import Changes
@@ -15,7 +15,7 @@ from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.queue import FrontJob, HeadJob, Instant, JobQueue, QueueFront
+from longshore.domain.queue import FrontJob, HeadJob, Instant, QueueFront
 from longshore.ports.store import Transaction
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import capacity_of
@@ -37,7 +37,6 @@ def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads:
     now = present.holdings.instant
     assert now is not None
     present.holdings.forget(tx, present.policies(tx), now)
-    present.time_limits = {(q.scope, q.name): _limits(q) for q in present.queues(tx) if q.time_limit_actions}
     waiting: dict[QueueName, list[WaitingClass]] = {}
     for each in snapshot.classes:
         waiting.setdefault((each.job_class.scope, each.job_class.queue_name), []).append(each)
@@ -95,10 +94,9 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
     Source: AWS Batch API, JobStateTimeLimitAction.
     """
     acted = False
-    for queue in present.queues(tx):
-        front = present.fronts.get((queue.scope, queue.name))
-        limits = _limits(queue)
-        if front is None or not limits:
+    for name, limits in present.time_limits(tx).items():
+        front = present.fronts.get(name)
+        if front is None:
             continue
         overdue = [h for h in front.heads if h.code in limits and now.seconds_since(h.since) >= limits[h.code]]
         if not overdue:
@@ -112,22 +110,17 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
                 grant(present, changes, head.key, Wish(kind=WishKind.CANCEL, reason=reason))
         # what is told of the others stays as it is published
         left = tuple(head for head in front.heads if head not in overdue)
-        present.fronts[queue.scope, queue.name] = replace(front, heads=left)
+        present.fronts[name] = replace(front, heads=left)
     if acted:
         changes.flush()
     return acted
-
-
-def _limits(queue: JobQueue) -> Mapping[str, int]:
-    """How long a head may wait for what."""
-    return {action.reason: action.max_time_seconds for action in queue.time_limit_actions}
 
 
 def seconds_to_limits(present: Present, now: Instant) -> Sequence[float]:
     """Until actions on heads are due."""
     return [
         limits[head.code] - now.seconds_since(head.since)
-        for name, limits in present.time_limits.items()
+        for name, limits in present.time_limits(None).items()
         if (front := present.fronts.get(name)) is not None
         for head in front.heads
         if head.code in limits

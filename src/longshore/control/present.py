@@ -41,14 +41,13 @@ class Present:
         self.holdings = Holdings()
         #: as they were last published
         self.fronts: dict[QueueName, QueueFront] = {}
-        #: how many seconds a head may wait for what, by queue; where there is a limit
-        self.time_limits: Mapping[QueueName, Mapping[str, int]] = {}
         self.next_intake = 1
         #: jobs that something waits for: only the end of these is looked up in the store
         self.depended_on: set[JobKey] = set()
         self._most_depended_on = 0
         #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
         self.checks: deque[JobKey] = deque()
+        self._time_limits: Mapping[QueueName, Mapping[str, int]] = {}
         self._resources: tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]] | None = None
         self._policies: Mapping[QueueName, FairsharePolicy] | None = None
         self._consumables: Sequence[ConsumableResource] | None = None
@@ -185,12 +184,24 @@ class Present:
     ) -> tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]]:
         if self._resources is None:
             environments = {(e.scope, e.name): e for e in reader.environments(None, limit=_ALL)}
-            self._resources = reader.queues(None, limit=_ALL), environments
+            queues = reader.queues(None, limit=_ALL)
+            self._resources = queues, environments
+            self._time_limits = {
+                (queue.scope, queue.name): {each.reason: each.max_time_seconds for each in queue.time_limit_actions}
+                for queue in queues
+                if queue.time_limit_actions
+            }
         return self._resources
 
     def queues(self, reader: Reader) -> Sequence[JobQueue]:
         """All queues."""
         return self._load_resources(reader)[0]
+
+    def time_limits(self, reader: Reader | None) -> Mapping[QueueName, Mapping[str, int]]:
+        """How many seconds a head may wait for what, by queue that has a limit; without a reader as last read."""
+        if reader is not None:
+            self._load_resources(reader)
+        return self._time_limits
 
     def environments(self, reader: Reader) -> Mapping[tuple[Scope, str], ComputeEnvironment]:
         """All environments."""
