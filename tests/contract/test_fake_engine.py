@@ -58,6 +58,9 @@ class Workload:
     def cannot_start(self) -> LaunchSpec:
         return self.launch(Behaviour(start_failure="no such program"))
 
+    def refused(self) -> LaunchSpec:
+        return self.launch(Behaviour(rejection="too odd"))
+
     def floods(self, lines: int) -> LaunchSpec:
         return self.launch(Behaviour(output=b"".join(b"%d\n" % number for number in range(1, lines + 1))))
 

@@ -346,7 +346,7 @@ class Lane:
         lock = self._log_locks.setdefault(attempt_id, asyncio.Lock())
         async with lock, self._reading:  # two readers at one cursor would both append what is behind it
             cursor = await self._logs.cursor(attempt_id)
-            async for chunk in self._driver.read_logs(handle, container=entry.container.name, cursor=cursor):
+            async for chunk in self._driver.read_logs(handle, cursor=cursor):
                 await self._logs.append(attempt_id, [(chunk.at, chunk.data)], chunk.cursor)
 
     async def _collect(self) -> None:

@@ -10,7 +10,7 @@ from longshore.domain.eks import EksProperties
 from longshore.domain.ids import JobId
 from longshore.domain.job import Part
 from longshore.domain.workload import workload_of
-from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch, StopRequest
+from longshore.ports.engine import ContainerLaunch, LaunchSpec, StopRequest
 from longshore.ports.logs import AttemptLog, AttemptLogs
 from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
 
@@ -139,18 +139,13 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | 
         registry=provision.registry,
         log_path=logs.path(attempt.attempt_id),
     )
-    part = attempt if isinstance(attempt, Part) else None
-    node = NodeLaunch(
-        index=part.node if part else 0,
-        host_id=attempt.host_id,
-        containers=(container,),
-        address=part.address if part else "",
-    )
     return LaunchSpec(
         attempt_id=attempt.attempt_id,
         job_id=str(job.id),
         whole_id=entry.whole_id,
+        node=attempt.node if isinstance(attempt, Part) else 0,
         node_count=len(workload_of(job.spec).nodes),
+        host_id=attempt.host_id,
         tags=job.spec.task_tags,
-        nodes=(node,),
+        container=container,
     )

@@ -17,10 +17,6 @@ class Capabilities:
     """What a driver can do; the scheduler and the service read it and refuse or explain the rest."""
 
     name: str
-    #: nodes of one attempt that it can launch together
-    max_nodes: int = 1
-    #: containers of one node
-    max_containers: int = 1
     #: whether `image` means anything to it
     uses_images: bool
     #: whether a container may be held to its memory, and an out-of-memory kill be told from others
@@ -55,7 +51,7 @@ class RegistryLogin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLaunch:
-    """One container of one node, every value final: parameters substituted, Batch's variables set."""
+    """A container, every value final: parameters substituted, Batch's variables set."""
 
     name: str
     image: str
@@ -78,34 +74,26 @@ class ContainerLaunch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLaunch:
-    """One node of an attempt and the host that was chosen for it."""
-
-    index: int = 0
-    host_id: HostId
-    containers: tuple[ContainerLaunch, ...]
-    #: at which others of the attempt are to reach it, where `Capabilities.wants_addresses`
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSpec:
-    """What to start. Launching the same `attempt_id` twice starts it once.
+    """What to start: one container. Launching the same `attempt_id` twice starts it once.
 
-    Launches with one `whole_id` are parts of one attempt. Those with one node index share the volumes of that node that
-    have no path of the host, by their names; all of them can reach each other by network. They are released together,
-    when all of them have ended.
+    Launches with one `whole_id` are parts of one attempt. Those of one node share the volumes of that node that have no
+    path of the host, by their names; all of them can reach each other by network. They are released together, when all
+    of them have ended.
     """
 
     attempt_id: AttemptId
     job_id: str
     #: the attempt that this is a part of; None: it is one alone
     whole_id: AttemptId | None = None
-    #: of the attempt that this is a part of
+    #: number of its node, and how many nodes there are, in the attempt that this is a part of
+    node: int = 0
     node_count: int = 1
+    #: where it was placed
+    host_id: HostId
     #: what the native task is to bear, where `Capabilities.bears_tags`
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    nodes: tuple[NodeLaunch, ...]
+    container: ContainerLaunch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +153,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The state of one container of one node of an attempt."""
+    """The state of an attempt."""
 
     attempt_id: AttemptId
-    node: int = 0
-    container: str = "default"
     state: TaskState
     #: taken where the process runs, at the moment it happened
     started_at: datetime | None = None
@@ -198,7 +184,7 @@ class StopRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChunk:
-    """Output of one container, for drivers that do not write log files themselves."""
+    """Output, for drivers that do not write log files themselves."""
 
     at: datetime
     data: bytes
@@ -236,7 +222,7 @@ class EngineDriver(Protocol):
         ...
 
     async def observe(self, handles: Sequence[Handle]) -> Sequence[Observation]:
-        """The present state of each container of each handle; exactly one GONE for a handle that is not known."""
+        """One for each handle: its present state, GONE if it is not known."""
         ...
 
     def watch(self) -> AsyncIterator[Sequence[Observation]]:
@@ -258,6 +244,6 @@ class EngineDriver(Protocol):
         """Every attempt of this installation that is not released, running or finished."""
         ...
 
-    def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncIterator[LogChunk]:
+    def read_logs(self, handle: Handle, *, cursor: str) -> AsyncIterator[LogChunk]:
         """Output behind `cursor` (empty: from the start) up to now; ends there. Nothing when log files are written."""
         ...

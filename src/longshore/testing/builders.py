@@ -5,7 +5,6 @@ What a builder does not take, `dataclasses.replace` sets. Keys and ids agree wit
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -20,7 +19,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import EnvironmentOrder, JobQueue
 from longshore.domain.resources import Resources
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
-from longshore.ports.engine import ContainerLaunch, LaunchSpec, NodeLaunch
+from longshore.ports.engine import ContainerLaunch, LaunchSpec
 
 LOCAL = HostId("local")
 HERE = Scope(account_id="000000000000", region="us-east-1")
@@ -169,7 +168,7 @@ def a_launch(
     settings: ContainerSettings = NO_SETTINGS,
     host_id: HostId = LOCAL,
 ) -> LaunchSpec:
-    """One container on one node that runs `command` (default: `true`), under a fresh attempt id unless one is given."""
+    """A container that runs `command` (default: `true`), under a fresh attempt id unless one is given."""
     container = ContainerLaunch(
         name="default",
         image=image,
@@ -182,25 +181,6 @@ def a_launch(
     return LaunchSpec(
         attempt_id=attempt_id or AttemptId(uuid4().hex),
         job_id=str(uuid4()),
-        nodes=(NodeLaunch(host_id=host_id, containers=(container,)),),
+        host_id=host_id,
+        container=container,
     )
-
-
-def with_nodes(spec: LaunchSpec, count: int, *, hosts: Sequence[HostId] = (LOCAL,)) -> LaunchSpec:
-    """`spec` as a gang of `count` nodes like its first, laid over `hosts` in turn."""
-    first = spec.nodes[0]
-    return replace(spec, nodes=tuple(replace(first, index=i, host_id=hosts[i % len(hosts)]) for i in range(count)))
-
-
-def with_containers(spec: LaunchSpec, count: int) -> LaunchSpec:
-    """`spec` with `count` containers like its first on each node; each has a name and log of its own."""
-
-    def widened(node: NodeLaunch) -> NodeLaunch:
-        first = node.containers[0]
-        more = (
-            replace(first, name=f"container{i}", log_path=first.log_path.with_name(f"{first.log_path.name}.{i}"))
-            for i in range(1, count)
-        )
-        return replace(node, containers=(first, *more))
-
-    return replace(spec, nodes=tuple(map(widened, spec.nodes)))

@@ -33,7 +33,7 @@ from longshore.ports.engine import (
     StopRequest,
     TaskState,
 )
-from longshore.testing.engine_calls import accepted, beyond_capabilities, launched, observed, output
+from longshore.testing.engine_calls import accepted, launched, observed, output
 from longshore.testing.engine_workload import EngineProbe, EngineWorkload
 
 #: Gives up the present driver as a crash of the server would (it may have been closed before), and returns a fresh,
@@ -78,7 +78,7 @@ class EngineContract:
             waited += self.poll_seconds
 
     async def until_in(self, driver: EngineDriver, handle: Handle, states: set[TaskState]) -> Observation:
-        """The first observation of the attempt's one container in one of `states`."""
+        """The first observation of the attempt in one of `states`."""
         found: list[Observation] = []
 
         async def arrived() -> bool:
@@ -156,7 +156,7 @@ class EngineContract:
         """A batch has one outcome per spec, in order; one that is refused does not harm its neighbours."""
         specs = [workload.exits(code) for code in range(self.batch_size)]
         bad = self.batch_size // 2
-        specs[bad] = beyond_capabilities(driver, specs[bad])
+        specs[bad] = workload.refused()
         outcomes = await driver.launch(specs)
         assert [outcome.attempt_id for outcome in outcomes] == [spec.attempt_id for spec in specs]
         refused = outcomes[bad]
@@ -169,11 +169,11 @@ class EngineContract:
         assert {seen.attempt_id: seen.exit_code for seen in batch} == {h.attempt_id: c for c, h in good.items()}
         assert len(batch) == len(good)
 
-    async def test_spec_beyond_capabilities_is_rejected(
+    async def test_spec_that_cannot_be_honoured_is_rejected(
         self, driver: EngineDriver, workload: EngineWorkload, probe: EngineProbe
     ) -> None:
-        """What the driver says it cannot do is refused for good, with a reason, and leaves nothing."""
-        spec = beyond_capabilities(driver, workload.sleeps(1000))
+        """It is refused for good, with a reason, and leaves nothing."""
+        spec = workload.refused()
         (outcome,) = await driver.launch([spec])
         assert isinstance(outcome, LaunchFailed)
         assert outcome.fault is LaunchFault.REJECTED
@@ -452,13 +452,13 @@ class EngineContract:
         handle = await launched(driver, spec)
         if driver.capabilities().writes_log_files:
             await self.finished(driver, handle)
-            assert [chunk async for chunk in driver.read_logs(handle, container="default", cursor="")] == []
+            assert [chunk async for chunk in driver.read_logs(handle, cursor="")] == []
             return
         text, cursor = b"", ""
 
         async def read_on(source: EngineDriver) -> None:
             nonlocal text, cursor
-            async for chunk in source.read_logs(handle, container="default", cursor=cursor):
+            async for chunk in source.read_logs(handle, cursor=cursor):
                 assert chunk.at.utcoffset() == timedelta(0)
                 text, cursor = text + chunk.data, chunk.cursor
 
@@ -467,12 +467,10 @@ class EngineContract:
         await read_on(driver)
         assert text == b"".join(b"%d\n" % number for number in range(1, 2001))
         later = await reopen()
-        chunks = [chunk async for chunk in later.read_logs(handle, container="default", cursor="")]
+        chunks = [chunk async for chunk in later.read_logs(handle, cursor="")]
         behind = b"".join(chunk.data for chunk in chunks)
         assert behind == text
         for chunk in chunks[:: max(1, len(chunks) // 10)]:
-            behind_chunk = b"".join(
-                [more.data async for more in later.read_logs(handle, container="default", cursor=chunk.cursor)]
-            )
+            behind_chunk = b"".join([more.data async for more in later.read_logs(handle, cursor=chunk.cursor)])
             before = b"".join(earlier.data for earlier in chunks[: chunks.index(chunk) + 1])
             assert before + behind_chunk == text

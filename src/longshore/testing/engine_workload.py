@@ -1,10 +1,11 @@
 """What the engine contract needs beside a driver: tasks with a known behaviour, and eyes of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from longshore.domain.container import ContainerSettings, MountPoint, Ulimit
 from longshore.domain.ids import AttemptId
 from longshore.ports.engine import LaunchSpec
 from longshore.testing.builders import a_launch
@@ -80,6 +81,10 @@ class EngineWorkload(Protocol):
         """Names a program that does not exist."""
         ...
 
+    def refused(self) -> LaunchSpec:
+        """Asks for what the engine can never give."""
+        ...
+
     def floods(self, lines: int) -> LaunchSpec:
         """Writes the numbers 1 to `lines`, one a line, as fast as it can, and ends with 0."""
         ...
@@ -126,6 +131,15 @@ class ShellWorkload:
 
     def cannot_start(self) -> LaunchSpec:
         return self.launch("/nonexistent/program")
+
+    def refused(self) -> LaunchSpec:
+        # A limit that processes do not have, and a volume that containers can't be given.
+        settings = ContainerSettings(
+            ulimits=(Ulimit(name="patience", soft_limit=1, hard_limit=1),),
+            mount_points=(MountPoint(source_volume="undefined", container_path="/undefined"),),
+        )
+        spec = self.launch("true")
+        return replace(spec, container=replace(spec.container, settings=settings))
 
     def floods(self, lines: int) -> LaunchSpec:
         return self.launch("seq", "1", str(lines))

@@ -31,11 +31,8 @@ class PartContract(EngineContract):
     def part(self, workload: ShellWorkload, whole_id: AttemptId, script: str, *, node: int = 0) -> LaunchSpec:
         """A part that runs `script` in the volume that it shares."""
         spec = workload.launch("sh", "-c", _FOLDER + script)
-        of_node = spec.nodes[0]
-        container = replace(of_node.containers[0], settings=_SHARING)
-        return replace(
-            spec, whole_id=whole_id, node_count=2, nodes=(replace(of_node, index=node, containers=(container,)),)
-        )
+        container = replace(spec.container, settings=_SHARING)
+        return replace(spec, whole_id=whole_id, node=node, node_count=2, container=container)
 
     async def run_part(self, driver: EngineDriver, spec: LaunchSpec) -> tuple[int | None, bytes]:
         """Exit code and output of a part that ends by itself."""

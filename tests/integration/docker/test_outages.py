@@ -45,7 +45,7 @@ async def test_no_engine(tmp_path: Path) -> None:
             driver.release([handle]),
             driver.discover(),
             anext(driver.watch()),
-            anext(driver.read_logs(handle, container="default", cursor="")),
+            anext(driver.read_logs(handle, cursor="")),
         ):
             with pytest.raises(EngineUnavailable):
                 await call

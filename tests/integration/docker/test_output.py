@@ -37,7 +37,7 @@ async def test_reading_along(make_bench: MakeBench) -> None:
     text, cursor, reads = b"", "", 0
     while True:
         over = (await bench.observe(spec.attempt_id)).state is TaskState.EXITED
-        async for chunk in bench.driver.read_logs(handle, container="default", cursor=cursor):
+        async for chunk in bench.driver.read_logs(handle, cursor=cursor):
             text, cursor = text + chunk.data, chunk.cursor
         reads += 1
         if over:
@@ -59,7 +59,7 @@ async def test_more_than_is_kept(make_bench: MakeBench) -> None:
     await bench.until(spec.attempt_id, TaskState.RUNNING)
     begin: list[str] = []
     while not begin:
-        begin = [chunk.cursor async for chunk in bench.driver.read_logs(handle, container="default", cursor="")]
+        begin = [chunk.cursor async for chunk in bench.driver.read_logs(handle, cursor="")]
         await asyncio.sleep(0.05)
     slowest = 0.0
     while (await bench.observe(spec.attempt_id)).state is TaskState.RUNNING:
@@ -114,7 +114,7 @@ async def test_output_of_a_container_that_is_being_removed(tmp_path: Path, statu
     driver = DockerDriver(config)
     await driver.open()
     try:
-        chunks = driver.read_logs(Handle(attempt_id=spec.attempt_id), container="default", cursor="")
+        chunks = driver.read_logs(Handle(attempt_id=spec.attempt_id), cursor="")
         if is_gone:
             assert [chunk async for chunk in chunks] == []
         else:

@@ -109,10 +109,9 @@ async def test_a_registry_is_shown_the_login(make_bench: MakeBench) -> None:
         try:
             bench = await make_bench()
             spec = a_job("true")
-            [container] = spec.nodes[0].containers
             login = RegistryLogin(username="user", password="hush")
-            container = replace(container, image=f"127.0.0.1:{server.server_port}/image:1", registry=login)
-            seen_of = await bench.run(replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),)))
+            container = replace(spec.container, image=f"127.0.0.1:{server.server_port}/image:1", registry=login)
+            seen_of = await bench.run(replace(spec, container=container))
         finally:
             server.shutdown()
     assert seen_of.state is TaskState.FAILED_TO_START

@@ -102,7 +102,7 @@ class Workbench:
         return await self.until(spec.attempt_id, *OVER)
 
     async def output(self, attempt_id: AttemptId, cursor: str = "") -> bytes:
-        chunks = self.driver.read_logs(Handle(attempt_id=attempt_id), container="default", cursor=cursor)
+        chunks = self.driver.read_logs(Handle(attempt_id=attempt_id), cursor=cursor)
         return b"".join([chunk.data async for chunk in chunks])
 
 
@@ -116,8 +116,7 @@ def a_job(
 ) -> LaunchSpec:
     """A launch of a shell script."""
     spec = a_launch("sh", "-c", script, log_path=Path("/nowhere"), image=image, resources=resources, settings=settings)
-    container = replace(spec.nodes[0].containers[0], vcpu_is_cap=cap)
-    return replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),))
+    return replace(spec, container=replace(spec.container, vcpu_is_cap=cap))
 
 
 class OwnEngine(Engine):

@@ -65,7 +65,7 @@ class Site:
     @staticmethod
     def log(spec: LaunchSpec) -> str:
         """What it has written so far."""
-        path = spec.nodes[0].containers[0].log_path
+        path = spec.container.log_path
         return path.read_text() if path.exists() else ""
 
     @staticmethod

@@ -60,7 +60,7 @@ async def test_process_state_is_fresh(site: Site) -> None:
     group, session = lines[8].split()
     assert group == session == lines[9]
     assert int(lines[10]) >= 0
-    assert (os.stat(spec.nodes[0].containers[0].log_path).st_mode & 0o777) == 0o600
+    assert (os.stat(spec.container.log_path).st_mode & 0o777) == 0o600
     assert (os.stat(site.data / "runner" / "socket").st_mode & 0o777) == 0o600
 
 
@@ -109,7 +109,7 @@ async def test_daemons_die_with_their_attempt_and_their_output_is_in_the_log(sit
     assert seen.exit_code == 5
     assert sorted(site.log(spec).split()) == ["daemon", "main"]
     assert site.processes(spec) == []
-    log = str(spec.nodes[0].containers[0].log_path)
+    log = str(spec.container.log_path)
     holders = [pid for pid in filter(str.isdecimal, os.listdir("/proc")) if _holds(pid, log)]
     assert holders == []
     assert site.processes(other)

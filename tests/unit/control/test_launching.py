@@ -88,8 +88,7 @@ def test_variables_on_fargate() -> None:
     fargate = replace(an_environment(max_vcpus=4), resource_type="FARGATE")
     entry = an_open_attempt(environment=fargate)
     assert batch_variables(entry)["AWS_EXECUTION_ENV"] == "AWS_ECS_FARGATE"
-    (node,) = render_launch(entry, Logs()).nodes
-    assert node.containers[0].vcpu_is_cap
+    assert render_launch(entry, Logs()).container.vcpu_is_cap
 
 
 def test_gpus_are_named() -> None:
@@ -97,8 +96,7 @@ def test_gpus_are_named() -> None:
     entry = an_open_attempt(a_job(a_job_spec(resources=WITH_GPUS)), gpu_names=("GPU-1", "GPU-2"))
     variables = batch_variables(entry)
     assert variables["NVIDIA_VISIBLE_DEVICES"] == variables["CUDA_VISIBLE_DEVICES"] == "GPU-1,GPU-2"
-    (node,) = render_launch(entry, Logs()).nodes
-    assert node.containers[0].gpu_names == ("GPU-1", "GPU-2")
+    assert render_launch(entry, Logs()).container.gpu_names == ("GPU-1", "GPU-2")
 
 
 def test_order_to_the_engine() -> None:
@@ -113,9 +111,8 @@ def test_order_to_the_engine() -> None:
     entry = an_open_attempt(a_job(a_spec(environment=environment, user="nobody")), resources=held)
     launch = render_launch(entry, Logs())
     assert (launch.attempt_id, launch.job_id) == (entry.attempt.attempt_id, str(entry.job.id))
-    (node,) = launch.nodes
-    assert (node.index, node.host_id) == (0, LOCAL)
-    (container,) = node.containers
+    assert (launch.node, launch.host_id) == (0, LOCAL)
+    container = launch.container
     assert (container.name, container.image, container.command) == ("default", "busybox", ("true",))
     assert container.environment == {"MINE": "1", "EMPTY": "", **batch_variables(entry)}
     assert container.resources == held

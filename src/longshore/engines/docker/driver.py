@@ -164,15 +164,11 @@ class DockerDriver:
                 reason = str(rejection)[:REASON_LENGTH]
                 return LaunchFailed(attempt_id=attempt_id, fault=LaunchFault.REJECTED, reason=reason)
             self._released.pop(attempt_id, None)
-            node = spec.nodes[0]
-            container = node.containers[0]
             self._launches.begin(
                 Launch(
                     attempt_id=attempt_id,
-                    node=node.index,
-                    container=container.name,
-                    image=container.image,
-                    registry=container.registry,
+                    image=spec.container.image,
+                    registry=spec.container.registry,
                     body=body,
                     network=network_of(spec, self._config),
                     network_labels=shared_labels(self._config.installation_id, spec.whole_id or ""),
@@ -261,7 +257,7 @@ class DockerDriver:
             and attempt_id not in self._failed
         ):
             # A server that is gone created it; this one goes on from there.
-            launch = Launch(attempt_id=attempt_id, node=seen.node, container=seen.container, container_id=found.id)
+            launch = Launch(attempt_id=attempt_id, container_id=found.id)
             if attempt_id in self._stops:
                 launch.stop_asked.set()
             self._launches.begin(launch)
@@ -439,7 +435,7 @@ class DockerDriver:
 
     # --- output ----------------------------------------------------------------------------------------------------
 
-    async def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncGenerator[LogChunk]:
+    async def read_logs(self, handle: Handle, *, cursor: str) -> AsyncGenerator[LogChunk]:
         known = await self._find(handle.attempt_id)
         if known is None:
             return

@@ -39,8 +39,6 @@ class Launch:
     """One attempt on its way."""
 
     attempt_id: AttemptId
-    node: int
-    container: str
     image: str = ""
     registry: RegistryLogin | None = None
     #: what to create; None when the container is there already
@@ -57,13 +55,7 @@ class Launch:
 
     def observation(self, state: TaskState, reason: str = "") -> Observation:
         """How it stands."""
-        return Observation(
-            attempt_id=self.attempt_id,
-            node=self.node,
-            container=self.container,
-            state=state,
-            reason=reason[:REASON_LENGTH],
-        )
+        return Observation(attempt_id=self.attempt_id, state=state, reason=reason[:REASON_LENGTH])
 
 
 class _StartFailed(Exception):

@@ -197,8 +197,6 @@ def parse_container(
     out_of_memory = state.oom_killed and bool(exit_code)
     return Observation(
         attempt_id=attempt_id,
-        node=int(found.labels.get(NODE_LABEL) or 0),
-        container=found.labels.get(CONTAINER_LABEL) or "default",
         state=kind,
         started_at=started_at,
         stopped_at=stopped_at,

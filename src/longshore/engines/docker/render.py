@@ -66,16 +66,13 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
 
     Source: Docker Engine API, ContainerCreate; AWS Batch API, ContainerProperties.
     """
-    if len(spec.nodes) != 1 or len(spec.nodes[0].containers) != 1:
-        raise SpecRejected("the Docker engine runs one container on one node")
-    node = spec.nodes[0]
-    container = node.containers[0]
+    container = spec.container
     settings = container.settings
     labels = {
         INSTALLATION_LABEL: config.installation_id,
         ATTEMPT_LABEL: spec.attempt_id,
         JOB_LABEL: spec.job_id,
-        NODE_LABEL: str(node.index),
+        NODE_LABEL: str(spec.node),
         CONTAINER_LABEL: container.name,
         VERSION_LABEL: str(HANDLE_VERSION),
         **({WHOLE_LABEL: spec.whole_id} if spec.whole_id is not None else {}),
@@ -104,7 +101,7 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
 
 
 def _host_config(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
-    container = spec.nodes[0].containers[0]
+    container = spec.container
     settings = container.settings
     linux = settings.linux_parameters or LinuxParameters()
     if settings.privileged and config.privileged == "refuse":
@@ -159,7 +156,7 @@ def _memory(container: ContainerLaunch, linux: LinuxParameters) -> Json:
 
 
 def _linux(spec: LaunchSpec, linux: LinuxParameters, config: DockerConfig, resolve: ResolvePath) -> Json:
-    settings = spec.nodes[0].containers[0].settings
+    settings = spec.container.settings
     tmpfs = {t.container_path: ",".join((f"size={t.size}m", *(t.mount_options or ()))) for t in linux.tmpfs}
     # An anonymous volume that is read-only is an empty folder for ever, which the engine has no volume for.
     if spec.whole_id is None:
@@ -216,16 +213,15 @@ def _anonymous_volumes(settings: ContainerSettings, *, read_only: bool = False) 
 
 def _shared_volumes(spec: LaunchSpec, whole_id: str, config: DockerConfig) -> list[Json]:
     """Volumes without a path of the host, which containers of one node share by their names."""
-    node = spec.nodes[0]
     mounts: list[Json] = []
-    for mount, volume in _mounts(node.containers[0].settings):
+    for mount, volume in _mounts(spec.container.settings):
         if _source_path(volume):
             continue
         digest = blake2b((volume.name or "").encode(), digest_size=8).hexdigest()
         mounts.append(
             {
                 "Type": "volume",
-                "Source": f"{shared_name(config.installation_id, whole_id)}-{node.index}-{digest}",
+                "Source": f"{shared_name(config.installation_id, whole_id)}-{spec.node}-{digest}",
                 "Target": mount.container_path,
                 "ReadOnly": bool(mount.read_only),
                 "VolumeOptions": {"Labels": shared_labels(config.installation_id, whole_id)},

@@ -70,18 +70,12 @@ class FakeDriver:
             case LaunchFate.REQUEST_LOST:
                 return _failed(spec, LaunchFault.UNCERTAIN, "the site did not answer")
             case LaunchFate.ANSWERED | LaunchFate.ANSWER_LOST:
-                task = self._accept(spec)
+                task = self._site.accept(spec, self._installation)
         if fate is LaunchFate.ANSWER_LOST:
             return _failed(spec, LaunchFault.UNCERTAIN, "the site did not answer")
         if isinstance(task, FakeTask):
             return Handle(attempt_id=spec.attempt_id, state=str(task.identity))
         return _failed(spec, LaunchFault.REJECTED, task)
-
-    def _accept(self, spec: LaunchSpec) -> FakeTask | str:
-        """The task, or why it is refused."""
-        if [len(node.containers) for node in spec.nodes] != [1]:
-            return "a fake task has one node and one container"
-        return self._site.accept(spec, self._installation)
 
     async def observe(self, handles: Sequence[Handle]) -> Sequence[Observation]:
         fate = await self._called("observe")
@@ -175,10 +169,10 @@ class FakeDriver:
             for task in self._site.tasks(self._installation)
         ]
 
-    async def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncIterator[LogChunk]:
+    async def read_logs(self, handle: Handle, *, cursor: str) -> AsyncIterator[LogChunk]:
         _answer(await self._called("read_logs"))
         task = self._find(handle)
-        if task is None or task.started_at is None or task.spec.nodes[0].containers[0].name != container:
+        if task is None or task.started_at is None:
             return
         text = task.behaviour.output
         for begin in range(int(cursor or 0), len(text), CHUNK_BYTES):

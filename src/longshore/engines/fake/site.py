@@ -8,7 +8,7 @@ accepted, (start delay), started, (duration), ended; or cut short by a stop, a f
 import asyncio
 import heapq
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,8 +52,6 @@ class FakeTask:
         """What the driver says of it."""
         return Observation(
             attempt_id=self.spec.attempt_id,
-            node=self.spec.nodes[0].index,
-            container=self.spec.nodes[0].containers[0].name,
             state=self.state,
             started_at=self.started_at,
             stopped_at=self.stopped_at,
@@ -147,8 +145,7 @@ class FakeSite:
         self.ledger.overlaps += [(spec.job_id, other.spec.attempt_id, spec.attempt_id) for other in strangers]
         siblings[task.identity] = task
         self._tasks[installation, spec.attempt_id] = task
-        for host_id, amount in _demand(spec).items():
-            self._use(now, host_id, self._in_use[host_id] + amount)
+        self._use(now, spec.host_id, self._in_use[spec.host_id] + spec.container.resources)
         self._tell(task)
         self._at(now + behaviour.start_delay_seconds, lambda at: self._start(task, at))
         self.catch_up()
@@ -185,11 +182,11 @@ class FakeSite:
             self._tasks.pop((task.installation, task.spec.attempt_id), None)
 
     def lose_host(self, host_id: HostId) -> None:
-        """The host dies now, and with it every task that has a node there; it is back at once."""
+        """The host dies now, and with it every task there; it is back at once."""
         self.catch_up()
         now = self._clock.boot_seconds()
         for task in list(self._tasks.values()):
-            if task.live and any(node.host_id == host_id for node in task.spec.nodes):
+            if task.live and task.spec.host_id == host_id:
                 self._end(task, now, TaskState.LOST, reason=f"host {host_id} was lost")
 
     def in_use(self, host_id: HostId) -> Resources:
@@ -244,8 +241,8 @@ class FakeSite:
                 task.cpu_seconds = at - task.started_boot_seconds
         task.state, task.exit_code, task.oom_killed, task.reason = state, exit_code, oom_killed, reason
         del self._live_by_job[task.spec.job_id][task.identity]
-        for host_id, amount in _demand(task.spec).items():
-            self._use(at, host_id, self._in_use[host_id] - amount)
+        host_id = task.spec.host_id
+        self._use(at, host_id, self._in_use[host_id] - task.spec.container.resources)
         self._tell(task)
 
     def _use(self, at: float, host_id: HostId, in_use: Resources) -> None:
@@ -268,12 +265,3 @@ class Listener:
     news: deque[Observation] = field(default_factory=deque[Observation])
     #: set when there is news, and when something is due sooner than it was
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-def _demand(spec: LaunchSpec) -> Mapping[HostId, Resources]:
-    """What the attempt holds of each host while it is live."""
-    demand = defaultdict[HostId, Resources](Resources)
-    for node in spec.nodes:
-        for container in node.containers:
-            demand[node.host_id] += container.resources
-    return demand

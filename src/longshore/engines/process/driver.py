@@ -222,7 +222,7 @@ class ProcessDriver:
         known = await self._ask(Known, Discover)
         return [Handle(attempt_id=AttemptId(attempt_id)) for attempt_id in known.ids]
 
-    async def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncIterator[LogChunk]:
+    async def read_logs(self, handle: Handle, *, cursor: str) -> AsyncIterator[LogChunk]:
         # The processes write the log files themselves.
         for chunk in ():
             yield chunk

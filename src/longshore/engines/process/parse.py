@@ -13,8 +13,6 @@ def parse_report(report: Report) -> Observation:
     """The observation that a report makes."""
     return Observation(
         attempt_id=AttemptId(report.id),
-        node=report.node,
-        container=report.container,
         state=parse_state(report.state),
         started_at=parse_instant(report.started_ns),
         started_boot_seconds=report.started_boot_seconds,

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
-from longshore.domain.container import ContainerSettings
 from longshore.domain.ids import AttemptId
 from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.wire import LIMITS, Item
@@ -42,10 +41,7 @@ class SpecRejected(Exception):
 
 def render_item(spec: LaunchSpec, config: ProcessConfig) -> Item:
     """What the runner is asked for. Raises SpecRejected."""
-    if len(spec.nodes) != 1 or len(spec.nodes[0].containers) != 1:
-        raise SpecRejected("plain processes run attempts of one node with one container")
-    node = spec.nodes[0]
-    container = node.containers[0]
+    container = spec.container
     command = [*container.entrypoint, *container.command]
     if not command:
         raise SpecRejected("no command is given, and that of the image is not known to plain processes")
@@ -72,7 +68,7 @@ def render_item(spec: LaunchSpec, config: ProcessConfig) -> Item:
         limits.append((limit.name, limit.soft_limit, limit.hard_limit))
     return Item(
         id=spec.attempt_id,
-        node=node.index,
+        node=spec.node,
         container=container.name,
         command=command,
         environment=environment,
@@ -90,14 +86,12 @@ def shared_folder(whole_id: AttemptId, config: ProcessConfig) -> Path:
 
 def volume_variables(spec: LaunchSpec, config: ProcessConfig) -> Mapping[str, str]:
     """Where each volume is: its host path, or of a part a folder that the parts of its node share."""
-    node = spec.nodes[0]
-    settings: ContainerSettings = node.containers[0].settings
     variables: dict[str, str] = {}
-    for volume in settings.volumes:
+    for volume in spec.container.settings.volumes:
         path = volume.host.source_path if volume.host else None
         if not path and volume.name and spec.whole_id is not None:
             own = blake2b(volume.name.encode(), digest_size=8).hexdigest()
-            path = str((shared_folder(spec.whole_id, config) / str(node.index) / own).absolute())
+            path = str((shared_folder(spec.whole_id, config) / str(spec.node) / own).absolute())
         if volume.name and path:
             variables[f"LONGSHORE_VOLUME_{re.sub(r'[^A-Za-z0-9]', '_', volume.name).upper()}"] = path
     return variables

@@ -229,9 +229,9 @@ class GatedDriver:
         await self._leave("discover")
         return handles
 
-    async def read_logs(self, handle: Handle, *, container: str, cursor: str) -> AsyncIterator[LogChunk]:
+    async def read_logs(self, handle: Handle, *, cursor: str) -> AsyncIterator[LogChunk]:
         await self._enter("read_logs")
-        async for chunk in self._driver.read_logs(handle, container=container, cursor=cursor):
+        async for chunk in self._driver.read_logs(handle, cursor=cursor):
             yield chunk
 
     async def _enter(self, call: str) -> None:

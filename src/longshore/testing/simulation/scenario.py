@@ -176,14 +176,14 @@ class Scenario:
 
     def behaviour(self, spec: LaunchSpec) -> Behaviour:
         """The script of the site."""
-        container = spec.nodes[0].containers[0]
+        container = spec.container
         if container.command[0] != "job":
             return Behaviour(duration_seconds=ENDLESS_SECONDS, ignores_term=True)
         index = container.environment.get("AWS_BATCH_JOB_ARRAY_INDEX", "")
         attempt = container.environment["AWS_BATCH_JOB_ATTEMPT"]
         number = container.command[1]
         job = self.jobs[int(number)]
-        part = "" if spec.whole_id is None else f" {spec.nodes[0].index} {container.name}"
+        part = "" if spec.whole_id is None else f" {spec.node} {container.name}"
         rng = random.Random(f"{self.seed} {number} {index} {attempt}{part}")
         behaviour = _behaviour(rng, job, self.failure_rate)
         if part and behaviour.duration_seconds == ENDLESS_SECONDS:

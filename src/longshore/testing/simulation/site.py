@@ -67,15 +67,14 @@ class RecordingSite(FakeSite):
         milli: Counter[str] = Counter()
         gpus: defaultdict[HostId, list[str]] = defaultdict(list)
         for task in self.live_tasks():
-            node = task.spec.nodes[0]
-            container = node.containers[0]
+            container = task.spec.container
             if container.command[0] != "job":
                 continue
             job = self._scenario.jobs[int(container.command[1])]
-            works = job.workload.nodes[node.index].containers
+            works = job.workload.nodes[task.spec.node].containers
             asked = works[0].resources if task.spec.whole_id is None else _named(works, container.name).resources
             milli[container.environment["AWS_BATCH_CE_NAME"]] += asked.vcpu_milli
-            gpus[node.host_id] += container.gpu_names
+            gpus[task.spec.host_id] += container.gpu_names
             if len(container.gpu_names) != asked.gpus:
                 return "GPUs are named", f"{job.name} asks {asked.gpus} GPU and got {container.gpu_names}"
         for environment in self._scenario.environments:

@@ -84,7 +84,7 @@ async def outcome(engine: ScriptedEngine, *, stop: bool = False) -> list[Observa
     """What the launch came to: nothing to tell when the container has started."""
     failures: list[Observation] = []
     launches = Launches(cast(Connection, engine), CONFIG, failures.append)
-    launches.begin(Launch(attempt_id=ATTEMPT, node=0, container="default", image="image", body={}))
+    launches.begin(Launch(attempt_id=ATTEMPT, image="image", body={}))
     if stop:
         await launches.abandon(ATTEMPT)
     under_way = [task for task in asyncio.all_tasks() if task.get_name() == f"launch {ATTEMPT}"]

@@ -28,7 +28,7 @@ from longshore.engines.docker.render import (
     render_create,
 )
 from longshore.ports.engine import LaunchSpec
-from longshore.testing.builders import A_SMALL_SHARE, a_launch, with_containers, with_nodes
+from longshore.testing.builders import A_SMALL_SHARE, a_launch
 
 CONFIG = DockerConfig(installation_id="0123456789abcdef", host_paths=(Path("/data"), Path("/dev/fuse")))
 INFO = EngineInfo(cpus=4, plugins=Plugins(log=["json-file", "local"]))
@@ -38,12 +38,12 @@ MIB = 2**20
 def launch(*, resources: Resources = A_SMALL_SHARE, cap: bool = False, **settings: Any) -> LaunchSpec:
     spec = a_launch("run", "it", log_path=Path("/none"), resources=resources)
     container = replace(
-        spec.nodes[0].containers[0],
+        spec.container,
         vcpu_is_cap=cap,
         environment={"A": "1", "B": "x=y"},
         settings=ContainerSettings(**settings),
     )
-    return replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),))
+    return replace(spec, container=container)
 
 
 def no_links(path: str) -> str:
@@ -93,8 +93,8 @@ def test_command_and_environment() -> None:
     assert body["Cmd"] == ["run", "it"]
     assert body["Env"] == ["A=1", "B=x=y"]
     spec = launch()
-    bare = replace(spec.nodes[0].containers[0], command=())
-    assert "Cmd" not in body_of(replace(spec, nodes=(replace(spec.nodes[0], containers=(bare,)),)))
+    bare = replace(spec.container, command=())
+    assert "Cmd" not in body_of(replace(spec, container=bare))
 
 
 @pytest.mark.parametrize(("milli", "shares"), [(1000, 1024), (2500, 2560), (1, 2), (1_000_000, 262_144)])
@@ -164,8 +164,8 @@ def test_plain_settings() -> None:
 def test_gpus_are_those_that_were_placed() -> None:
     """By name, not by number."""
     spec = launch()
-    container = replace(spec.nodes[0].containers[0], gpu_names=("GPU-a", "GPU-b"))
-    host_config = host_config_of(replace(spec, nodes=(replace(spec.nodes[0], containers=(container,)),)))
+    container = replace(spec.container, gpu_names=("GPU-a", "GPU-b"))
+    host_config = host_config_of(replace(spec, container=container))
     assert host_config["DeviceRequests"] == [
         {"Driver": "nvidia", "DeviceIDs": ["GPU-a", "GPU-b"], "Capabilities": [["gpu"]]}
     ]
@@ -262,13 +262,6 @@ def test_privileged_by_policy() -> None:
     assert host_config_of(launch(privileged=True), config=drop)["Privileged"] is False
     assert "privileged" in ignored_settings(drop, INFO)
     assert "privileged" not in ignored_settings(allow, INFO)
-
-
-def test_one_container_on_one_node() -> None:
-    """More is refused."""
-    for spec in (with_nodes(launch(), 2), with_containers(launch(), 2)):
-        with pytest.raises(SpecRejected, match="one container"):
-            body_of(spec)
 
 
 @pytest.mark.parametrize(

@@ -150,13 +150,12 @@ async def test_state_that_cannot_be_told(scene: Scene) -> None:
 async def test_lost_host(scene: Scene) -> None:
     """Its live tasks are lost without an exit code; those that were over, or elsewhere, stay as they are."""
     over, live = scene.spec(), scene.spec()
-    elsewhere = replace(live, attempt_id=AttemptId("e" * 32), job_id="other")
-    elsewhere = replace(elsewhere, nodes=(replace(live.nodes[0], host_id=HostId("other")),))
+    elsewhere = replace(live, attempt_id=AttemptId("e" * 32), job_id="other", host_id=HostId("other"))
     await scene.driver.launch([over])
     await scene.clock.advance(20)
     await scene.driver.launch([live, elsewhere])
     await scene.clock.advance(2)
-    scene.site.lose_host(live.nodes[0].host_id)
+    scene.site.lose_host(live.host_id)
     assert [await scene.state(spec) for spec in (over, live, elsewhere)] == [
         TaskState.EXITED,
         TaskState.LOST,
@@ -186,7 +185,7 @@ async def test_ledger_holds_usage_and_breaches(scene: Scene) -> None:
     """Use of the host rises and falls with live tasks; two live attempts of a job, and a live release, are recorded."""
     first = scene.spec()
     second = replace(first, attempt_id=AttemptId("f" * 32))
-    share = first.nodes[0].containers[0].resources
+    share = first.container.resources
     await scene.driver.launch([first])
     await scene.clock.advance(2)
     await scene.driver.launch([second])

@@ -14,7 +14,7 @@ from longshore.engines.process.parse import parse_refusal, parse_report
 from longshore.engines.process.render import SpecRejected, render_item
 from longshore.engines.process.wire import Item, Refusal, Report
 from longshore.ports.engine import LaunchFault, LaunchSpec, Observation, TaskState, Usage
-from longshore.testing.builders import a_launch, with_containers, with_nodes
+from longshore.testing.builders import a_launch
 
 CONFIG = ProcessConfig(data_dir=Path("/data"))
 ID = AttemptId("0" * 32)
@@ -59,17 +59,13 @@ def test_user_of_the_setting_wins_where_the_job_has_none() -> None:
 
 def without_command() -> LaunchSpec:
     spec = launch("true")
-    (node,) = spec.nodes
-    (container,) = node.containers
-    return replace(spec, nodes=(replace(node, containers=(replace(container, command=()),)),))
+    return replace(spec, container=replace(spec.container, command=()))
 
 
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
         (without_command(), "no command is given"),
-        (with_nodes(launch("true"), 2), "one node with one container"),
-        (with_containers(launch("true"), 2), "one node with one container"),
         (launch("true", "a\0b"), "a character that no process can be given"),
         (launch("true", environment={"A": "\ud800"}), "a character that no process can be given"),
         (launch("true", environment={"A=B": "x"}), "equals sign"),
