@@ -5,16 +5,16 @@ none can be lost (all open questions are asked again when a leader starts).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
-from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.events import DependenciesSucceeded, DependencyFailed
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import Edge, Transaction
+from longshore.service.waits import awaited_by
 
 #: How many jobs one look may concern.
 BATCH = 1000
@@ -30,7 +30,7 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
     edges: dict[JobKey, list[Edge]] = defaultdict(list)
     for edge in tx.edges_of({job.spec.key for job in pending}):
         edges[edge.job_key].append(edge)
-    awaited = {job.key: _awaited(job, edges[job.spec.key]) for job in pending}
+    awaited = {job.key: awaited_by(job, edges[job.spec.key]) for job in pending}
     statuses = tx.statuses({key for keys in awaited.values() for key in keys})
     for job in pending:
         if changes.job(job.key) is None:
@@ -51,17 +51,6 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
             changes.apply_to_children(job, event, [JobStatus.PENDING])
             present.checks.extend(_left_pending(job, tx))
     changes.flush()
-
-
-def _awaited(job: Job, edges: Sequence[Edge]) -> Collection[JobKey]:
-    """Keys of the jobs that must succeed before this one; for an array parent those that all its children wait for."""
-    index = job.id.index
-    keys = [edge.on_key for edge in edges if edge.type is None]
-    if index is not None:
-        keys += [JobKey(edge.on_key + 1 + index) for edge in edges if edge.type is DependencyType.N_TO_N]
-        if index > 0 and any(edge.type is DependencyType.SEQUENTIAL for edge in edges):
-            keys.append(JobKey(job.key - 1))
-    return keys
 
 
 def _left_pending(job: Job, tx: Transaction) -> Iterator[JobKey]:

@@ -55,7 +55,7 @@ def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealt
 
 def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     edges = reader.edges_of([job.spec.key])
-    awaited = _awaited(job, edges)
+    awaited = awaited_by(job, edges)
     awaited_jobs = reader.load_jobs(awaited)
     done = 0
     for key in awaited:
@@ -81,7 +81,7 @@ def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
             yield Cause(kind="dependency", text=text + _progress(reader, other), job_id=str(other.id))
 
 
-def _awaited(job: Job, edges: Sequence[Edge]) -> Sequence[JobKey]:
+def awaited_by(job: Job, edges: Sequence[Edge]) -> Sequence[JobKey]:
     """Keys of the jobs that must succeed before this one; for an array parent those that all its children wait for."""
     index = job.id.index
     keys = [edge.on_key for edge in edges if edge.type is None]

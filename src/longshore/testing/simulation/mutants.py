@@ -26,6 +26,7 @@ from longshore.scheduling import cycle
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
 from longshore.scheduling.order import FairOrder, Lines
+from longshore.service import waits
 from longshore.service.client_tokens import TokenCall
 from longshore.store.consumables import ConsumableRows
 from longshore.testing.simulation.runner import Failure, run_seeds
@@ -190,10 +191,10 @@ MUTANTS = (
             "statuses[key] in (JobStatus.SUBMITTED, JobStatus.PENDING) for key",
         ),
     ),
-    _mutant("SEQUENTIAL children do not wait", (dependencies, "_awaited", "keys.append(JobKey(job.key - 1))", "pass")),
+    _mutant("SEQUENTIAL children do not wait", (waits, "awaited_by", "keys.append(JobKey(job.key - 1))", "pass")),
     _mutant(
         "N_TO_N waits for the first twin",
-        (dependencies, "_awaited", "JobKey(edge.on_key + 1 + index)", "JobKey(edge.on_key + 1)"),
+        (waits, "awaited_by", "JobKey(edge.on_key + 1 + index)", "JobKey(edge.on_key + 1)"),
     ),
     _mutant(
         "dependents of a failed job wait on", (dependencies, "resolve_dependencies", "if failed else", "if False else")
