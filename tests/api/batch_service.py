@@ -109,6 +109,29 @@ class Batch:
     def submit(self, name: str = "job", *, queue: str = "queue", definition: str = "definition", **members: Any) -> str:
         return self.submit_job(jobName=name, jobQueue=queue, jobDefinition=definition, **members)["jobId"]
 
+    def as_submitted(self, job_id: str, definition: str, **form: Any) -> dict[str, Any]:
+        """What is told of `job` in `queue` that nothing has happened to, when only its form was asked for."""
+        return {
+            "jobArn": self.arn("job", job_id),
+            "jobName": "job",
+            "jobId": job_id,
+            "jobQueue": self.arn("job-queue", "queue"),
+            "status": "SUBMITTED",
+            "attempts": [],
+            "createdAt": NOW_MS,
+            "retryStrategy": {"attempts": 1, "evaluateOnExit": []},
+            "dependsOn": [],
+            "jobDefinition": self.arn("job-definition", definition),
+            "parameters": {},
+            "tags": {},
+            "propagateTags": False,
+            "platformCapabilities": [],
+            "eksAttempts": [],
+            "isCancelled": False,
+            "isTerminated": False,
+            **form,
+        }
+
     def job(self, job_id: str) -> dict[str, Any]:
         (described,) = self.describe_jobs(jobs=[job_id])["jobs"]
         return described

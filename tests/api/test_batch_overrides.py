@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.batch_service import NOW_MS, Batch
+from tests.api.batch_service import Batch
 from tests.api.forms import ROLE, a_pod, a_pod_container, a_range, a_task, a_task_container, of_nodes, pair
 
 
@@ -61,26 +61,12 @@ def test_a_job_of_several_containers_is_described_whole(batch: Batch) -> None:
     asked = a_task_container()["resourceRequirements"]
     main |= {"environment": [{"name": "A", "value": "1"}], "resourceRequirements": asked}
     side |= {"resourceRequirements": asked}
-    assert batch.job(job_id) == {
-        "jobArn": batch.arn("job", job_id),
-        "jobName": "job",
-        "jobId": job_id,
-        "jobQueue": batch.arn("job-queue", "queue"),
-        "status": "SUBMITTED",
-        "attempts": [],
-        "createdAt": NOW_MS,
-        "retryStrategy": {"attempts": 1, "evaluateOnExit": []},
-        "dependsOn": [],
-        "jobDefinition": batch.arn("job-definition", "task:1"),
-        "parameters": {"input": "default", "shell": "sh"},
-        "ecsProperties": {"taskProperties": [{"containers": [main, side], "volumes": []}]},
-        "tags": {},
-        "propagateTags": False,
-        "platformCapabilities": [],
-        "eksAttempts": [],
-        "isCancelled": False,
-        "isTerminated": False,
-    }
+    assert batch.job(job_id) == batch.as_submitted(
+        job_id,
+        "task:1",
+        parameters={"input": "default", "shell": "sh"},
+        ecsProperties={"taskProperties": [{"containers": [main, side], "volumes": []}]},
+    )
 
 
 def test_containers_of_a_task_are_overridden_by_name(batch: Batch) -> None:

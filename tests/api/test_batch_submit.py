@@ -55,30 +55,8 @@ def test_a_submission_answers_arn_name_and_id(batch: Batch) -> None:
 
 def test_a_plain_job_is_described_whole(batch: Batch) -> None:
     job_id = batch.submit()
-    assert batch.describe_jobs(jobs=[job_id]) == {
-        "jobs": [
-            {
-                "jobArn": batch.arn("job", job_id),
-                "jobName": "job",
-                "jobId": job_id,
-                "jobQueue": batch.arn("job-queue", "queue"),
-                "status": "SUBMITTED",
-                "attempts": [],
-                "createdAt": NOW_MS,
-                "retryStrategy": {"attempts": 1, "evaluateOnExit": []},
-                "dependsOn": [],
-                "jobDefinition": batch.arn("job-definition", "definition:1"),
-                "parameters": {},
-                "container": PLAIN_CONTAINER,
-                "tags": {},
-                "propagateTags": False,
-                "platformCapabilities": [],
-                "eksAttempts": [],
-                "isCancelled": False,
-                "isTerminated": False,
-            }
-        ]
-    }
+    described = batch.as_submitted(job_id, "definition:1", container=PLAIN_CONTAINER)
+    assert batch.describe_jobs(jobs=[job_id]) == {"jobs": [described]}
 
 
 def test_the_effective_values_are_described(batch: Batch) -> None:
