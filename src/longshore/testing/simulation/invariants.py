@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from longshore.domain.ids import AttemptId
@@ -17,8 +16,8 @@ from longshore.testing.simulation.records import AttemptRow, JobRow, Rows
 from longshore.testing.simulation.scenario import PlannedJob
 from longshore.testing.simulation.sharing import Consumption
 from longshore.testing.simulation.site import RecordingSite
+from longshore.testing.simulation.task_checks import check_task, check_unchanged
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _LIVE = ("STARTING", "RUNNING")
 _WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 
@@ -165,8 +164,7 @@ class StoreChecks:
         name = f"{self.name(attempt.job_key)} attempt {attempt.number}"
         planned = self._census.planned(attempt.job_key)
         task = self._site.history.get(AttemptId(attempt.attempt_id))
-        if before is not None and before.stopped_at is not None and before._replace(intent=attempt.intent) != attempt:
-            broken("ended attempts do not change", f"{name}: {before} became {attempt}")
+        check_unchanged(name, attempt, before)
         if planned.form is not None:
             self._look_at_whole(name, attempt, planned)
             return
@@ -174,26 +172,14 @@ class StoreChecks:
             assert planned.timeout_seconds is not None
             if task is None or self._boot_seconds() < task.started_boot_seconds + planned.timeout_seconds - 0.01:
                 broken("no time-out is early", f"{name} at {self._boot_seconds()}: {task}")
-        if attempt.started_at is not None and (task is None or not _equals(attempt.started_at, task.started_at)):
-            broken("start times are the site's", f"{name}: {attempt}; {task}")
+        check_task(name, attempt, task, self._census, self._logs)
         if attempt.stopped_at is None:
             return
         if attempt.intent not in ("release", None) or (attempt.intent is None and before is None):
             broken("ended attempts are released", f"{name}: {attempt}")
-        if task is None:
-            if attempt.exit_code is not None or attempt.status_reason.startswith("Host EC2"):
-                broken("outcomes are never invented", f"{name}: {attempt} never was at the site")
-            return
-        if task.live:
-            broken("attempts end before the store says so", f"{name}: {attempt}; {task}")
-        if attempt.exit_code != task.exit_code:
-            broken("exit codes are the site's", f"{name}: {attempt}; {task}")
-        if task.state is TaskState.EXITED and not _equals(attempt.stopped_at, task.stopped_at):
-            broken("stop times are the site's", f"{name}: {attempt}; {task}")
-        if task.state is TaskState.LOST and not (attempt.status_reason.startswith("Host EC2") or attempt.stop_cause):
+        is_lost = task is not None and task.state is TaskState.LOST
+        if is_lost and not (attempt.status_reason.startswith("Host EC2") or attempt.stop_cause):
             broken("a lost host is told", f"{name}: {attempt}; {task}")
-        if task.started_at is not None:
-            self._look_at_log(name, attempt.attempt_id, task.behaviour.output, task.installation)
 
     def _look_at_whole(self, name: str, attempt: AttemptRow, planned: PlannedJob) -> None:
         """An attempt with parts: `PartChecks` looks at what its parts come to."""
@@ -204,12 +190,6 @@ class StoreChecks:
                 broken("no time-out is early", f"{name} at {self._boot_seconds()}")
         if attempt.stopped_at is not None and attempt.intent not in ("release", None):
             broken("ended attempts are released", f"{name}: {attempt}")
-
-    def _look_at_log(self, name: str, attempt_id: str, output: bytes, engine: str) -> None:
-        if attempt_id not in self._logs.sealed:
-            broken("whoever sees the end sees the whole log", f"{name}: its log is not sealed")
-        if not self._census.scenario.engines[engine] and self._logs.output.get(AttemptId(attempt_id)) != output:
-            broken("whoever sees the end sees the whole log", f"{name}: {self._logs.output.get(AttemptId(attempt_id))}")
 
     def _look_at_arrays(self, rows: Rows) -> None:
         counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
@@ -251,8 +231,3 @@ def _may_retry(strategy: RetryStrategy, attempt: AttemptRow) -> bool:
         ):
             return rule.action.upper() == "RETRY"
     return True
-
-
-def _equals(stored_ms: int, at: datetime | None) -> bool:
-    """Whether a stored time is that of the site, to the millisecond."""
-    return at is not None and abs(_EPOCH + timedelta(milliseconds=stored_ms) - at) <= timedelta(milliseconds=1)

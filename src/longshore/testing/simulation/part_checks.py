@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 from longshore.domain.ids import AttemptId
 from longshore.domain.workload import Condition, WorkContainer
@@ -13,8 +12,7 @@ from longshore.testing.simulation.logs import KeptLogs
 from longshore.testing.simulation.records import AttemptRow, PartRow
 from longshore.testing.simulation.scenario import PlannedJob
 from longshore.testing.simulation.site import RecordingSite
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
+from longshore.testing.simulation.task_checks import check_task, check_unchanged
 
 
 class PartChecks:
@@ -58,30 +56,10 @@ class PartChecks:
     def _look_at_part(self, row: PartRow, before: PartRow | None) -> None:
         """A part tells what the site has seen of it."""
         name, task = self._name(row), self._site.history.get(AttemptId(row.attempt_id))
-        if before is not None and before.stopped_at is not None and before._replace(intent=row.intent) != row:
-            broken("ended attempts do not change", f"{name}: {before} became {row}")
-        if row.started_at is not None and (task is None or not _equals(row.started_at, task.started_at)):
-            broken("start times are the site's", f"{name}: {row}; {task}")
+        check_unchanged(name, row, before)
         if row.intent == "wait" and task is not None:
             broken("what waits is not launched", f"{name}: {row}; {task}")
-        if row.stopped_at is None:
-            return
-        if task is None:
-            if row.exit_code is not None or row.status_reason.startswith("Host EC2"):
-                broken("outcomes are never invented", f"{name}: {row} never was at the site")
-            return
-        if task.live:
-            broken("attempts end before the store says so", f"{name}: {row}; {task}")
-        if row.exit_code != task.exit_code:
-            broken("exit codes are the site's", f"{name}: {row}; {task}")
-        if task.state is TaskState.EXITED and not _equals(row.stopped_at, task.stopped_at):
-            broken("stop times are the site's", f"{name}: {row}; {task}")
-        if task.started_at is not None and AttemptId(row.attempt_id) not in self._logs.sealed:
-            broken("whoever sees the end sees the whole log", f"{name}: its log is not sealed")
-        if task.started_at is not None and not self._census.scenario.engines[task.installation]:
-            kept = self._logs.output.get(AttemptId(row.attempt_id))
-            if kept != task.behaviour.output:
-                broken("whoever sees the end sees the whole log", f"{name}: {kept}")
+        check_task(name, row, task, self._census, self._logs)
 
     def _look_at_whole(self, attempt: AttemptRow, planned: PlannedJob) -> None:
         name, parts = self._name(attempt), self.of(attempt)
@@ -194,8 +172,3 @@ def _has_done(task: FakeTask, condition: Condition) -> bool:
             return task.state is TaskState.EXITED
         case Condition.SUCCESS:
             return task.exit_code == 0
-
-
-def _equals(stored_ms: int, at: datetime | None) -> bool:
-    """Whether a stored time is that of the site, to the millisecond."""
-    return at is not None and abs(_EPOCH + timedelta(milliseconds=stored_ms) - at) <= timedelta(milliseconds=1)
