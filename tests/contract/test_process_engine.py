@@ -17,6 +17,7 @@ from longshore.ports.engine import StopRequest, TaskState
 from longshore.testing.engine_contract import Reopen
 from longshore.testing.engine_workload import NativeTask, ShellWorkload
 from longshore.testing.part_contract import PartContract
+from tests.runners import runner_pids
 
 
 def marked_processes(attempt_id: str) -> dict[int, list[str]]:
@@ -70,20 +71,6 @@ class ProcessProbe:
         for decoy in self._decoys:
             decoy.kill()
             decoy.wait()
-
-
-def runner_pids(data: Path) -> list[int]:
-    """Processes that hold the lock of the data folder's runner."""
-    found: list[int] = []
-    lock = (data / "runner" / "lock").stat()
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            held = [os.stat(f"/proc/{name}/fd/{fd}") for fd in os.listdir(f"/proc/{name}/fd")]
-        except OSError:
-            continue
-        if any(os.path.samestat(lock, each) for each in held):
-            found.append(int(name))
-    return found
 
 
 class TestProcessEngine(PartContract):

@@ -18,6 +18,7 @@ from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.driver import ProcessDriver
 from longshore.ports.engine import EngineUnavailable, Handle, LaunchSpec, Observation, StopRequest, TaskState
 from longshore.testing.builders import a_launch
+from tests.runners import runner_pids
 
 PATIENCE_SECONDS = 20.0
 OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START}
@@ -97,20 +98,8 @@ class Site:
         )
 
     def runner_pids(self) -> list[int]:
-        """Processes that hold the runner's lock file open."""
-        try:
-            lock = (self.data / "runner" / "lock").stat()
-        except FileNotFoundError:
-            return []
-        found: list[int] = []
-        for name in filter(str.isdecimal, os.listdir("/proc")):
-            try:
-                held = [os.stat(f"/proc/{name}/fd/{fd}") for fd in os.listdir(f"/proc/{name}/fd")]
-            except OSError:
-                continue
-            if any(os.path.samestat(lock, each) for each in held):
-                found.append(int(name))
-        return found
+        """Runners of its data folder."""
+        return runner_pids(self.data)
 
     def kill_runner(self) -> None:
         """SIGKILL to the runner."""
