@@ -5,7 +5,7 @@ it needs is known before any route is looked at. Everything else goes to the app
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.api.aws.codec import encode_error
 from longshore.api.aws.exchange import CLIENT_TOKEN, Answer, Front, Request
-from longshore.api.aws.faults import BATCH_FAULTS, MissingSignature, fault_of
+from longshore.api.aws.faults import MissingSignature
 from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
 from longshore.api.aws.signature import SignedRequest, is_presigned, is_signed, parse_presigned_scope, parse_scope
 from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
@@ -47,8 +47,8 @@ _OPEN = "Missing Authentication Token: sign requests with AWS Signature Version 
 class Verifier(Protocol):
     """Tells who sent a request."""
 
-    async def verify(self, request: SignedRequest) -> Principal:
-        """Who signed it. Raises NotAuthenticated."""
+    async def check(self, request: SignedRequest) -> Callable[[bytes], Awaitable[Principal]]:
+        """What tells by the body who signed it; raises NotAuthenticated, as that does, too."""
         ...
 
     async def verify_scraper(self, authorization: bytes) -> None:
@@ -91,9 +91,15 @@ class FrontDoor:
         if self._job_credentials and path.startswith(CREDENTIALS_PATH) and not self._guard.refuse_foreign(headers):
             await self._job_credentials(scope, receive, send)
             return
-        refusal = self._refuse(scope, path, headers, request_id)
+        service, caller = self._read_scope(scope, path, headers, request_id)
+        refusal = self._refuse(scope, path, headers, service, caller)
         if refusal is not None:
             await _turn_away(refusal, request_id, receive, send)
+            return
+        try:
+            prove = await self._check(scope, path, headers)
+        except Exception as error:
+            await _turn_away(self._front(service).refuse(error, caller, path), request_id, receive, send)
             return
         limits = self._settings.limits
         most = limits.body_bytes
@@ -111,17 +117,33 @@ class FrontDoor:
             text = f"The request body was not complete after {limits.body_seconds:g} seconds"
             await _turn_away(_error(408, "RequestTimeoutException", text), request_id, receive, send)
             return
-        if not _is_native(path):
-            await _send(await self._ask(scope, path, headers, body, request_id), request_id, send)
+        if prove is not None:
+            try:
+                principal = await prove(body)
+            except Exception as error:
+                await _send(self._front(service).refuse(error, caller, path), request_id, send)
+                return
+            caller = replace(caller, account_id=principal.account_id, principal=principal)
+        if _is_native(path):
+            # Whose part of everything may be seen; None for all of it.
+            scope.setdefault("state", {})["caller"] = None if prove is None else caller
+            await self._native(scope, replaying(body, receive), send)
             return
-        refusal = await self._admit(scope, path, headers, body, request_id)
-        if refusal is not None:
-            await _send(refusal, request_id, send)
-            return
-        await self._native(scope, replaying(body, receive), send)
+        request = Request(
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"],
+            headers=headers,
+            body=body,
+            caller=caller,
+            service=service,
+        )
+        await _send(await self._fronts[service].answer(request), request_id, send)
 
-    def _refuse(self, scope: Scope, path: str, headers: Mapping[bytes, bytes], request_id: str) -> Answer | None:
-        """The answer to a request that is not let in, as far as that shows without its body."""
+    def _refuse(
+        self, scope: Scope, path: str, headers: Mapping[bytes, bytes], service: str, caller: Caller
+    ) -> Answer | None:
+        """The answer to a request that is not let in, as far as that shows before anybody is asked who sent it."""
         if len(headers) != len(scope["headers"]):
             names = [name for name, _ in scope["headers"]]
             twice = sorted(name.decode("latin-1") for name in _SINGLE if names.count(name) > 1)
@@ -132,13 +154,33 @@ class FrontDoor:
             reason = refuse_unintended(scope["method"], headers)
         if reason is not None:
             return _error(403, "AccessDeniedException", reason)
-        if _is_native(path) or is_signed(headers.get(b"authorization", b"")):
+        if _is_native(path):
             return None
-        if self._verifier is not None and is_presigned(scope["query_string"]):
+        is_presented = is_signed(headers.get(b"authorization", b""))
+        if not is_presented and not (self._verifier is not None and is_presigned(scope["query_string"])):
+            return self._front(service).refuse(MissingSignature(_OPEN if self._verifier is None else ""), caller)
+        if service not in self._fronts:
+            text = f"There is no service {service} here; there are {', '.join(self._fronts)}"
+            return _error(400, "UnknownOperationException", text)
+        return None
+
+    async def _check(
+        self, scope: Scope, path: str, headers: Mapping[bytes, bytes]
+    ) -> Callable[[bytes], Awaitable[Principal]] | None:
+        """What tells by the body who sent the request; None where that does not matter. Raises NotAuthenticated."""
+        if self._verifier is None:
             return None
-        service, caller = self._read_scope(scope, path, headers, request_id)
-        error = MissingSignature(_OPEN if self._verifier is None else "")
-        return self._front(service).refuse(error, caller)
+        if not _is_native(path):
+            return await self._verifier.check(_signed_request(scope, path, headers, _asked_service(path, headers)))
+        if scope.get("state", {}).get(OWNERS):
+            return None
+        authorization = headers.get(b"authorization", b"")
+        if path == _METRICS:
+            await self._verifier.verify_scraper(authorization)
+            return None
+        if not is_signed(authorization):
+            raise MissingSignature
+        return await self._verifier.check(_signed_request(scope, path, headers, _OURSELVES))
 
     def _read_scope(
         self, scope: Scope, path: str, headers: Mapping[bytes, bytes], request_id: str
@@ -159,58 +201,6 @@ class FrontDoor:
         """The service's own, or Batch's for one that is not here, to refuse with."""
         return self._fronts.get(service, self._fronts["batch"])
 
-    async def _ask(
-        self, scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
-    ) -> Answer:
-        """What the request's service answers."""
-        service, caller = self._read_scope(scope, path, headers, request_id)
-        if service not in self._fronts:
-            spoken = ", ".join(self._fronts)
-            text = f"There is no service {service} here; there are {spoken}"
-            return _error(400, "UnknownOperationException", text)
-        front = self._fronts[service]
-        if self._verifier is not None:
-            signed = _signed_request(scope, path, headers, body, _asked_service(path, headers))
-            try:
-                principal = await self._verifier.verify(signed)
-            except Exception as error:
-                return front.refuse(error, caller)
-            caller = replace(caller, account_id=principal.account_id, principal=principal)
-        return await front.answer(
-            Request(
-                method=scope["method"],
-                path=path,
-                query=scope["query_string"],
-                headers=headers,
-                body=body,
-                caller=caller,
-                service=service,
-            )
-        )
-
-    async def _admit(
-        self, scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
-    ) -> Answer | None:
-        """The refusal of a request to our own side; afterwards its state tells whose part of everything it may see."""
-        state = scope.setdefault("state", {})
-        state["caller"] = None
-        if self._verifier is None or state.get(OWNERS):
-            return None
-        caller = Caller(account_id=self._settings.account_id, region=self._settings.region, request_id=request_id)
-        try:
-            if path == _METRICS:
-                await self._verifier.verify_scraper(headers.get(b"authorization", b""))
-                return None
-            if not is_signed(headers.get(b"authorization", b"")):
-                raise MissingSignature
-            signed = _signed_request(scope, path, headers, body, _OURSELVES)
-            principal = await self._verifier.verify(signed)
-        except Exception as error:
-            fault = fault_of(error, BATCH_FAULTS, caller=caller, operation=path)
-            return _error(fault.status, fault.code, fault.message)
-        state["caller"] = replace(caller, account_id=principal.account_id, principal=principal)
-        return None
-
 
 def _is_native(path: str) -> bool:
     return path.startswith(_NATIVE) or path == _METRICS
@@ -225,9 +215,7 @@ def _asked_service(path: str, headers: Mapping[bytes, bytes]) -> str | None:
     return TARGETS.get(headers.get(b"x-amz-target", b"").rpartition(b".")[0].decode("latin-1"))
 
 
-def _signed_request(
-    scope: Scope, path: str, headers: Mapping[bytes, bytes], body: bytes, service: str | None
-) -> SignedRequest:
+def _signed_request(scope: Scope, path: str, headers: Mapping[bytes, bytes], service: str | None) -> SignedRequest:
     operation = headers.get(b"x-amz-target", b"").rpartition(b".")[2].decode("latin-1") or path.rpartition("/")[2]
     client = scope.get("client")
     return SignedRequest(
@@ -235,7 +223,6 @@ def _signed_request(
         path=path,
         query=scope["query_string"],
         headers=scope["headers"],
-        body=body,
         connection=f"{client[0]}:{client[1]}" if client else "",
         service=service,
         is_read=service == "sts" or scope["method"] == "GET" or _READS.match(operation) is not None,

@@ -1,6 +1,9 @@
 """With verified requests: who is let in, as whom, and what the others are told in AWS's own terms."""
 
 import base64
+import select
+import socket
+import socketserver
 import threading
 import urllib.error
 import urllib.request
@@ -173,6 +176,58 @@ def test_a_replayed_read_is_refused_soon(signed: SignedDoor) -> None:
     assert again() == (403, "InvalidSignatureException")
 
 
+class Cutting(socketserver.ThreadingTCPServer):
+    """Stands before a server and cuts its first connections as soon as the server answers."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, *, cuts: int) -> None:
+        super().__init__(("127.0.0.1", 0), Cut)
+        self.port = port
+        self.cuts_left = cuts
+
+
+class Cut(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, Cutting)
+        with socket.create_connection(("127.0.0.1", self.server.port)) as server:
+            while True:
+                [ready, *_], _, _ = select.select([self.request, server], [], [])
+                received = ready.recv(65536)
+                if ready is server and self.server.cuts_left:
+                    self.server.cuts_left -= 1
+                    return
+                if not received:
+                    return
+                (self.request if ready is server else server).sendall(received)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "standard"])
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_client_whose_answer_was_lost_tries_again_with_success(signed: SignedDoor, mode: str, cuts: int) -> None:
+    """Its next try comes at once, has the same date, thus the same signature, and another connection.
+
+    Without a client token the job is submitted again, as on AWS.
+    """
+    signed.door.desk.answers["SubmitJob"] = SubmitJobResponse(job_name="a", job_id="b", job_arn="c")
+    key = signed.make()
+    with Cutting(signed.door.port, cuts=cuts) as cutting:
+        threading.Thread(target=cutting.serve_forever, daemon=True).start()
+        client = boto3.client(
+            "batch",
+            endpoint_url=f"http://127.0.0.1:{cutting.server_address[1]}",
+            region_name="us-east-1",
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
+            config=Config(retries={"total_max_attempts": 2 + cuts, "mode": mode}),
+        )
+        answer = submit(client)
+        cutting.shutdown()
+    assert answer["ResponseMetadata"]["RetryAttempts"] > 0
+    assert cutting.cuts_left == 0
+    assert len(signed.door.desk.seen) > 1
+
+
 def test_equal_requests_of_one_client_are_all_answered(signed: SignedDoor) -> None:
     """Within a second boto3 gives them the same signature."""
     signed.door.desk.answers["SubmitJob"] = SubmitJobResponse(job_name="a", job_id="b", job_arn="c")
@@ -253,6 +308,42 @@ def test_a_request_is_of_its_keys_account(signed: SignedDoor) -> None:
         signed.client("batch", key).describe_job_queues()
     accounts = [caller.account_id for _, caller, _ in signed.door.desk.seen]
     assert accounts == ["111122223333", SERVERS_ACCOUNT]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda head: head.replace(b"Credential=", b"Credential=X"), b"UnrecognizedClientException"),
+        (lambda head: head.replace(b"/aws4_request", b""), b"IncompleteSignatureException"),
+        (lambda head: head.replace(b"/batch/", b"/logs/"), b"InvalidSignatureException"),
+        (lambda head: head.replace(b"X-Amz-Date: 2", b"X-Amz-Date: 1"), b"InvalidSignatureException"),
+        (lambda head: head.replace(b"X-Amz-Date: ", b"X-Amz-Data: "), b"IncompleteSignatureException"),
+        (lambda head: head + b"X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n", b"InvalidSignatureException"),
+        (lambda head: head + b"X-Amz-Security-Token: any\r\n", b"InvalidSignatureException"),
+        (lambda head: head.replace(b"Authorization:", b"Authorisation:"), b"MissingAuthenticationTokenException"),
+        (lambda head: head.replace(b"/v1/listjobs", b"/longshore/jobs"), b"AccessDeniedException"),
+    ],
+)
+def test_the_head_is_judged_before_a_body_is_taken(
+    signed: SignedDoor, change: Callable[[bytes], bytes], error: bytes
+) -> None:
+    """Nobody gets to send one who does not know of an enabled key."""
+    key = signed.make()
+    request = AWSRequest(method="POST", url=f"{signed.door.url}/v1/listjobs", data=b"{}")
+    SigV4Auth(Credentials(key.access_key_id, key.secret_access_key), "batch", "us-east-1").add_auth(request)
+    headers = {"Host": f"127.0.0.1:{signed.door.port}", **request.headers, "Content-Length": "1000000"}
+    head = b"POST /v1/listjobs HTTP/1.1\r\n" + b"".join(
+        f"{name}: {value}\r\n".encode() for name, value in headers.items()
+    )
+    ask = b"Expect: 100-continue\r\n\r\n"
+    with signed.door.connect() as connection:
+        connection.sendall(head + ask)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+    with signed.door.connect() as connection:
+        connection.sendall(change(head) + ask)
+        answer = connection.recv(65536)
+    assert not answer.startswith(b"HTTP/1.1 100 ")
+    assert b"x-amzn-errortype: " + error in answer
 
 
 def test_presigned_requests(signed: SignedDoor) -> None:

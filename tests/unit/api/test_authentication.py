@@ -38,6 +38,13 @@ ACCOUNT = "111122223333"
 HOST = "batch.example.org:8642"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent(SignedRequest):
+    """A whole request."""
+
+    body: bytes
+
+
 @dataclass(kw_only=True)
 class Door:
     """An authenticator on virtual time with one key, and botocore's signers of the same time."""
@@ -54,7 +61,7 @@ class Door:
             create_key(store, sealer, self.clock, name=None, account_id=None, actions=actions)
         )
         self.key = self.make()
-        self.authenticator = Authenticator(self.desk, self.clock)
+        self.authenticator = self.open_anew()
         self.signed_at: datetime | None = None
 
     def sign(
@@ -68,7 +75,7 @@ class Door:
         service: str = "batch",
         credentials: Credentials | None = None,
         **options: Any,
-    ) -> SignedRequest:
+    ) -> Sent:
         """A request as botocore sends it."""
         key = credentials or Credentials(self.key.access_key_id, self.key.secret_access_key)
         request = AWSRequest(method=method, url=f"http://{HOST}{target}", data=body, headers=dict(headers or {}))
@@ -76,7 +83,7 @@ class Door:
         prepared = request.prepare()
         parts = urlsplit(prepared.url)
         sent = [(name.lower().encode(), value.encode("latin-1")) for name, value in _items(prepared.headers)]
-        return SignedRequest(
+        return Sent(
             method=method,
             path=parts.path,
             query=parts.query.encode(),
@@ -87,8 +94,25 @@ class Door:
             is_read=False,
         )
 
-    def verify(self, request: SignedRequest) -> Principal:
-        return asyncio.run(self.authenticator.verify(request))
+    def open_anew(self, *, began_ago: int = 1) -> Authenticator:
+        """An authenticator that began so many seconds ago."""
+        self.clock.jump_wall(-began_ago)
+        authenticator = Authenticator(self.desk, self.clock)
+        self.clock.jump_wall(began_ago)
+        return authenticator
+
+    def verify(self, request: Sent) -> Principal:
+        """Who signed it. Time moves as far as the answer is held back."""
+
+        async def work() -> Principal:
+            prove = await self.authenticator.check(request)
+            proving = asyncio.ensure_future(prove(request.body))
+            await self.clock.settle()
+            if not proving.done():
+                await self.clock.advance(1)
+            return await proving
+
+        return asyncio.run(work())
 
 
 def _items(headers: Mapping[str, str | bytes]) -> list[tuple[str, str]]:
@@ -102,13 +126,13 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
     return door
 
 
-def with_header(request: SignedRequest, name: bytes, value: bytes | None) -> SignedRequest:
+def with_header(request: Sent, name: bytes, value: bytes | None) -> Sent:
     """The request with another value of a header, or without it."""
     others = [(given, old) for given, old in request.headers if given != name]
     return replace(request, headers=others if value is None else [*others, (name, value)])
 
 
-def header(request: SignedRequest, name: bytes) -> bytes:
+def header(request: Sent, name: bytes) -> bytes:
     return dict(request.headers)[name]
 
 
@@ -136,7 +160,7 @@ def test_what_botocore_signs_is_verified_and_no_part_can_be_changed(
     door: Door, method: str, path: str, query: str, body: bytes, given: dict[str, str], signer: type[SigV4Auth]
 ) -> None:
     """Method, path, query, signed headers and body are all covered, in the header form and in the query form."""
-    door.authenticator = Authenticator(door.desk, door.clock)
+    door.authenticator = door.open_anew()
     target = f"{path}?{query}" if query else path
     if signer is SigV4QueryAuth:
         body = b""  # botocore would read it as a form and move it into the query
@@ -169,9 +193,7 @@ def test_a_date_header_will_do(door: Door) -> None:
 
 @pytest.mark.parametrize("seconds", [-299, 299])
 def test_clocks_may_differ_by_five_minutes(door: Door, seconds: int) -> None:
-    door.clock.jump_wall(-600)
-    door.authenticator = Authenticator(door.desk, door.clock)  # it began long ago
-    door.clock.jump_wall(600)
+    door.authenticator = door.open_anew(began_ago=600)
     door.signed_at = door.clock.now() + timedelta(seconds=seconds)
     assert door.verify(door.sign())
 
@@ -220,13 +242,28 @@ def test_a_replay_is_refused(door: Door) -> None:
     assert door.verify(request)
     assert door.verify(request)
     elsewhere = replace(request, connection="192.0.2.1:1001")
+    asked_at = door.clock.now()
     with pytest.raises(SignAnew):
         door.verify(elsewhere)
+    assert door.clock.now() - asked_at == timedelta(seconds=1), "what comes next has another date, and so signature"
     assert door.verify(replace(elsewhere, is_read=True))
     asyncio.run(door.clock.advance(3))
     for again in (request, elsewhere, replace(request, is_read=True)):
         with pytest.raises(WrongSignature, match="used before"):
             door.verify(again)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 999])
+def test_what_a_server_before_this_one_may_have_let_in_must_be_signed_anew(door: Door, milliseconds: int) -> None:
+    """That is all with a date up to the second in which this one began."""
+    asyncio.run(door.clock.advance(0.001))
+    before = door.sign()
+    assert door.verify(before)
+    door.authenticator = Authenticator(door.desk, door.clock)
+    asyncio.run(door.clock.advance(milliseconds / 1000))
+    with pytest.raises(SignAnew):
+        door.verify(before)
+    assert door.verify(door.sign()), "which what is held back until then already is"
 
 
 def test_what_was_refused_is_not_remembered(door: Door) -> None:
@@ -256,6 +293,11 @@ def test_a_body_is_signed_as_a_whole(door: Door) -> None:
     for said in ("UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "0" * 64):
         with pytest.raises(WrongSignature, match="must be the SHA-256 of the body"):
             door.verify(door.sign(headers={"x-amz-content-sha256": said}))
+    stating = door.sign(headers={"x-amz-content-sha256": digest})
+    for said in (b"UNSIGNED-PAYLOAD", b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"", digest.upper().encode()):
+        with pytest.raises(WrongSignature, match="must be the SHA-256 of the body"):
+            # before the body is there
+            asyncio.run(door.authenticator.check(with_header(stating, b"x-amz-content-sha256", said)))
 
 
 def test_headers_that_count_must_be_signed(door: Door) -> None:

@@ -6,10 +6,11 @@ Source: IAM user guide, AWS Signature Version 4 for API requests, and the errors
 import base64
 import hmac
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,7 +18,7 @@ from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as SigningCredentials
 
 from longshore.api.aws.exchange import CLIENT_TOKEN
-from longshore.api.aws.faults import ExpiredRequest, IncompleteSignature, MissingSignature, WrongSignature
+from longshore.api.aws.faults import ExpiredRequest, IncompleteSignature, MissingSignature, SignAnew, WrongSignature
 from longshore.api.aws.replay import SeenSignatures
 from longshore.api.aws.signature import Claim, SignedRequest, parse_claim
 from longshore.domain.access_key import READ_METRICS
@@ -30,6 +31,12 @@ SKEW = timedelta(minutes=5)
 PRESIGNED_LIFE = timedelta(minutes=15)
 _PAYLOAD_HASH = "x-amz-content-sha256"
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+#: How long the answer to sign anew is held back: as long as a date lasts, so that the next try has another one.
+_DATE_SECONDS = 1.0
+
+#: Takes the body of a request and tells who signed it; raises NotAuthenticated.
+Proof: TypeAlias = Callable[[bytes], Awaitable[Principal]]
 
 
 class Authenticator:
@@ -38,17 +45,18 @@ class Authenticator:
     def __init__(self, credentials: CredentialDesk, clock: Clock) -> None:
         self._credentials = credentials
         self._clock = clock
+        # The second that is running now is the last that another server may have had a part in.
         self._seen = SeenSignatures(
-            began_at=int(clock.now().timestamp()),
+            began_at=int(clock.now().timestamp()) + 1,
             window_seconds=int(PRESIGNED_LIFE.total_seconds()),
             read_boot_clock=clock.boot_seconds,
         )
 
-    async def verify(self, request: SignedRequest) -> Principal:
-        """Who signed the request.
+    async def check(self, request: SignedRequest) -> Proof:
+        """Look at all that can be looked at before the body is there; the rest is up to what is returned.
 
         Raises:
-            NotAuthenticated: a subclass that says why it is refused.
+            NotAuthenticated: a subclass that says why the request is refused.
         """
         claim = parse_claim(dict(request.headers), request.query)
         signed_at = _signed_at(claim)
@@ -60,24 +68,40 @@ class Authenticator:
             )
         if request.service is not None and request.service != claim.scope.service:
             raise WrongSignature(f"Credential should be scoped to correct service: '{request.service}'.")
-        now = self._clock.now()
-        _check_age(claim, signed_at, now)
-        payload_hash = sha256(request.body).hexdigest()
-        _check_headers(claim, request, payload_hash)
+        _check_age(claim, signed_at, self._clock.now())
+        stated_hash = _check_headers(claim, request)
         credentials = await self._credentials.find(claim.key_id, claim.token)
-        expected = compute_signature(claim, request, timestamp, secret=credentials.secret, payload_hash=payload_hash)
-        if not hmac.compare_digest(expected, claim.signature):
-            raise WrongSignature
-        # A presigned GET is made to be used again until it expires.
-        if claim.expires_seconds is None or request.method != "GET":
+
+        async def prove(body: bytes) -> Principal:
+            payload_hash = sha256(body).hexdigest()
+            if stated_hash not in (None, payload_hash):
+                raise _wrong_hash()
+            expected = compute_signature(
+                claim, request, timestamp, secret=credentials.secret, payload_hash=payload_hash
+            )
+            if not hmac.compare_digest(expected, claim.signature):
+                raise WrongSignature
+            # A presigned GET is made to be used again until it expires.
+            if claim.expires_seconds is None or request.method != "GET":
+                await self._admit(request, expected, int(signed_at.timestamp()))
+            return credentials.principal
+
+        return prove
+
+    async def _admit(self, request: SignedRequest, signature: str, date: int) -> None:
+        """Returns when the signature may count. Raises WrongSignature or SignAnew."""
+        try:
             self._seen.admit(
-                bytes.fromhex(expected)[:16],
-                date=int(signed_at.timestamp()),
+                bytes.fromhex(signature)[:16],
+                date=date,
                 connection=request.connection,
                 is_read=request.is_read,
-                now=int(now.timestamp()),
+                now=int(self._clock.now().timestamp()),
             )
-        return credentials.principal
+        except SignAnew:
+            # SDKs try again within a twentieth of a second, and their next signature would be this one again.
+            await self._clock.sleep(_DATE_SECONDS)
+            raise
 
     async def verify_scraper(self, authorization: bytes) -> None:
         """Returns when this is a Basic authorization with id and secret of a key that is for reading metrics alone.
@@ -155,16 +179,28 @@ def _check_age(claim: Claim, signed_at: datetime, now: datetime) -> None:
         raise WrongSignature(f"Signature not yet current: {at} is still later than {latest} ({present} + 5 min.)")
 
 
-def _check_headers(claim: Claim, request: SignedRequest, payload_hash: str) -> None:
-    """Raises WrongSignature when something that counts is not covered, or the body is another than was signed."""
+def _check_headers(claim: Claim, request: SignedRequest) -> str | None:
+    """The hash that the request states of its body, if it does.
+
+    Raises:
+        WrongSignature: something that counts is not covered, or what is stated is no hash.
+    """
     if "host" not in claim.signed_headers:
         raise WrongSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    stated_hash = None
     for raw, value in request.headers:
         name = raw.decode("latin-1")
         if (name.startswith("x-amz-") or raw == CLIENT_TOKEN) and name not in claim.signed_headers:
             raise WrongSignature(f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
-        if name == _PAYLOAD_HASH and value.decode("latin-1") != payload_hash:
-            raise WrongSignature(
-                "x-amz-content-sha256 must be the SHA-256 of the body; "
-                "unsigned payloads and payloads signed in chunks are not taken."
-            )
+        if name == _PAYLOAD_HASH:
+            stated_hash = value.decode("latin-1")
+            if not _SHA256.match(stated_hash):
+                raise _wrong_hash()
+    return stated_hash
+
+
+def _wrong_hash() -> WrongSignature:
+    return WrongSignature(
+        "x-amz-content-sha256 must be the SHA-256 of the body; "
+        "unsigned payloads and payloads signed in chunks are not taken."
+    )

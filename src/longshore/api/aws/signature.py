@@ -31,14 +31,13 @@ class CredentialScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRequest:
-    """A request as it was sent, and what the verification wants to know of it."""
+    """A request as it was sent, without its body, and what the verification wants to know of it."""
 
     method: str
     path: str
     query: bytes
     #: names in lower case
     headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
     #: address and port that it came from; empty for a socket without addresses
     connection: str
     #: the service that it asks, where that shows without the signature
