@@ -120,6 +120,30 @@ def test_our_commands_say_what_they_need(server: SignedServer) -> None:
     assert (told.returncode, "is not authorized to perform: longshore:GetStatus" in told.stderr) == (2, True)
 
 
+@pytest.mark.awscli
+@pytest.mark.parametrize("version", ["aws_v1", pytest.param("aws_v2", marks=pytest.mark.awscli2)])
+def test_the_aws_cli_comes_in_signed(server: SignedServer, version: str, request: pytest.FixtureRequest) -> None:
+    def aws(key: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [str(request.getfixturevalue(version)), "--endpoint-url", server.url]
+        return subprocess.run(
+            [*command, "batch", "describe-job-queues", "--output", "json"],
+            env={**key, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "", "HOME": "/nowhere", "AWS_MAX_ATTEMPTS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert json.loads(aws(server.key).stdout) == {"jobQueues": []}
+    for wrong, error in (
+        ({**server.key, "AWS_SECRET_ACCESS_KEY": "wrong"}, "InvalidSignatureException"),
+        ({**server.key, "AWS_ACCESS_KEY_ID": "LSAKUNKNOWN"}, "UnrecognizedClientException"),
+    ):
+        told = aws(wrong)
+        assert told.returncode > 0
+        assert f"({error}) when calling the DescribeJobQueues operation" in told.stderr
+
+
 def test_keys_are_made_beside_a_busy_server(server: SignedServer) -> None:
     """Both write the same store; neither fails nor loses anything."""
     server.set_up()

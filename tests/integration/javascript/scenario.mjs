@@ -1,5 +1,5 @@
 // One walk through AWS Batch with the SDK for JavaScript, set-up to tear-down. Prints what it saw as one JSON object.
-// Takes the server's address as its only argument.
+// Takes the server's address, and the id and secret of an access key.
 import {
   BatchClient,
   ClientException,
@@ -25,7 +25,7 @@ import {
 const client = new BatchClient({
   endpoint: process.argv[2],
   region: "us-east-1",
-  credentials: { accessKeyId: "any", secretAccessKey: "any" },
+  credentials: { accessKeyId: process.argv[3], secretAccessKey: process.argv[4] },
   maxAttempts: 1,
 });
 const send = (Command, input) => client.send(new Command(input));
