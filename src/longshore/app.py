@@ -48,6 +48,7 @@ from longshore.ports.engine import EngineDriver
 from longshore.ports.neighbours import Neighbours
 from longshore.sealing import FileSealer
 from longshore.service.credentials import CredentialDesk
+from longshore.service.quotas import Quotas
 from longshore.service.services import build_services
 from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
@@ -314,7 +315,11 @@ async def _serve(
         inbox,
         engines=drivers.keys(),
         resolve_engine=partial(_choose_engine, settings.server.engine, leader.lanes["docker"]),
-        array_size_max=settings.limits.array_size_max,
+        quotas=Quotas(
+            array_size=settings.limits.array_size_max,
+            compute_environments=settings.limits.environments_max,
+            job_queues=settings.limits.queues_max,
+        ),
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(

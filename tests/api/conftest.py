@@ -66,7 +66,6 @@ def batch(_served: tuple[dict[str, Front], Any]) -> Iterator[Batch]:
         fresh.notifier,
         engines={"process", "fake"},
         resolve_engine=choose_process,
-        array_size_max=10_000,
     )
     fronts.clear()
     fronts.update(build_fronts(batch=build_handlers(services), logs={}))

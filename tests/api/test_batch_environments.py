@@ -256,6 +256,17 @@ def test_a_name_is_taken_once(batch: Batch) -> None:
     assert refusal == "W: Object already exists"
 
 
+def test_an_account_has_so_many_in_a_region(batch: Batch) -> None:
+    for number in range(50):
+        batch.environment(f"ce{number}")
+    refusal = batch.refusal("create_compute_environment", computeEnvironmentName="more", type="UNMANAGED")
+    assert refusal == "W: An account cannot have more than 50 compute environments in a region"
+    batch.update_compute_environment(computeEnvironment="ce7", state="DISABLED")
+    batch.delete_compute_environment(computeEnvironment="ce7")
+    batch.environment("more")
+    assert len(batch.describe_compute_environments()["computeEnvironments"]) == 50
+
+
 def test_an_update_merges(batch: Batch) -> None:
     create(batch, resources={**ON_EC2, "desiredvCpus": 1, "ec2KeyPair": "key"}, tags={"a": "b"})
     arn = batch.arn("compute-environment", "ce")

@@ -14,6 +14,7 @@ from longshore.api.aws.exchange import Answer, Front, Request
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.shape import Shape
 from longshore.service.caller import Caller
+from longshore.service.quotas import Quotas
 from longshore.service.services import build_services
 from longshore.store.sqlite import InlineStore
 from longshore.testing.clock import VirtualClock
@@ -28,7 +29,6 @@ BUILT = sorted(
             CountingNotifier(),
             engines=(),
             resolve_engine=choose_process,
-            array_size_max=2,
         )
     )
 )
@@ -135,7 +135,12 @@ def test_any_requests_that_fit(requests: list[tuple[str, dict[str, Any]]]) -> No
     store = InlineStore()
     asyncio.run(store.open())
     services = build_services(
-        store, VirtualClock(), CountingNotifier(), engines={"fake"}, resolve_engine=choose_process, array_size_max=10
+        store,
+        VirtualClock(),
+        CountingNotifier(),
+        engines={"fake"},
+        resolve_engine=choose_process,
+        quotas=Quotas(array_size=10),
     )
     front = build_fronts(batch=build_handlers(services), logs={})["batch"]
     for name in ("CreateComputeEnvironment", "CreateJobQueue", "RegisterJobDefinition", "SubmitJob"):

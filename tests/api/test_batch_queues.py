@@ -130,6 +130,21 @@ def test_a_name_is_taken_once(batch: Batch) -> None:
     assert refusal == "W: Object already exists"
 
 
+def test_an_account_has_so_many_in_a_region(batch: Batch) -> None:
+    """Those that are there may be changed still, and one that goes makes room for another."""
+    batch.environment()
+    for number in range(50):
+        batch.queue(f"q{number}", "ce")
+    plain = {"jobQueueName": "more", "priority": 1, "computeEnvironmentOrder": order("ce")}
+    text = "W: An account cannot have more than 50 job queues in a region"
+    assert batch.refusal("create_job_queue", **plain) == text
+    batch.update_job_queue(jobQueue="q7", state="DISABLED")
+    batch.delete_job_queue(jobQueue="q7")
+    batch.create_job_queue(**plain)
+    names = [each["jobQueueName"] for each in batch.describe_job_queues()["jobQueues"]]
+    assert (len(names), "more" in names) == (50, True)
+
+
 def test_an_update_changes_what_it_names(batch: Batch) -> None:
     batch.queue("q", jobStateTimeLimitActions=[ACTION], tags={"a": "b"})
     batch.environment("other")

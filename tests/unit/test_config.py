@@ -56,6 +56,8 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("docker.host_paths", '["/data", "/ref"]', "/data,/ref", (Path("/data"), Path("/ref"))),
     ("docker.network", '"host"', "host", "host"),
     ("limits.array_size_max", "100000", "100000", 100_000),
+    ("limits.environments_max", "1", "1", 1),
+    ("limits.queues_max", "100000", "100000", 100_000),
     ("limits.lost_host_retries", "0", "0", 0),
     ("limits.body_bytes", "65536", "65536", 65_536),
     ("retention.history_days", "30", "30", 30),

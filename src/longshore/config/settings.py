@@ -184,6 +184,10 @@ class VolumeSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     array_size_max: int = setting(whole(2, 100_000), "Most children an array job may have. AWS Batch: 10000.", 10_000)
+    environments_max: int = setting(
+        whole(1, 100_000), "Most compute environments of an account in a region. AWS Batch: 50.", 50
+    )
+    queues_max: int = setting(whole(1, 100_000), "Most job queues of an account in a region. AWS Batch: 50.", 50)
     lost_host_retries: int = setting(
         whole(0, 1000), "Attempts lost with their host that are tried again without spending the job's own retries.", 5
     )

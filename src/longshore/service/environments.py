@@ -16,6 +16,7 @@ from longshore.service.environment_rules import check_resources, check_role_chan
 from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import ENGINE_TAG, check_name, check_tags
 from longshore.service.paging import Page
+from longshore.service.quotas import Quotas, check_quota
 from longshore.service.refusals import invalid
 
 _KIND = "compute-environment"
@@ -49,6 +50,7 @@ class Environments:
         *,
         engines: Collection[str],
         resolve_engine: Callable[[], Awaitable[str]],
+        quotas: Quotas,
     ) -> None:
         """`engines` are those that an environment may choose; `resolve_engine` chooses for one that does not."""
         self._store = store
@@ -56,12 +58,13 @@ class Environments:
         self._notifier = notifier
         self._engines = engines
         self._resolve_engine = resolve_engine
+        self._most = quotas.compute_environments
 
     async def create(self, scope: Scope, draft: EnvironmentDraft) -> ComputeEnvironment:
         """Store the environment, VALID at once, with its engine resolved for good.
 
         Raises:
-            InvalidRequest: the draft breaks a rule.
+            InvalidRequest: the draft breaks a rule, or there are as many as may be.
             AlreadyExists: the name is taken.
         """
         check_name(draft.name, "Compute environment")
@@ -87,6 +90,7 @@ class Environments:
         def work(tx: Transaction) -> None:
             if tx.environment(scope, draft.name) is not None:
                 raise AlreadyExists(wrapped=True)
+            check_quota(tx.environments(scope, limit=self._most), self._most, "compute environments")
             tx.put_environment(environment)
 
         await self._store.write(work)

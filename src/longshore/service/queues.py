@@ -15,6 +15,7 @@ from longshore.service.named import NamedQuery, arn_of, find, find_to_change, li
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
 from longshore.service.policies import find_policy
+from longshore.service.quotas import Quotas, check_quota
 from longshore.service.refusals import invalid
 
 _KIND = "job-queue"
@@ -68,16 +69,17 @@ class QueueChanges:
 class Queues:
     """Job queues of all scopes."""
 
-    def __init__(self, store: Store, clock: Clock, notifier: Notifier) -> None:
+    def __init__(self, store: Store, clock: Clock, notifier: Notifier, *, quotas: Quotas) -> None:
         self._store = store
         self._clock = clock
         self._notifier = notifier
+        self._most = quotas.job_queues
 
     async def create(self, scope: Scope, draft: QueueDraft) -> JobQueue:
         """Store the queue, VALID at once.
 
         Raises:
-            InvalidRequest: the draft breaks a rule, or an environment cannot serve.
+            InvalidRequest: the draft breaks a rule, an environment cannot serve, or there are as many as may be.
             AlreadyExists: the name is taken.
         """
         check_name(draft.name, "Job queue")
@@ -91,6 +93,7 @@ class Queues:
         def work(tx: Transaction) -> JobQueue:
             if tx.queue(scope, draft.name) is not None:
                 raise AlreadyExists(wrapped=True)
+            check_quota(tx.queues(scope, limit=self._most), self._most, "job queues")
             environments, queue_type = _resolve_environments(tx, scope, draft.environments)
             if draft.queue_type not in (None, queue_type):
                 raise invalid(f"jobQueueType is {draft.queue_type}, but the compute environments are {queue_type}")

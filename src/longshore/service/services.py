@@ -12,10 +12,13 @@ from longshore.service.describe import Descriptions
 from longshore.service.environments import Environments
 from longshore.service.policies import Policies
 from longshore.service.queues import Queues
+from longshore.service.quotas import Quotas
 from longshore.service.requests import Requests
 from longshore.service.snapshots import Snapshots
 from longshore.service.submit import Submissions
 from longshore.service.tags import Tags
+
+_DEFAULT_QUOTAS = Quotas()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +44,19 @@ def build_services(
     *,
     engines: Collection[str],
     resolve_engine: Callable[[], Awaitable[str]],
-    array_size_max: int,
+    quotas: Quotas = _DEFAULT_QUOTAS,
 ) -> Services:
     """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not."""
     return Services(
         consumables=Consumables(store, clock, notifier),
         definitions=Definitions(store, clock),
-        environments=Environments(store, clock, notifier, engines=engines, resolve_engine=resolve_engine),
+        environments=Environments(
+            store, clock, notifier, engines=engines, resolve_engine=resolve_engine, quotas=quotas
+        ),
         policies=Policies(store, clock, notifier),
-        queues=Queues(store, clock, notifier),
+        queues=Queues(store, clock, notifier, quotas=quotas),
         snapshots=Snapshots(store),
-        submissions=Submissions(store, clock, notifier, array_size_max=array_size_max),
+        submissions=Submissions(store, clock, notifier, quotas=quotas),
         requests=Requests(store, notifier),
         descriptions=Descriptions(store),
         tags=Tags(store),

@@ -26,6 +26,7 @@ from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.own_override import OVERRIDE, override_definition
+from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 from longshore.service.sharing import check_sharing
@@ -68,11 +69,11 @@ class Submission(Overrides):
 class Submissions:
     """The way in for jobs."""
 
-    def __init__(self, store: Store, clock: Clock, notifier: Notifier, *, array_size_max: int) -> None:
+    def __init__(self, store: Store, clock: Clock, notifier: Notifier, *, quotas: Quotas) -> None:
         self._store = store
         self._clock = clock
         self._notifier = notifier
-        self._array_size_max = array_size_max
+        self._array_size_max = quotas.array_size
 
     async def submit(self, scope: Scope, submission: Submission) -> JobId:
         """Store a new job as SUBMITTED, durably, and return its id; for a client token that was used, that job's.

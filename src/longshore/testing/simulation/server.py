@@ -111,7 +111,6 @@ class Server:
             notifier,
             engines=list(scenario.engines),
             resolve_engine=_first_of(scenario.engines),
-            array_size_max=10_000,
         )
         self._calls: set[asyncio.Task[Any]] = set()
         self._run = asyncio.get_running_loop().create_task(self._leader.run())
