@@ -37,6 +37,18 @@ def describe(batch: Batch, name: str = "ce") -> dict[str, Any]:
     return described
 
 
+def managed_instances(template: dict[str, Any] | None = None, **provider: Any) -> dict[str, Any]:
+    """Resources that Amazon ECS would manage, with changes of the launch template and of the provider."""
+    network = {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}
+    plain = {"ec2InstanceProfileArn": "arn:aws:iam::1:instance-profile/p", "networkConfiguration": network}
+    own = {
+        "infrastructureRoleArn": "arn:aws:iam::1:role/r",
+        "instanceLaunchTemplate": {**plain, **(template or {})},
+        **provider,
+    }
+    return {"type": "ECS_MANAGED_INSTANCES", "maxvCpus": 8, "managedInstancesProvider": own}
+
+
 def override(*overrides: dict[str, Any]) -> dict[str, Any]:
     """Resources with a launch template and these overrides of it."""
     template = {"launchTemplateId": "lt-1", "overrides": list(overrides)}
@@ -201,10 +213,8 @@ def test_pages_hold_all_environments_once(batch: Batch) -> None:
             {"scalingPolicy": {"minScaleDownDelayMinutes": 5}},
             "W: minScaleDownDelayMinutes should be 0 or between 20 and 10080.",
         ),
-        (
-            {"type": "ECS_MANAGED_INSTANCES"},
-            "The compute environment type ECS_MANAGED_INSTANCES is not built yet in this version of Longshore",
-        ),
+        ({"capacityTags": {"a": "b"}}, "W: capacityTags is not applicable for the type EC2."),
+        ({"type": "ECS_MANAGED_INSTANCES"}, "W: instanceTypes is not applicable for ECS_MANAGED_INSTANCES."),
     ],
 )
 def test_creation_refuses(batch: Batch, changes: dict[str, Any], text: str) -> None:
@@ -213,6 +223,55 @@ def test_creation_refuses(batch: Batch, changes: dict[str, Any], text: str) -> N
         "create_compute_environment", computeEnvironmentName="ce", type="MANAGED", computeResources=resources
     )
     assert refusal == text
+
+
+@pytest.mark.parametrize(
+    ("resources", "text"),
+    [
+        (
+            {"type": "ECS_MANAGED_INSTANCES", "maxvCpus": 1},
+            "managedInstancesProvider is required for ECS_MANAGED_INSTANCES.",
+        ),
+        (managed_instances(propagateTags="ALL"), "propagateTags should be one of CAPACITY_PROVIDER, NONE, got ALL"),
+        (managed_instances({"monitoring": "x"}), "monitoring should be one of BASIC, DETAILED, got x"),
+        (managed_instances({"capacityOptionType": "x"}), "capacityOptionType should be one of ON_DEMAND, SPOT, got x"),
+        (
+            managed_instances({"capacityReservations": {"reservationPreference": "x"}}),
+            "reservationPreference should be one of RESERVATIONS_ONLY, RESERVATIONS_FIRST, RESERVATIONS_EXCLUDED, "
+            "got x",
+        ),
+        (
+            managed_instances({"networkConfiguration": {"subnets": [], "securityGroups": ["sg-1"]}}),
+            "networkConfiguration needs at least one entry in subnets.",
+        ),
+        (managed_instances({"storageConfiguration": {"storageSizeGiB": 0}}), "storageSizeGiB should be at least 1."),
+        (
+            managed_instances(infrastructureOptimization={"scaleInAfter": 3601}),
+            "scaleInAfter should be -1 or between 0 and 3600, got 3601",
+        ),
+    ],
+)
+def test_managed_instances_are_refused(batch: Batch, resources: dict[str, Any], text: str) -> None:
+    members = {"computeEnvironmentName": "ce", "type": "MANAGED", "computeResources": resources}
+    assert batch.refusal("create_compute_environment", **members) == f"W: {text}"
+
+
+def test_managed_instances_are_the_machine_that_is_there(batch: Batch) -> None:
+    """They run what is made for them, have queues of a type of their own, and are updated member by member."""
+    create(batch, resources=managed_instances({"monitoring": "DETAILED"}))
+    template = {"instanceLaunchTemplate": {"storageConfiguration": {"storageSizeGiB": 9}}}
+    batch.update_compute_environment(computeEnvironment="ce", computeResources={"managedInstancesProvider": template})
+    expected = managed_instances({"monitoring": "DETAILED", "storageConfiguration": {"storageSizeGiB": 9}})
+    assert describe(batch)["computeResources"] == {**expected, "subnets": [], "securityGroupIds": []}
+    batch.queue("q", "ce", jobQueueType="ECS_MANAGED_INSTANCES")
+    assert batch.describe_job_queues()["jobQueues"][0]["jobQueueType"] == "ECS_MANAGED_INSTANCES"
+    batch.definition("fits", platformCapabilities=["MANAGED_INSTANCES"])
+    batch.definition("other")
+    assert batch.submit(queue="q", definition="fits")
+    refusal = batch.refusal("submit_job", jobName="j", jobQueue="q", jobDefinition="other")
+    assert refusal == "Job Queue is attached to Compute Environment that can not run Jobs with capability EC2"
+    refusal = batch.refusal("update_compute_environment", computeEnvironment="ce", computeResources={"type": "EC2"})
+    assert refusal == "W: The type of a compute environment can change between EC2 and SPOT only."
 
 
 def test_fargate_refuses_instance_tags(batch: Batch) -> None:

@@ -76,7 +76,8 @@ def test_a_queue_on_fargate_has_its_type(batch: Batch) -> None:
         ),
         (
             {"computeEnvironmentOrder": order("ce", "fargate")},
-            "W: The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE",
+            "W: The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE, or all "
+            "ECS_MANAGED_INSTANCES",
         ),
         ({"computeEnvironmentOrder": order("no")}, f"Compute Environment {ENVIRONMENT}/no does not exist"),
         ({"computeEnvironmentOrder": order("leaving")}, f"Compute Environment {ENVIRONMENT}/leaving is not valid"),
@@ -110,6 +111,20 @@ def test_creation_refuses(batch: Batch, members: dict[str, Any], text: str) -> N
     plain = {"jobQueueName": "q", "priority": 1, "computeEnvironmentOrder": order("ce")}
     assert batch.refusal("create_job_queue", **(plain | members)) == text
     assert batch.describe_job_queues() == {"jobQueues": []}
+
+
+def test_processors_of_one_queue_have_one_architecture(batch: Batch) -> None:
+    """An environment that says nothing of instances goes with any."""
+    batch.environment()
+    for name, kind in (("arm", "m6g"), ("x86", "m6i")):
+        resources = {"type": "EC2", "minvCpus": 0, "maxvCpus": 8, "instanceTypes": [kind], "instanceRole": "role"}
+        batch.create_compute_environment(computeEnvironmentName=name, type="MANAGED", computeResources=resources)
+    plain = {"jobQueueName": "q", "priority": 1, "computeEnvironmentOrder": order("ce", "arm", "x86")}
+    text = "W: The compute environments of a job queue should all have one processor architecture"
+    assert batch.refusal("create_job_queue", **plain) == text
+    batch.queue("q", "ce", "arm")
+    refusal = batch.refusal("update_job_queue", jobQueue="q", computeEnvironmentOrder=order("arm", "x86"))
+    assert refusal == text
 
 
 def test_an_unknown_reason_of_a_time_limit_is_refused(batch: Batch) -> None:

@@ -13,6 +13,7 @@ State = Literal["ENABLED", "DISABLED"]
 ResourceStatus = Literal["CREATING", "UPDATING", "DELETING", "DELETED", "VALID", "INVALID"]
 
 FARGATE_TYPES = frozenset({"FARGATE", "FARGATE_SPOT"})
+MANAGED_INSTANCES = "ECS_MANAGED_INSTANCES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class ComputeEnvironment:
     status_reason: str = ""
     #: `process`, `docker`, ...: resolved when the environment was created and kept
     engine: str
-    #: EC2, SPOT, FARGATE, FARGATE_SPOT; None when unmanaged
+    #: EC2, SPOT, FARGATE, FARGATE_SPOT, ECS_MANAGED_INSTANCES; None when unmanaged
     resource_type: str | None = None
     #: None: no cap but the hosts'
     max_vcpus: int | None = None
@@ -46,6 +47,13 @@ class ComputeEnvironment:
     def is_fargate(self) -> bool:
         """Whether vCPU is a cap and the Fargate rules hold."""
         return self.resource_type in FARGATE_TYPES
+
+    @property
+    def queue_type(self) -> str:
+        """The type of the queues that it can serve."""
+        if self.is_fargate:
+            return "ECS_FARGATE"
+        return MANAGED_INSTANCES if self.resource_type == MANAGED_INSTANCES else "ECS"
 
     @property
     def accepts_jobs(self) -> bool:

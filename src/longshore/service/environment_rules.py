@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from longshore.domain.environment import FARGATE_TYPES
+from longshore.domain.environment import FARGATE_TYPES, MANAGED_INSTANCES
 from longshore.domain.errors import InvalidRequest
-from longshore.service.refusals import invalid, not_built
+from longshore.service.managed_instances import OWN_MEMBERS, PROVIDER, check_managed_instances, merge_provider
+from longshore.service.refusals import invalid
 
+#: Nor on managed instances, whose launch template says as much of them as can be said.
 _NOT_ON_FARGATE = (
     "allocationStrategy",
     "bidPercentage",
@@ -42,22 +44,29 @@ _LINKED_ROLE = "AWSServiceRoleForBatch"
 
 
 def check_resources(resources: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest for capacity that AWS Batch would not take, and for kinds that are not built."""
+    """Raises InvalidRequest for capacity that AWS Batch would not take."""
     kind: str = resources["type"]
-    if kind == "ECS_MANAGED_INSTANCES" or "managedInstancesProvider" in resources:
-        raise not_built("The compute environment type ECS_MANAGED_INSTANCES")
     if resources["maxvCpus"] < 0:
         raise invalid("Resource maxvCpus should be at least 0.")
+    if kind == MANAGED_INSTANCES:
+        _refuse(resources, _NOT_ON_FARGATE, kind)
+        check_managed_instances(resources)
+        return
+    _refuse(resources, OWN_MEMBERS, f"the type {kind}")
     if kind in FARGATE_TYPES:
         _check_fargate(resources)
     else:
         _check_instances(resources, kind)
 
 
-def _check_fargate(resources: Mapping[str, Any]) -> None:
-    for member in _NOT_ON_FARGATE:
+def _refuse(resources: Mapping[str, Any], members: Sequence[str], what: str) -> None:
+    for member in members:
         if resources.get(member) not in (None, [], {}):
-            raise invalid(f"{member} is not applicable for Fargate.")
+            raise invalid(f"{member} is not applicable for {what}.")
+
+
+def _check_fargate(resources: Mapping[str, Any]) -> None:
+    _refuse(resources, _NOT_ON_FARGATE, "Fargate")
     for member, most in (("subnets", 16), ("securityGroupIds", 5)):
         if not 1 <= len(resources.get(member, ())) <= most:
             raise invalid(f"Fargate needs 1 to {most} {member}.")
@@ -93,6 +102,12 @@ def _check_instances(resources: Mapping[str, Any], kind: str) -> None:
         raise invalid(f"minScaleDownDelayMinutes should be 0 or between 20 and {_LARGEST_DELAY_MINUTES}.")
     if "launchTemplate" in resources:
         _check_template(resources["launchTemplate"], types)
+
+
+def architecture_of(document: Mapping[str, Any]) -> str | None:
+    """The processor architecture of an environment's instances; None where it says nothing of them."""
+    types: Sequence[str] = document.get("computeResources", {}).get("instanceTypes", ())
+    return _architecture(types[0]) if types else None
 
 
 def _architecture(instance_type: str) -> str:
@@ -143,7 +158,8 @@ def merge_resources(resources: Mapping[str, Any], changes: Mapping[str, Any]) ->
         InvalidRequest: the update would scale down by hand, or turn one family into another.
     """
     fargate = resources["type"] in FARGATE_TYPES
-    if changes.get("type", resources["type"]) != resources["type"] and (fargate or changes["type"] in FARGATE_TYPES):
+    types = {resources["type"], changes.get("type", resources["type"])}
+    if len(types) > 1 and types != {"EC2", "SPOT"}:
         raise invalid("The type of a compute environment can change between EC2 and SPOT only.")
     desired = changes.get("desiredvCpus")
     if desired is not None and desired < resources.get("desiredvCpus", resources.get("minvCpus", 0)):
@@ -155,7 +171,9 @@ def merge_resources(resources: Mapping[str, Any], changes: Mapping[str, Any]) ->
     for member, value in changes.items():
         if member == "updateToLatestImageVersion":
             continue  # It asks for something once and is not kept.
-        if member == "launchTemplate" and not _names_template(value):
+        if member == PROVIDER and member in resources:
+            merged[member] = merge_provider(resources[member], value)
+        elif member == "launchTemplate" and not _names_template(value):
             merged.pop(member, None)
         elif member in _REMOVABLE and not value:
             if not fargate:

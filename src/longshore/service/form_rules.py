@@ -13,7 +13,7 @@ from longshore.domain.nodes import NodeProperties
 from longshore.service.container_rules import check_container
 from longshore.service.node_rules import check_nodes
 from longshore.service.pod_rules import check_pod
-from longshore.service.refusals import invalid, not_built
+from longshore.service.refusals import invalid
 from longshore.service.requirements import resolve_resources
 from longshore.service.task_rules import check_ecs
 
@@ -26,19 +26,18 @@ def check_form(
     `capabilities` are the platforms that the definition names, and `propagates_tags` is whether it says anything of
     the propagation of tags: pods know of neither.
     """
-    if "MANAGED_INSTANCES" in capabilities:
-        raise not_built("The platform capability MANAGED_INSTANCES")
     fargate = "FARGATE" in capabilities
     match _only_form(formed, kind):
         case ContainerProperties() as container:
             check_container(container, fargate=fargate)
         case EcsProperties() as ecs:
-            check_ecs(ecs, fargate=fargate)
+            check_ecs(ecs, fargate=fargate, managed_instances=set(capabilities) == {"MANAGED_INSTANCES"})
         case EksProperties() as eks:
             check_pod(eks.pod_properties)
         case NodeProperties() as nodes:
-            if fargate:
-                raise invalid("Multi-node parallel jobs are not applicable for Fargate.")
+            for capability, name in (("FARGATE", "Fargate"), ("MANAGED_INSTANCES", "Managed Instances")):
+                if capability in capabilities:
+                    raise invalid(f"Multi-node parallel jobs are not applicable for {name}.")
             check_nodes(nodes)
     if formed.runs_pods:
         if capabilities:

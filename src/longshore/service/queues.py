@@ -11,6 +11,7 @@ from longshore.domain.queue import EnvironmentOrder, JobQueue, StateTimeLimitAct
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Transaction
+from longshore.service.environment_rules import architecture_of
 from longshore.service.named import NamedQuery, arn_of, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
@@ -47,7 +48,7 @@ class QueueDraft:
     priority: int
     environments: Sequence[EnvironmentChoice]
     state: State = "ENABLED"
-    #: ECS or ECS_FARGATE; None: as its environments are
+    #: ECS, ECS_FARGATE or ECS_MANAGED_INSTANCES; None: as its environments are
     queue_type: str | None = None
     #: None: first in, first out
     scheduling_policy_arn: str | None = None
@@ -230,7 +231,7 @@ def _resolve_environments(
     """The order of environments by name, and the queue type that they make.
 
     Raises:
-        InvalidRequest: they are too many, not VALID, of two families, or twice in one place.
+        InvalidRequest: they are too many, not VALID, of two families or architectures, or twice in one place.
     """
     if len(choices) > _MOST_ENVIRONMENTS:
         raise invalid(f"A job queue cannot have more than {_MOST_ENVIRONMENTS} compute environments")
@@ -238,6 +239,7 @@ def _resolve_environments(
         raise invalid("The orders of computeEnvironmentOrder should be unique")
     entries: list[EnvironmentOrder] = []
     families: set[str] = set()
+    architectures: set[str] = set()
     for choice in choices:
         text = choice.compute_environment
         environment = find(reader.environment, "compute-environment", scope, text)
@@ -246,9 +248,15 @@ def _resolve_environments(
         if environment.status not in ("VALID", "UPDATING"):
             raise InvalidRequest(f"Compute Environment {environment.arn} is not valid")
         entries.append(EnvironmentOrder(order=choice.order, environment_name=environment.name))
-        families.add("ECS_FARGATE" if environment.is_fargate else "ECS")
+        families.add(environment.queue_type)
+        architectures.update(filter(None, [architecture_of(environment.document)]))
     if len({entry.environment_name for entry in entries}) < len(entries):
         raise invalid("A compute environment can serve a job queue once only")
     if len(families) > 1:
-        raise invalid("The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE")
+        raise invalid(
+            "The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE, or all "
+            "ECS_MANAGED_INSTANCES"
+        )
+    if len(architectures) > 1:
+        raise invalid("The compute environments of a job queue should all have one processor architecture")
     return tuple(entries), families.pop()

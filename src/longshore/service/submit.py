@@ -34,6 +34,8 @@ from longshore.service.sharing import check_sharing
 _LIMIT_KIB = 30
 _MOST_DEPENDENCIES = 20
 _DEFAULT_RETRY = RetryStrategy()
+#: What a queue of each type asks of definitions; of other types: EC2.
+_CAPABILITIES = {"ECS_FARGATE": "FARGATE", "ECS_MANAGED_INSTANCES": "MANAGED_INSTANCES"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
     """Raises InvalidRequest when the queue cannot take the definition, or what the submission says besides."""
     fargate = queue.queue_type == "ECS_FARGATE"
     capabilities = definition.platform_capabilities or ("EC2",)
-    if ("FARGATE" if fargate else "EC2") not in capabilities:
+    if _CAPABILITIES.get(queue.queue_type, "EC2") not in capabilities:
         raise InvalidRequest(
             f"Job Queue is attached to Compute Environment that can not run Jobs with capability {capabilities[0]}"
         )

@@ -16,8 +16,11 @@ _PID_MODES = (None, "host", "task")
 _LEAST_SECONDS, _MOST_SECONDS_ON_FARGATE = 2, 120
 
 
-def check_ecs(properties: EcsProperties, *, fargate: bool) -> None:
-    """Raises InvalidRequest for a task that neither EC2 nor, with `fargate`, Fargate could be given."""
+def check_ecs(properties: EcsProperties, *, fargate: bool, managed_instances: bool = False) -> None:
+    """Raises InvalidRequest for a task that neither EC2 nor, with `fargate`, Fargate could be given.
+
+    `managed_instances`: it is for ECS Managed Instances alone.
+    """
     if len(properties.task_properties) != 1:
         raise invalid("taskProperties should have exactly one element")
     task = properties.task
@@ -31,7 +34,9 @@ def check_ecs(properties: EcsProperties, *, fargate: bool) -> None:
         _check_seconds("startTimeout", container.start_timeout, fargate=fargate)
         _check_seconds("stopTimeout", container.stop_timeout, fargate=fargate)
     _check_order(task.containers)
-    _check_modes(task, fargate=fargate)
+    _check_modes(task)
+    if not managed_instances and task.network_mode is not None:
+        raise invalid(f"networkMode is not applicable for {'Fargate' if fargate else 'EC2'}.")
     check_task(_shared(task), fargate=fargate)
 
 
@@ -75,13 +80,13 @@ def _check_seconds(member: str, seconds: int | None, *, fargate: bool) -> None:
         raise invalid(f"{member} should be at most {_MOST_SECONDS_ON_FARGATE} for Fargate, got {seconds}")
 
 
-def _check_modes(task: EcsTaskProperties, *, fargate: bool) -> None:
+def _check_modes(task: EcsTaskProperties) -> None:
     if task.ipc_mode not in _IPC_MODES:
         raise invalid(f"ipcMode should be host, task or none, got {task.ipc_mode[:100]}")
     if task.pid_mode not in _PID_MODES:
         raise invalid(f"pidMode should be host or task, got {task.pid_mode[:100]}")
-    if task.network_mode is not None:
-        raise invalid(f"networkMode is not applicable for {'Fargate' if fargate else 'EC2'}.")
+    if task.network_mode not in (None, "host"):
+        raise invalid(f"networkMode should be host, got {task.network_mode[:100]}")
 
 
 def _shared(task: EcsTaskProperties) -> Task:

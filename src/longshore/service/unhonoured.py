@@ -27,6 +27,7 @@ _REQUIREMENTS = {"vcpus": "resourceRequirements.VCPU", "memory": "resourceRequir
 _NO_KUBERNETES = "kept and shown; no Kubernetes runs the pod"
 _OF_TASKS = {
     "ipc_mode": "kept and shown; each container has System V IPC as the engine gives it",
+    "network_mode": "kept and shown; a setting of the server decides the network of all jobs",
     "pid_mode": "kept and shown; each container sees processes as the engine shows them",
     "containers.firelens_configuration": "logs are not routed: each container's output is kept in a stream of its own",
 }

@@ -1,5 +1,6 @@
 """The door for jobs that ask for the credentials of their role."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -40,7 +41,7 @@ class Desk:
 class Nobody:
     """Knows no signature."""
 
-    async def verify(self, request: SignedRequest) -> Principal:
+    async def check(self, request: SignedRequest) -> Callable[[bytes], Awaitable[Principal]]:
         raise AssertionError("jobs do not sign this")
 
     async def verify_scraper(self, authorization: bytes) -> None:

@@ -117,6 +117,9 @@ TASK_ON_FARGATE = _task(
     platformVersion="1.4.0",
     **ON_FARGATE,
 )
+TASK_ON_MANAGED_INSTANCES = _task(
+    containers=[{"name": "main", "image": "busybox", "resourceRequirements": SMALL}], networkMode="host"
+)
 POD_CONTAINER = {
     "name": "main",
     "image": "busybox",
@@ -229,6 +232,11 @@ def task(world: World) -> dict[str, Any]:
 @example("RegisterJobDefinition")
 def task_on_fargate(world: World) -> dict[str, Any]:
     return _new(ecsProperties=TASK_ON_FARGATE, platformCapabilities=["FARGATE"])
+
+
+@example("RegisterJobDefinition")
+def task_on_managed_instances(world: World) -> dict[str, Any]:
+    return _new(ecsProperties=TASK_ON_MANAGED_INSTANCES, platformCapabilities=["MANAGED_INSTANCES"])
 
 
 @example("RegisterJobDefinition")

@@ -2,8 +2,16 @@
 
 from typing import Any
 
-from tests.api.conformance.examples.definitions import CONTAINER, FARGATE_SIZE, ON_FARGATE, POD, TASK, TASK_ON_FARGATE
-from tests.api.conformance.examples.resources import first_page
+from tests.api.conformance.examples.definitions import (
+    CONTAINER,
+    FARGATE_SIZE,
+    ON_FARGATE,
+    POD,
+    TASK,
+    TASK_ON_FARGATE,
+    TASK_ON_MANAGED_INSTANCES,
+)
+from tests.api.conformance.examples.resources import MANAGED_INSTANCES, first_page
 from tests.api.conformance.world import SMALL, World, example
 from tests.integration.live import eventually
 
@@ -102,6 +110,21 @@ def task(world: World) -> dict[str, Any]:
 def task_on_fargate(world: World) -> dict[str, Any]:
     definition = world.register("task", ecsProperties=TASK_ON_FARGATE, platformCapabilities=["FARGATE"])
     return _new(world, jobQueue=_fargate(world), jobDefinition=definition)
+
+
+@example("SubmitJob")
+def task_on_managed_instances(world: World) -> dict[str, Any]:
+    world.make(
+        "CreateComputeEnvironment",
+        computeEnvironmentName="instances",
+        type="MANAGED",
+        computeResources=MANAGED_INSTANCES,
+    )
+    world.make("CreateJobQueue", jobQueueName="instances", priority=1, computeEnvironmentOrder=world.order("instances"))
+    definition = world.register(
+        "task", ecsProperties=TASK_ON_MANAGED_INSTANCES, platformCapabilities=["MANAGED_INSTANCES"]
+    )
+    return _new(world, jobQueue="instances", jobDefinition=definition)
 
 
 @example("SubmitJob")

@@ -153,6 +153,31 @@ def update_managed(world: World) -> dict[str, Any]:
 
 
 @example("UpdateComputeEnvironment")
+def update_managed_instances(world: World) -> dict[str, Any]:
+    world.make("CreateComputeEnvironment", **_created("MANAGED", computeResources=MANAGED_INSTANCES))
+    provider = {
+        "propagateTags": "NONE",
+        "infrastructureRoleArn": "arn:aws:iam::000000000000:role/other",
+        "instanceLaunchTemplate": {
+            "ec2InstanceProfileArn": "arn:aws:iam::000000000000:instance-profile/other",
+            "networkConfiguration": {"subnets": ["subnet-2"], "securityGroups": ["sg-2"]},
+            "instanceRequirements": {"allowedInstanceTypes": ["m6i.*"]},
+            "storageConfiguration": {"storageSizeGiB": 60},
+            "monitoring": "BASIC",
+            "capacityReservations": {
+                "reservationGroupArn": "arn:aws:resource-groups:us-east-1:000000000000:group/two",
+                "reservationPreference": "RESERVATIONS_ONLY",
+            },
+            "instanceMetadataTagsPropagation": False,
+            "localStorageConfiguration": {"useLocalStorage": False},
+        },
+        "infrastructureOptimization": {"scaleInAfter": -1},
+    }
+    resources = {"managedInstancesProvider": provider, "capacityTags": {"capacity": "other"}}
+    return {"computeEnvironment": "new", "computeResources": resources}
+
+
+@example("UpdateComputeEnvironment")
 def update_to_spot(world: World) -> dict[str, Any]:
     resources = {
         "type": "SPOT",

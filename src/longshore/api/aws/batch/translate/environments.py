@@ -99,7 +99,7 @@ def _render_environment(environment: ComputeEnvironment) -> wire.ComputeEnvironm
 
 
 def _render_resources(environment: ComputeEnvironment, given: dict[str, Any]) -> dict[str, Any]:
-    if environment.is_fargate:
+    if "minvCpus" not in given:
         return {**_EMPTY, **given}
     # Nothing is scaled yet, so what is desired is what was asked for.
     return {**_EMPTY_ON_EC2, "desiredvCpus": given["minvCpus"], **given}
