@@ -23,17 +23,42 @@ class CallerGone(Exception):
     """The connection was closed before the request was complete."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, most: int, seconds: float) -> bytes:
-    """The whole body.
+class NoRoom(Exception):
+    """So much of other bodies is there already that no more is taken in."""
+
+
+class Room:
+    """What bodies that are not complete may hold together: their senders are not verified yet."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    def take(self, size: int) -> None:
+        """Raises NoRoom, and nothing is taken."""
+        if size > self._left:
+            raise NoRoom
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """What was taken may be taken again."""
+        self._left += size
+
+
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], *, most: int, seconds: float, room: Room
+) -> bytes:
+    """The whole body. One that comes at once needs no room.
 
     Raises:
         BodyTooLarge: it has, or is announced to have, more than `most` bytes.
+        NoRoom: there is none for more of it.
         BodyTooSlow: it took longer than `seconds`.
         CallerGone: the caller went away.
     """
     announced = headers.get(b"content-length", b"0")
     if len(announced) > 18 or int(announced) > most:
         raise BodyTooLarge
+    parts = bytearray()
     try:
         async with asyncio.timeout(seconds):
             message = await _next(receive)
@@ -42,17 +67,19 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, most: i
                 if len(body) > most:
                     raise BodyTooLarge
                 return body
-            parts = bytearray(body)
-            while message.get("more_body", False):
+            while True:
+                room.take(len(body))
+                parts += body
                 if len(parts) > most:
                     raise BodyTooLarge
+                if not message.get("more_body", False):
+                    return bytes(parts)
                 message = await _next(receive)
-                parts += message.get("body", b"")
+                body = message.get("body", b"")
     except TimeoutError:
         raise BodyTooSlow from None
-    if len(parts) > most:
-        raise BodyTooLarge
-    return bytes(parts)
+    finally:
+        room.give_back(len(parts))
 
 
 async def drain(receive: Receive) -> None:

@@ -17,7 +17,7 @@ from longshore.api.aws.exchange import CLIENT_TOKEN, Answer, Front, Request
 from longshore.api.aws.faults import MissingSignature
 from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
 from longshore.api.aws.signature import SignedRequest, is_presigned, is_signed, parse_presigned_scope, parse_scope
-from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, drain, read_body, replaying
+from longshore.api.body import BodyTooLarge, BodyTooSlow, CallerGone, NoRoom, Room, drain, read_body, replaying
 from longshore.api.credentials import CREDENTIALS_PATH
 from longshore.api.guard import Guard, refuse_unintended
 from longshore.api.limits import DoorSettings
@@ -74,6 +74,7 @@ class FrontDoor:
         that ask for those of their role, which no signature can come before.
         """
         self._settings = settings
+        self._room = Room(settings.limits.bodies_bytes)
         self._verifier = verifier
         self._guard = Guard(settings.host_names, any_host=verifier is not None)
         self._fronts = fronts
@@ -106,12 +107,16 @@ class FrontDoor:
         if path == "/":
             most = max(most, LARGE_BODIES.get(headers.get(b"x-amz-target", b""), 0))
         try:
-            body = await read_body(receive, headers, most=most, seconds=limits.body_seconds)
+            body = await read_body(receive, headers, most=most, seconds=limits.body_seconds, room=self._room)
         except CallerGone:
             return
         except BodyTooLarge:
             text = f"The request body is larger than {most:,} bytes, the most that is taken"
             await _turn_away(_error(413, "RequestEntityTooLargeException", text), request_id, receive, send)
+            return
+        except NoRoom:
+            text = "As much of request bodies is under way as the server takes at once; try again later"
+            await _turn_away(_error(503, "ServiceUnavailableException", text), request_id, receive, send)
             return
         except BodyTooSlow:
             text = f"The request body was not complete after {limits.body_seconds:g} seconds"

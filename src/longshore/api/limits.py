@@ -8,6 +8,8 @@ class Limits:
     """How much a client may ask of the door, whoever it is."""
 
     body_bytes: int = 1024 * 1024
+    #: Of all bodies together that are not complete.
+    bodies_bytes: int = 128 * 1024 * 1024
     head_bytes: int = 64 * 1024
     #: From the first byte of a request, or from connecting, until its head is there.
     head_seconds: float = 10.0

@@ -171,6 +171,24 @@ def test_a_body_that_trickles_is_given_up(strict_door: Any, signed: bytes) -> No
     assert "not complete after 0.2 seconds" in body_of(response)["message"]
 
 
+def test_bodies_that_do_not_end_leave_room_for_others(strict_door: Any, signed: bytes) -> None:
+    """Together they may hold so much; a body that comes at once needs none of it, and what ends gives it back."""
+    part, whole = b" " * 200_000, b" " * 600_000 + b"{}"
+    head = POST + signed + b"Content-Length: 600002\r\n\r\n"
+    with strict_door(bodies_bytes=1_000_000) as door, ExitStack() as open_connections:
+        for _ in range(4):
+            open_connections.enter_context(door.connect()).sendall(head + part)
+        deadline = time.monotonic() + 10
+        while status_of(answer := door.exchange(post(signed, whole))) != 503:
+            assert time.monotonic() < deadline, "what was sent is taken in soon"
+        assert body_of(answer)["__type"] == "ServiceUnavailableException"
+        assert status_of(door.exchange(post(signed, b"{}"))) == 200
+        open_connections.close()
+        deadline = time.monotonic() + 10
+        while status_of(door.exchange(post(signed, whole))) != 200:
+            assert time.monotonic() < deadline, "what went away is noticed soon"
+
+
 @pytest.mark.parametrize("begun", [b"", b"POST /v1/listjobs HT", POST + b"Host: localhost\r\n"])
 def test_a_head_that_does_not_come_is_given_up(strict_door: Any, begun: bytes) -> None:
     with strict_door(head_seconds=0.2) as door:
