@@ -16,6 +16,7 @@ from longshore.domain.container import ContainerProperties, ResourceRequirement
 from longshore.domain.errors import AccessDenied, InvalidRequest
 from longshore.service.caller import Caller, Principal
 from longshore.service.own_override import override_definition
+from longshore.service.quotas import Quotas
 from longshore.service.services import build_services
 from longshore.testing.job_builders import a_definition
 from tests.api.batch_service import ACCOUNT, REGION, SMALL, Batch, choose_process
@@ -305,7 +306,7 @@ def test_a_key_needs_to_be_allowed_both(batch: Batch) -> None:
         batch.notifier,
         engines={"process"},
         resolve_engine=choose_process,
-        array_size_max=10,
+        quotas=Quotas(array_size=10),
     )
     batch.definition()
     handler = build_handlers(services)["SubmitJob"]
