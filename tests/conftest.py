@@ -9,12 +9,16 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
 import pytest
 from hypothesis import settings
+
+from tests.leftovers import processes_naming
 
 RequirePart = Callable[[str], None]
 
@@ -88,6 +92,25 @@ def required_parts(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     required_parts()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests start ends with them, and what they make outside their own folders is gone."""
+    base = tmp_path_factory.getbasetemp()
+    shared = Path(tempfile.mkdtemp(prefix="lst"))  # short: sockets are made in there
+    shared.chmod(0o1777)  # jobs of other users have folders in there
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(shared))
+        patch.setattr(tempfile, "tempdir", str(shared))
+        yield
+    deadline = time.monotonic() + 20
+    while (processes := processes_naming(str(base), str(shared))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    files = [path.name for path in shared.iterdir()]
+    shutil.rmtree(shared, ignore_errors=True)
+    assert not processes, "still alive after all tests"
+    assert not files, "still there after all tests"
 
 
 @pytest.fixture(scope="session")

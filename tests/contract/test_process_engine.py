@@ -99,6 +99,7 @@ class TestProcessEngine(PartContract):
             if not runner_pids(config.data_dir):
                 break
             await asyncio.sleep(0.02)
+        assert not runner_pids(config.data_dir)
 
     @pytest.fixture
     async def reopen(self, driver: ProcessDriver, config: ProcessConfig) -> AsyncIterator[Reopen]:

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.integration.docker.workbench import DOCKER_SOCKET, Engine
+from tests.leftovers import processes_naming
+from tests.runners import runner_pids
 
 T = TypeVar("T")
 
@@ -56,6 +60,8 @@ class LiveServer:
         self.process: subprocess.Popen[bytes] | None = None
         self._engine = engine
         self._settings = {"LONGSHORE_LOCAL_VCPUS": "8", "LONGSHORE_LOCAL_MEMORY_MIB": "8192", **(settings or {})}
+        socket_path = self._settings.get("LONGSHORE_DOCKER_SOCKET", DOCKER_SOCKET)
+        self._docker = Engine(socket_path) if engine == "docker" else None
         self.batch = self.client("batch")
         self.logs = self.client("logs")
 
@@ -72,7 +78,7 @@ class LiveServer:
 
     def start(self, **variables: str) -> None:
         """Start it and wait until it answers, or has ended."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ}
         command = [sys.executable, "-m", "longshore", "server", "--port", str(self.port)]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -117,27 +123,33 @@ class LiveServer:
     def version(self) -> str:
         return str(self.native("/longshore/status")["version"])
 
-    def left_by_parts(self) -> list[str]:
+    def left_by_parts(self) -> Sequence[object]:
         """Shared folders, and at Docker containers, networks and volumes, of this installation."""
-        found = [str(path) for path in (self.data / "shared").glob("*")]
-        if self._engine == "docker":
-            label = f"label=longshore.installation={self.installation_id}"
-            for kind in (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q")):
-                command = ["docker", *kind, "--filter", label]
-                found += subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        return found
+        folders = (self.data / "shared").glob("*")
+        return [*folders, *(self._docker.all_of(self.installation_id) if self._docker else ())]
 
     def runner_pids(self) -> list[int]:
-        """Processes of the runner of this data folder."""
-        needle = f"longshore.engines.process.runner\0--data\0{self.data}\0".encode()
-        found: list[int] = []
-        for entry in Path("/proc").iterdir():
-            try:
-                if entry.name.isdecimal() and needle in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue  # it ended meanwhile
-        return found
+        """The runner of this data folder, if there is one."""
+        return runner_pids(self.data)
+
+    def remove(self) -> None:
+        """Its data folder and all that works on it are gone; at Docker, all of its installation."""
+        if self._docker and (self.data / "longshore.json").exists():
+            self._docker.remove_all(self.installation_id)
+        deadline = time.monotonic() + 30
+        asked: set[int] = set()
+        while True:
+            # A runner that sees its folder gone kills its jobs and leaves; one that just starts makes it anew.
+            shutil.rmtree(self.data, ignore_errors=True)
+            left = processes_naming(str(self.data))
+            if not left and not self.data.exists():
+                return
+            assert time.monotonic() < deadline, f"left of the server: {left or self.data}"
+            for pid in left.keys() - asked:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            asked |= left.keys()
+            time.sleep(0.02)
 
     def set_up(self, *, engine: str = "process") -> None:
         """One environment and one queue, `queue`."""
@@ -205,6 +217,4 @@ def live_server(folder: Path, *, kind: type[S] = LiveServer, **options: Any) -> 
     finally:
         if not server.has_ended:
             server.kill()
-        shutil.rmtree(server.data, ignore_errors=True)  # its runner leaves when it notices
-        for pid in server.runner_pids():
-            os.kill(pid, signal.SIGTERM)
+        server.remove()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from longshore.engines.docker.config import DockerConfig
-from tests.integration.docker.workbench import Engine, OwnEngine, Workbench
+from tests.integration.docker.workbench import DOCKER_SOCKET, Engine, OwnEngine, Workbench
 
 IMAGE_SCRIPT = Path(__file__).parents[2] / "parts" / "docker-image.sh"
 MakeBench = Callable[..., Awaitable[Workbench]]
@@ -21,7 +21,7 @@ MakeBench = Callable[..., Awaitable[Workbench]]
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The engine of this machine."""
-    return Engine(os.environ.get("LONGSHORE_DOCKER_SOCKET", "/var/run/docker.sock"))
+    return Engine(DOCKER_SOCKET)
 
 
 @pytest.fixture

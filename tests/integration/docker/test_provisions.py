@@ -55,35 +55,32 @@ def test_a_container_is_given_what_it_asks_for(tmp_path: Path, engine: Engine, n
         LONGSHORE_VOLUMES_EFS=f"fs-1={files}",
     )
     with live_server(tmp_path / "server", engine="docker", settings=given) as server:
-        try:
-            server.start()
-            server.set_up(engine="docker")
-            definition = server.register(
-                "provided",
-                SCRIPT,
-                image=IMAGE,
-                container={
-                    "environment": [{"name": "PORT", "value": str(server.port)}],
-                    "secrets": [{"name": "PASSWORD", "valueFrom": "docker-password"}],
-                    "volumes": [{"name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
-                    "mountPoints": [{"sourceVolume": "files", "containerPath": "/files"}],
-                    "jobRoleArn": ROLE,
-                },
-            )
-            job_id = server.submit("job", definition)
-            job = server.wait([job_id])[job_id]
-            assert job["status"] == "SUCCEEDED", job
-            assert (files / "password").read_text() == "staple-11e8"
-            lent = json.loads((files / "lent").read_text())
-            assert lent["RoleArn"] == ROLE
-            assert (files / "closed").exists()
-            told = server.native(f"/longshore/jobs/{job_id}/explain")["notHonoured"]
-            assert not {"secrets", "jobRoleArn", "volumes"} & {gap["setting"] for gap in told}
-            kept = [path for path in (tmp_path / "server").rglob("*") if path.is_file()]
-            for secret in (b"staple-11e8", lent["SecretAccessKey"].encode()):
-                assert not [path for path in kept if secret in path.read_bytes()]
-        finally:
-            engine.remove_all(server.installation_id)
+        server.start()
+        server.set_up(engine="docker")
+        definition = server.register(
+            "provided",
+            SCRIPT,
+            image=IMAGE,
+            container={
+                "environment": [{"name": "PORT", "value": str(server.port)}],
+                "secrets": [{"name": "PASSWORD", "valueFrom": "docker-password"}],
+                "volumes": [{"name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
+                "mountPoints": [{"sourceVolume": "files", "containerPath": "/files"}],
+                "jobRoleArn": ROLE,
+            },
+        )
+        job_id = server.submit("job", definition)
+        job = server.wait([job_id])[job_id]
+        assert job["status"] == "SUCCEEDED", job
+        assert (files / "password").read_text() == "staple-11e8"
+        lent = json.loads((files / "lent").read_text())
+        assert lent["RoleArn"] == ROLE
+        assert (files / "closed").exists()
+        told = server.native(f"/longshore/jobs/{job_id}/explain")["notHonoured"]
+        assert not {"secrets", "jobRoleArn", "volumes"} & {gap["setting"] for gap in told}
+        kept = [path for path in (tmp_path / "server").rglob("*") if path.is_file()]
+        for secret in (b"staple-11e8", lent["SecretAccessKey"].encode()):
+            assert not [path for path in kept if secret in path.read_bytes()]
 
 
 async def test_a_registry_is_shown_the_login(make_bench: MakeBench) -> None:

@@ -19,6 +19,7 @@ from longshore.engines.docker.driver import DockerDriver
 from longshore.ports.engine import Handle, LaunchSpec, Observation, TaskState
 from longshore.testing.builders import A_SMALL_SHARE, NO_SETTINGS, a_launch
 
+DOCKER_SOCKET = os.environ.get("LONGSHORE_DOCKER_SOCKET", "/var/run/docker.sock")
 IMAGE = "longshore-test/busybox:1"
 OVER = {TaskState.EXITED, TaskState.LOST, TaskState.FAILED_TO_START, TaskState.GONE}
 
@@ -40,15 +41,22 @@ class Engine:
     def inspect(self, name: str) -> dict[str, Any]:
         return json.loads(self.docker("container", "inspect", name))[0]
 
-    def remove_all(self, installation_id: str) -> None:
+    def all_of(self, installation_id: str) -> list[tuple[str, str]]:
+        """Its containers, networks and volumes, as kind and name."""
         label = f"label=longshore.installation={installation_id}"
-        for container in self.docker("ps", "--all", "--quiet", "--filter", label).split():
-            subprocess.run(
-                ["docker", "--host", f"unix://{self.socket}", "rm", "--force", "--volumes", container],
-                check=False,
-                capture_output=True,
-                timeout=60,
-            )
+        return [
+            (kind, name)
+            for kind, listing in (("container", "ls --all"), ("network", "ls"), ("volume", "ls"))
+            for name in self.docker(kind, *listing.split(), "--quiet", "--filter", label).split()
+        ]
+
+    def remove_all(self, installation_id: str) -> None:
+        """Afterwards nothing of the installation is left."""
+        for kind, name in self.all_of(installation_id):
+            force = ["--force", "--volumes"] if kind == "container" else ["--force"]
+            command = ["docker", "--host", f"unix://{self.socket}", kind, "rm", *force, name]
+            subprocess.run(command, check=False, capture_output=True, timeout=60)  # it may also be going by itself
+        assert not self.all_of(installation_id)
 
 
 class Workbench:

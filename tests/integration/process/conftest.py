@@ -98,7 +98,7 @@ class Site:
         )
 
     def runner_pids(self) -> list[int]:
-        """Runners of its data folder."""
+        """The runner, if there is one."""
         return runner_pids(self.data)
 
     def kill_runner(self) -> None:
@@ -110,6 +110,23 @@ class Site:
         """Live processes that bear the marker of this attempt."""
         marker = f"LONGSHORE_ATTEMPT_ID={spec.attempt_id}".encode()
         return [pid for pid in live_processes() if marker in environment_of(pid)]
+
+    async def until_started(self, spec: LaunchSpec) -> list[int]:
+        """Its main process. A program shows its environment only once the kernel has loaded it."""
+        mains: list[int] = []
+
+        def found() -> bool:
+            with suppress(ProcessLookupError):
+                mains[:] = [pid for pid in self.processes(spec) if os.getsid(pid) == pid]
+            return bool(mains)
+
+        await self.until(found, "its main process is seen")
+        return mains
+
+    def gate(self) -> tuple[Path, str]:
+        """A file that is not there, and the line of a shell script that waits for it."""
+        gate = self.logs / f"gate-{time.monotonic_ns()}"
+        return gate, f"until test -e {gate}; do sleep 0.02; done"
 
     def folders(self) -> list[str]:
         """Working folders that are there."""

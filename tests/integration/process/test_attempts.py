@@ -112,7 +112,7 @@ async def test_daemons_die_with_their_attempt_and_their_output_is_in_the_log(sit
     log = str(spec.container.log_path)
     holders = [pid for pid in filter(str.isdecimal, os.listdir("/proc")) if _holds(pid, log)]
     assert holders == []
-    assert site.processes(other)
+    assert await site.until_started(other)
 
 
 def is_there(path: str) -> bool:
@@ -147,22 +147,31 @@ async def test_stop_reaches_daemons(site: Site) -> None:
 
 
 async def test_usage_and_times(site: Site) -> None:
-    """CPU seconds and peak memory are those of the job; its own clock agrees with the times to 100 ms."""
+    """CPU seconds and peak memory are those of the job; its own clock agrees with the times to 100 ms.
+
+    On a crowded machine a job may be held up just then, but not each time.
+    """
     driver = await site.driver()
     program = "import time; print(time.time()); x = bytearray(50_000_000); sum(range(10**7)); print(time.time())"
-    spec = site.job("python3", "-c", program, environment={"PATH": os.environ["PATH"]}, memory_mib=512)
-    await driver.launch([spec])
-    (seen,) = await site.over(driver, spec)
-    assert seen.exit_code == 0
-    first, last = (datetime.fromtimestamp(float(line), UTC) for line in site.log(spec).split())
-    assert seen.started_at is not None
-    assert seen.stopped_at is not None
-    assert timedelta(0) <= first - seen.started_at
-    assert timedelta(0) <= seen.stopped_at - last <= timedelta(milliseconds=100)
-    assert seen.usage.cpu_seconds is not None
-    assert 0.05 < seen.usage.cpu_seconds < 30
-    assert seen.usage.peak_memory_bytes is not None
-    assert 50_000_000 < seen.usage.peak_memory_bytes < 512 * 1024 * 1024
+    late: list[timedelta] = []
+    for _ in range(5):
+        spec = site.job("python3", "-c", program, environment={"PATH": os.environ["PATH"]}, memory_mib=512)
+        await driver.launch([spec])
+        (seen,) = await site.over(driver, spec)
+        assert seen.exit_code == 0
+        first, last = (datetime.fromtimestamp(float(line), UTC) for line in site.log(spec).split())
+        assert seen.started_at is not None
+        assert seen.stopped_at is not None
+        assert seen.started_at <= first
+        assert last <= seen.stopped_at
+        assert seen.usage.cpu_seconds is not None
+        assert 0.05 < seen.usage.cpu_seconds < 30
+        assert seen.usage.peak_memory_bytes is not None
+        assert 50_000_000 < seen.usage.peak_memory_bytes < 512 * 1024 * 1024
+        late.append(seen.stopped_at - last)
+        if late[-1] <= timedelta(milliseconds=100):
+            break
+    assert min(late) <= timedelta(milliseconds=100), late
 
 
 async def test_memory_limit_is_kept_and_told(site: Site) -> None:

@@ -1,7 +1,6 @@
 """Jobs with secrets and roles, beside a real server that speaks like Secrets Manager, Parameter Store, STS and S3."""
 
 import json
-import os
 import sys
 import urllib.error
 import urllib.request
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.live import REGION, LiveServer, eventually
+from tests.integration.live import REGION, LiveServer, eventually, live_server
 from tests.integration.neighbours import Neighbours, settings
 
 PASSWORD, TOKEN = "correct-horse-7d21f0", "battery-staple-93ce55"
@@ -33,15 +32,10 @@ boto3.client("s3").put_object(Bucket="results", Key="found", Body=json.dumps(fou
 @pytest.fixture
 def live(tmp_path: Path, neighbours: Neighbours) -> Iterator[LiveServer]:
     """A server with a queue, beside the neighbours."""
-    server = LiveServer(tmp_path, settings=settings(neighbours.url))
-    server.start()
-    try:
+    with live_server(tmp_path, settings=settings(neighbours.url)) as server:
+        server.start()
         server.set_up()
         yield server
-    finally:
-        server.stop()
-        for pid in server.runner_pids():
-            os.kill(pid, 15)
 
 
 def container(neighbours: Neighbours, *arguments: str, **more: Any) -> dict[str, Any]:
@@ -161,9 +155,9 @@ def test_a_folder_stands_for_a_file_system(tmp_path: Path, neighbours: Neighbour
     files = tmp_path / "files"
     (files / "in").mkdir(parents=True)
     (tmp_path / "server").mkdir()
-    server = LiveServer(tmp_path / "server", settings=settings(neighbours.url, LONGSHORE_VOLUMES_EFS=f"fs-1={files}"))
-    server.start()
-    try:
+    efs_setting = settings(neighbours.url, LONGSHORE_VOLUMES_EFS=f"fs-1={files}")
+    with live_server(tmp_path / "server", settings=efs_setting) as server:
+        server.start()
         server.set_up()
         reasons: list[str] = []
         for file_system in ("fs-1", "fs-2"):
@@ -175,10 +169,6 @@ def test_a_folder_stands_for_a_file_system(tmp_path: Path, neighbours: Neighbour
         assert (files / "in" / "file").read_text() == "here\n"
         assert reasons[0] == ""
         assert reasons[1].startswith("ResourceInitializationError: failed to invoke EFS utils commands")
-    finally:
-        server.stop()
-        for pid in server.runner_pids():
-            os.kill(pid, 15)
 
 
 def test_a_secret_that_is_not_there(live: LiveServer, neighbours: Neighbours) -> None:

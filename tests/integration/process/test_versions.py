@@ -33,7 +33,8 @@ async def test_idle_runner_of_another_version_makes_room(site: Site, monkeypatch
 async def test_busy_runner_of_another_version_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """While jobs run the upgraded server works with the old runner, and has another when they have ended."""
     driver = await site.driver()
-    spec = site.shell("sleep 4; exit 5")
+    gate, wait = site.gate()
+    spec = site.shell(f"{wait}; exit 5")
     await driver.launch([spec])
     await driver.close()
     (old,) = site.runner_pids()
@@ -42,6 +43,7 @@ async def test_busy_runner_of_another_version_stays(site: Site, monkeypatch: pyt
     assert site.runner_pids() == [old]
     more = site.shell("exit 6")
     await later.launch([more])
+    gate.touch()
     assert [each.exit_code for each in await site.over(later, spec, more)] == [5, 6]
     await site.until(lambda: old not in site.runner_pids(), "the old runner leaves")
     assert [each.exit_code for each in await site.over(later, spec, more)] == [5, 6]

@@ -26,6 +26,8 @@ def started_boot_seconds(found: Inspected, *, root: Path = Path("/")) -> float |
     except OSError:
         return None  # it has just ended
     began = int(stat.rpartition(")")[2].split()[19]) / _TICKS_PER_SECOND
+    ago = (datetime.now(UTC) - started_at).total_seconds()
+    # Read last: whatever comes between the two readings must not make a time-out pass early.
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    told = now - (datetime.now(UTC) - started_at).total_seconds()
+    told = now - ago
     return min(max(told, began), began + _LATEST_SECONDS, now)

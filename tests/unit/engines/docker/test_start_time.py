@@ -3,10 +3,13 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from longshore.engines.docker import start_time
 from longshore.engines.docker.parse import ContainerConfig, ContainerState, Inspected
 from longshore.engines.docker.start_time import started_boot_seconds
 
@@ -53,6 +56,26 @@ def test_a_wall_clock_that_jumped_meanwhile_is_not(tmp_path: Path, jump: float) 
     started = started_boot_seconds(found(100.0 + jump), root=a_machine(tmp_path, began=began))
     assert started is not None
     assert began - 0.02 <= started <= began + 5.1
+
+
+def test_no_time_out_is_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the machine is busy with others between two readings of its clocks."""
+    reading = count()
+    wall = datetime(2026, 1, 1, tzinfo=UTC)
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return wall + timedelta(seconds=1000 + next(reading))
+
+    monkeypatch.setattr(start_time, "datetime", Wall)
+    monkeypatch.setattr(start_time.time, "clock_gettime", lambda _: 1000.0 + next(reading))
+    state = ContainerState(status="running", pid=PID, started_at=(wall + timedelta(seconds=900)).isoformat())
+    told = started_boot_seconds(
+        Inspected(id=ID, state=state, config=ContainerConfig()), root=a_machine(tmp_path, began=899.9)
+    )
+    assert told is not None
+    assert told >= 900
 
 
 def test_a_process_of_another_machine_says_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from longshore.engines.process.runner.folders import Folders
 from longshore.engines.process.runner.journal import Journal, Launching, Started
 from longshore.engines.process.runner.memory import MemoryGroups
 from longshore.engines.process.runner.orphans import open_orphan
-from longshore.engines.process.runner.processes import boot_id, is_same, read_process
+from longshore.engines.process.runner.processes import TICKS_PER_SECOND, boot_id, is_same, read_process
 from longshore.engines.process.runner.spawn import CannotStart, environment_of, find_program
 from longshore.engines.process.runner.supervisor import Supervisor
 from longshore.engines.process.wire import Item
@@ -55,6 +55,13 @@ def test_wall_clock_that_is_set_back_does_not_reverse_an_attempt() -> None:
     attempt = Attempt(Launching(ID, 0, "default", "/log", "/folder"))
     attempt.started = Started(ID, "boot", 5, 1, 2, 1000)
     assert attempt.describe("exited", stopped_ns=10).stopped_ns == 1000
+
+
+def test_no_time_out_is_early() -> None:
+    """The tick in which a process was started says only that it started before that tick ended."""
+    attempt = Attempt(Launching(ID, 0, "default", "/log", "/folder"))
+    attempt.started = Started(ID, "boot", 5, 100, 101, 1000)
+    assert attempt.report().started_boot_seconds == 102 / TICKS_PER_SECOND
 
 
 def test_own_user_needs_no_change() -> None:

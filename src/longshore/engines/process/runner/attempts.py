@@ -111,7 +111,8 @@ class Attempt:
             reason=reason,
             cpu_seconds=cpu_seconds,
             peak_memory_bytes=peak_memory_bytes,
-            started_boot_seconds=self.started.last_tick / TICKS_PER_SECOND if self.started else None,
+            # The end of the tick: a time-out that counts from its beginning would pass early.
+            started_boot_seconds=(self.started.last_tick + 1) / TICKS_PER_SECOND if self.started else None,
         )
 
     def records(self) -> Iterable[Record]:

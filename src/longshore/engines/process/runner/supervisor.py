@@ -119,13 +119,13 @@ class Supervisor:
             if item.memory_bytes and not self._memory.problem:
                 group = self._memory.take(item.memory_bytes)
                 self._memory.go_in(group)
-            first_tick = _boot_ticks()
+            # Before, so that no process is ever seen to run before its attempt started.
+            first_tick, started_ns = _boot_ticks(), time.time_ns()
             try:
                 pid = spawn(item, attempt.folder, account, self._null)
             finally:
                 if group:
                     self._memory.leave()
-            started_ns = time.time_ns()
         except CannotStart as problem:
             self._give_back(group)
             attempt.is_clean = True
