@@ -37,6 +37,8 @@ _TEXTS = st.text(max_size=12) | st.sampled_from(
         "1:1",
     ]
 )
+_DEEP = b'{"tags":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+_WIDE = json.dumps({"tags": {str(index): "v" for index in range(20_000)}}).encode()
 _ODD: Sequence[Any] = (
     None,
     True,
@@ -187,9 +189,9 @@ def damaged(draw: st.DrawFn, world: World, operation: str, serial: int) -> tuple
         case "repeated":
             body = body[:-1] + b"," + body[1:] if len(body) > 2 else body
         case "deep":
-            body = b'{"tags":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+            body = _DEEP
         case "wide":
-            body = json.dumps({"tags": {str(index): "v" for index in range(20_000)}}).encode()
+            body = _WIDE
         case "query":
             path += draw(st.sampled_from(["?", "?tagKeys", "?tagKeys=%ff", "?" + "tagKeys=a&" * 300, "?a=b&tagKeys=x"]))
         case _:

@@ -83,7 +83,7 @@ def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, T
     @settings(max_examples=max(1, REQUESTS // STEPS), deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
-        world = World(wire=wire)
+        world = World(wire=wire, is_hasty=True)
         for serial in range(STEPS):
             step(data, world, tally, serial)
 

@@ -50,6 +50,8 @@ class World:
     replies: list[Reply] = field(default_factory=list[Reply])
     #: Whether jobs that are to end must end; otherwise they are given a second.
     is_patient: bool = True
+    #: Whether nothing at all is waited for.
+    is_hasty: bool = False
 
     def ask(self, operation: str, members: Any) -> Reply:
         reply = self.wire.ask(operation, members, region=self.region)
@@ -69,6 +71,8 @@ class World:
 
     def settle(self, operation: str = "") -> None:
         """All jobs have come as far as they will: RUNNABLE or PENDING, or their end after `operation`."""
+        if self.is_hasty:
+            return
         is_ending = operation.startswith(("Cancel", "Terminate"))
         settled = ("FAILED",) if is_ending else ("PENDING", "RUNNABLE", "FAILED")
         deadline = time.monotonic() + (DEADLINE_SECONDS if self.is_patient or not is_ending else 1)
