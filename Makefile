@@ -34,7 +34,7 @@ demo: $(ENV) ## watch a real workload go through, then see what to try next
 	$(BIN)/python demo/run.py
 
 test: $(ENV) ## run the tests; real parts that are absent are skipped, each with its reason
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=auto --no-loadscope-reorder $(PYTEST_ARGS)
 
 contract: $(ENV) ## run the store and engine contracts only
 	$(BIN)/pytest tests/contract $(PYTEST_ARGS)

@@ -12,15 +12,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import cast
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from tests.leftovers import processes_naming
 
 RequirePart = Callable[[str], None]
+#: Files whose tests measure what a server takes.
+UNDISTURBED = ("bad_days/test_idle_server.py", "bad_days/test_loud_job.py")
+WITH_OWN_ENGINE = ("bad_days/test_docker_jobs.py", "docker/test_outages.py")
 
 settings.register_profile("longshore", deadline=None, print_blob=True)
 settings.load_profile("longshore")
@@ -94,10 +100,38 @@ def pytest_configure(config: pytest.Config) -> None:
     required_parts()
 
 
+def _place(nodeid: str) -> tuple[int, str]:
+    """When a test is run, and with which others one after the other.
+
+    Fast ones come first, each for itself. Then come the files that work with real processes and engines, those with an
+    engine of their own together; and at last what measures a server that must not be disturbed.
+    """
+    file = nodeid.partition("::")[0]
+    if "/integration/" not in file:
+        return 0, nodeid
+    if file.endswith(UNDISTURBED):
+        return 2, "undisturbed"
+    return 1, "own engine" if file.endswith(WITH_OWN_ENGINE) else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _place(item.nodeid)[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    class ByPlace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _place(nodeid)[1]
+
+    return ByPlace(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests start ends with them, and what they make outside their own folders is gone."""
     base = tmp_path_factory.getbasetemp()
+    get_temp_dir()  # of this process, which removes it when it ends
     shared = Path(tempfile.mkdtemp(prefix="lst"))  # short: sockets are made in there
     shared.chmod(0o1777)  # jobs of other users have folders in there
     with pytest.MonkeyPatch.context() as patch:
@@ -105,7 +139,11 @@ def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setattr(tempfile, "tempdir", str(shared))
         yield
     deadline = time.monotonic() + 20
-    while (processes := processes_naming(str(base), str(shared))) and time.monotonic() < deadline:
+    while processes := processes_naming(str(base), str(shared)):
+        # The fork server of this process and what comes with it end with this process.
+        processes = {pid: line for pid, line in processes.items() if " from multiprocessing." not in line}
+        if not processes or time.monotonic() > deadline:
+            break
         time.sleep(0.1)
     files = [path.name for path in shared.iterdir()]
     shutil.rmtree(shared, ignore_errors=True)

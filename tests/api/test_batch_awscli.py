@@ -28,6 +28,7 @@ def aws(batch: Batch, command: str, *arguments: str) -> Any:
 
 
 @pytest.mark.awscli
+@pytest.mark.timeout(180)
 def test_the_walk_of_a_job(batch: Batch) -> None:
     aws(batch, "create-compute-environment", "--compute-environment-name", "ce", "--type", "UNMANAGED")
     order = "order=1,computeEnvironment=ce"

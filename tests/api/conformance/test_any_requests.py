@@ -6,11 +6,12 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.api.conformance.gaps import NOT_BUILT
@@ -78,17 +79,22 @@ class Tally:
 
 def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, Tally, int], None]) -> Tally:
     tally = Tally(kind, server)
-    wire = Wire(server.port)
 
-    @settings(max_examples=max(1, REQUESTS // STEPS), deadline=None, suppress_health_check=list(HealthCheck))
+    # What fails is told as it was sent: the server keeps state, so that a smaller case is soon another one.
+    @settings(
+        max_examples=max(1, REQUESTS // STEPS),
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         world = World(wire=wire, is_hasty=True)
         for serial in range(STEPS):
             step(data, world, tally, serial)
 
-    run()
-    wire.close()
+    with closing(Wire(server.port)) as wire:
+        run()
     return tally
 
 

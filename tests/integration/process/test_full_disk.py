@@ -1,8 +1,8 @@
 """A runner whose disk is full. It runs in a process of its own, since it takes in every child that ends."""
 
-import os
+import subprocess
+import sys
 import time
-import traceback
 from pathlib import Path
 
 from longshore.engines.process.runner.folders import Folders
@@ -64,15 +64,8 @@ def fill_the_disk_and_run(folder: Path) -> None:
 
 def test_full_disk_refuses_launches_for_now_and_keeps_ends(tmp_path: Path) -> None:
     """Nothing is started that could not be journalled; ends are told all the same and written when there is space."""
-    child = os.fork()
-    if child == 0:
-        try:
-            fill_the_disk_and_run(tmp_path)
-        except BaseException:
-            (tmp_path / "failure").write_text(traceback.format_exc())
-        os._exit(0)
-    os.waitpid(child, 0)
-    failure = tmp_path / "failure"
-    assert not failure.exists(), failure.read_text()
+    program = f"from pathlib import Path; from {__name__} import *; fill_the_disk_and_run(Path({str(tmp_path)!r}))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
     records = [type(record).__name__ for record in Journal(str(tmp_path / "journal")).replay()]
     assert records == ["Launching", "Started", "Ended", "Launching", "Started", "Ended"]

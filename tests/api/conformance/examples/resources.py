@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.conformance.world import ON_EC2, ON_FARGATE, World, example
+from tests.api.conformance.world import ON_EC2, ON_FARGATE, Unmet, World, example
 
 MANAGED_INSTANCES = {
     "type": "ECS_MANAGED_INSTANCES",
@@ -204,10 +204,15 @@ def describe_first_environments(world: World) -> dict[str, Any]:
 
 
 def first_page(world: World, operation: str, made: list[str], **members: Any) -> dict[str, Any]:
-    """A request for the second page of a list of `made`, one to a page; there is a third."""
+    """A request for the second page of a list of `made`, one to a page; there is a third.
+
+    Raises Unmet where they have left the list since.
+    """
     assert len(made) == 3
-    token = world.make(operation, maxResults=1, **members)["nextToken"]
-    return {"maxResults": 1, "nextToken": token, **members}
+    reply = world.ask(operation, {"maxResults": 1, **members})
+    if reply.status != 200 or "nextToken" not in reply.body:
+        raise Unmet(reply)
+    return {"maxResults": 1, "nextToken": reply.body["nextToken"], **members}
 
 
 ACTION = {
