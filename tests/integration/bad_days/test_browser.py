@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,18 +96,19 @@ def site(page: str = "") -> Iterator[Site]:
 def browse(profile: Path, site: Site, url: str) -> dict[str, Any]:
     """What the page could read, by its attempts."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    log = profile.with_suffix(".log").open("wb")
-    browser = subprocess.Popen(
-        [program, *QUIET, f"--user-data-dir={profile}", "--host-resolver-rules=MAP evil.example 127.0.0.1",
-         "--remote-debugging-port=0", url],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-    )  # fmt: skip
-    try:
-        return site.reports.get(timeout=60)
-    finally:
-        os.killpg(browser.pid, signal.SIGKILL)
-        browser.wait()
-        log.close()
+    # Killed as it is, the browser leaves its socket in a folder for that.
+    with profile.with_suffix(".log").open("wb") as log, tempfile.TemporaryDirectory(prefix="b") as sockets:
+        browser = subprocess.Popen(
+            [program, *QUIET, f"--user-data-dir={profile}", "--host-resolver-rules=MAP evil.example 127.0.0.1",
+             "--remote-debugging-port=0", url],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "TMPDIR": sockets},
+        )  # fmt: skip
+        try:
+            return site.reports.get(timeout=60)
+        finally:
+            os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait()
 
 
 def state(server: LiveServer) -> Any:
