@@ -25,13 +25,16 @@ def submit(server: LiveServer, name: str, gate: Path, *, code: int, lines: int =
 
 
 def check(server: LiveServer, jobs: Mapping[str, Any], codes: Mapping[str, int], lines: int = 5) -> None:
+    apart: list[float] = []
     for job_id, code in codes.items():
         (attempt,) = jobs[job_id]["attempts"]
         assert attempt["container"].get("exitCode") == code, jobs[job_id]
         began, *told, ended = server.log_of(attempt).splitlines()
         assert told == [f"line {number}" for number in range(lines)]
-        assert abs(int(began) / 1e6 - attempt["startedAt"]) <= 100, (began, attempt)
-        assert abs(attempt["stoppedAt"] - int(ended) / 1e6) <= 100, (ended, attempt)
+        apart += [abs(int(began) / 1e6 - attempt["startedAt"]), abs(attempt["stoppedAt"] - int(ended) / 1e6)]
+    # A crowded machine may hold up a job between our reading of the clock and its own, but not each time.
+    assert min(apart) <= 100, apart
+    assert max(apart) <= 1000, apart
 
 
 def test_up_and_down_again(server: LiveServer, other_version: Path, tmp_path: Path) -> None:
