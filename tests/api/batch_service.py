@@ -90,6 +90,26 @@ class Batch:
         self.create_compute_environment(computeEnvironmentName=name, type="MANAGED", computeResources=resources)
         return name
 
+    def eks_environment(self, name: str = "eks", **members: Any) -> str:
+        """One of an EKS cluster, for pods."""
+        resources = {
+            "type": "EC2",
+            "allocationStrategy": "BEST_FIT_PROGRESSIVE",
+            "minvCpus": 0,
+            "maxvCpus": 16,
+            "instanceTypes": ["m5"],
+            "instanceRole": "role",
+            "subnets": ["subnet-1"],
+            "securityGroupIds": ["sg-1"],
+        }
+        cluster = {
+            "eksClusterArn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/one",
+            "kubernetesNamespace": "batch-jobs",
+        }
+        given = {"computeResources": resources, "eksConfiguration": cluster, **members}
+        self.create_compute_environment(computeEnvironmentName=name, type="MANAGED", **given)
+        return name
+
     def queue(self, name: str = "queue", *environments: str, **members: Any) -> str:
         """A queue on `environments`, by default a new one named `ce`."""
         order = [

@@ -9,7 +9,7 @@ from longshore.domain.environment import cluster_name
 from longshore.domain.ids import JobId
 from longshore.ports.store import Transaction
 from longshore.testing.builders import an_attempt
-from tests.api.batch_service import ACCOUNT, REGION, Batch
+from tests.api.batch_service import ACCOUNT, REGION, SMALL, Batch
 
 ON_EC2 = {
     "type": "EC2",
@@ -22,6 +22,9 @@ ON_EC2 = {
 }
 ON_FARGATE = {"type": "FARGATE", "maxvCpus": 4, "subnets": ["subnet-1"], "securityGroupIds": ["sg-1"]}
 SERVICE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+
+#: Its instances can be updated.
+PROGRESSIVE = {**ON_EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE"}
 
 
 def create(batch: Batch, name: str = "ce", resources: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -265,7 +268,21 @@ def test_managed_instances_are_the_machine_that_is_there(batch: Batch) -> None:
     assert describe(batch)["computeResources"] == {**expected, "subnets": [], "securityGroupIds": []}
     batch.queue("q", "ce", jobQueueType="ECS_MANAGED_INSTANCES")
     assert batch.describe_job_queues()["jobQueues"][0]["jobQueueType"] == "ECS_MANAGED_INSTANCES"
-    batch.definition("fits", platformCapabilities=["MANAGED_INSTANCES"])
+    container = {"name": "main", "image": "busybox", "resourceRequirements": SMALL}
+    batch.register_job_definition(
+        jobDefinitionName="fits",
+        type="container",
+        ecsProperties={"taskProperties": [{"containers": [container]}]},
+        platformCapabilities=["MANAGED_INSTANCES"],
+    )
+    refusal = batch.refusal(
+        "register_job_definition",
+        jobDefinitionName="plain",
+        type="container",
+        containerProperties={"image": "busybox", "resourceRequirements": SMALL},
+        platformCapabilities=["MANAGED_INSTANCES"],
+    )
+    assert refusal == "W: Job definitions with the platform capability MANAGED_INSTANCES should have ecsProperties."
     batch.definition("other")
     assert batch.submit(queue="q", definition="fits")
     refusal = batch.refusal("submit_job", jobName="j", jobQueue="q", jobDefinition="other")
@@ -301,7 +318,7 @@ def test_fargate_refuses_instance_tags(batch: Batch) -> None:
                 "type": "UNMANAGED",
                 "eksConfiguration": {"eksClusterArn": "arn:aws:eks:x", "kubernetesNamespace": "batch"},
             },
-            "eksConfiguration is not built yet in this version of Longshore",
+            "W: eksConfiguration is for MANAGED compute environments only.",
         ),
     ],
 )
@@ -327,7 +344,7 @@ def test_an_account_has_so_many_in_a_region(batch: Batch) -> None:
 
 
 def test_an_update_merges(batch: Batch) -> None:
-    create(batch, resources={**ON_EC2, "desiredvCpus": 1, "ec2KeyPair": "key"}, tags={"a": "b"})
+    create(batch, resources={**PROGRESSIVE, "desiredvCpus": 1, "ec2KeyPair": "key"}, tags={"a": "b"})
     arn = batch.arn("compute-environment", "ce")
     answer = batch.update_compute_environment(
         computeEnvironment=arn,
@@ -338,7 +355,7 @@ def test_an_update_merges(batch: Batch) -> None:
     assert answer == {"computeEnvironmentName": "ce", "computeEnvironmentArn": arn}
     described = describe(batch)
     assert described["computeResources"] == {
-        **ON_EC2,
+        **PROGRESSIVE,
         "maxvCpus": 32,
         "desiredvCpus": 4,
         "tags": {},
@@ -366,9 +383,89 @@ def test_an_update_merges(batch: Batch) -> None:
     ],
 )
 def test_an_update_is_refused_when_its_result_would_be(batch: Batch, resources: dict[str, Any], text: str) -> None:
-    create(batch, resources={**ON_EC2, "desiredvCpus": 2})
+    create(batch, resources={**PROGRESSIVE, "desiredvCpus": 2})
     refusal = batch.refusal("update_compute_environment", computeEnvironment="ce", computeResources=resources)
     assert refusal == text
+
+
+def test_best_fit_keeps_its_instances(batch: Batch) -> None:
+    """Nothing but its size can be updated."""
+    create(batch)
+    refusal = batch.refusal(
+        "update_compute_environment", computeEnvironment="ce", computeResources={"imageId": "ami-1", "maxvCpus": 5}
+    )
+    assert refusal == "W: A compute environment with the allocation strategy BEST_FIT cannot be updated in imageId."
+    batch.update_compute_environment(computeEnvironment="ce", computeResources={"maxvCpus": 5})
+    assert describe(batch)["computeResources"]["maxvCpus"] == 5
+
+
+CLUSTER = {"eksClusterArn": "arn:aws:eks:us-east-1:000000000000:cluster/one", "kubernetesNamespace": "batch-jobs"}
+
+
+def test_an_environment_of_a_cluster(batch: Batch) -> None:
+    """It is described as one, and takes another access entry."""
+    create(batch, resources=PROGRESSIVE, eksConfiguration=CLUSTER)
+    found = describe(batch)
+    assert (found["containerOrchestrationType"], found["eksConfiguration"]) == ("EKS", CLUSTER)
+    assert "ecsClusterArn" not in found
+    assert found["computeResources"]["ec2Configuration"] == [{"imageType": "EKS_AL2023"}]
+    batch.update_compute_environment(
+        computeEnvironment="ce", eksConfiguration={"accessEntry": {"desiredState": "ENABLED"}}
+    )
+    entry = {"desiredState": "ENABLED", "status": "INACTIVE"}
+    assert describe(batch)["eksConfiguration"] == {**CLUSTER, "accessEntry": entry}
+
+
+@pytest.mark.parametrize(
+    ("resources", "cluster", "text"),
+    [
+        (
+            {"allocationStrategy": None},
+            {},
+            "Resource allocationStrategy is required for a compute environment with ",
+        ),
+        ({}, {"eksClusterArn": "arn:aws:ecs:x"}, "eksClusterArn should be the ARN of an Amazon EKS cluster, got arn:"),
+        ({}, {"kubernetesNamespace": "kube-system"}, "Kubernetes namespace 'kube-system' is not valid"),
+        ({"ec2Configuration": [{"imageType": "ECS_AL2"}]}, {}, "Images of Amazon ECS are for compute environments "),
+        ({"capacityTags": {"a": "b"}}, {}, "capacityTags is not applicable for the type EC2."),
+    ],
+)
+def test_a_cluster_and_its_capacity_go_together(
+    batch: Batch, resources: dict[str, Any], cluster: dict[str, Any], text: str
+) -> None:
+    given = {name: value for name, value in {**PROGRESSIVE, **resources}.items() if value is not None}
+    refusal = batch.refusal(
+        "create_compute_environment",
+        computeEnvironmentName="ce",
+        type="MANAGED",
+        computeResources=given,
+        eksConfiguration={**CLUSTER, **cluster},
+    )
+    assert refusal.startswith(f"W: {text}")
+
+
+def test_images_of_clusters_are_for_clusters(batch: Batch) -> None:
+    resources = {**PROGRESSIVE, "ec2Configuration": [{"imageType": "EKS_AL2023"}]}
+    refusal = batch.refusal(
+        "create_compute_environment", computeEnvironmentName="ce", type="MANAGED", computeResources=resources
+    )
+    assert refusal == "W: Images of Amazon EKS are for compute environments with an eksConfiguration only."
+
+
+def test_pods_and_clusters_go_together(batch: Batch) -> None:
+    """A queue of a cluster takes pods alone, and no other takes any."""
+    batch.queue("pods", batch.eks_environment())
+    batch.queue()
+    assert batch.describe_job_queues(jobQueues=["pods"])["jobQueues"][0]["jobQueueType"] == "EKS"
+    batch.definition()
+    pod = {"containers": [{"image": "busybox", "resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}]}
+    batch.register_job_definition(jobDefinitionName="pod", type="container", eksProperties={"podProperties": pod})
+    assert batch.submit(queue="pods", definition="pod")
+    for queue, definition, of, on in (("queue", "pod", "EKS", "ECS"), ("pods", "definition", "ECS", "EKS")):
+        refusal = batch.refusal("submit_job", jobName="job", jobQueue=queue, jobDefinition=definition)
+        assert refusal == (
+            f"W: A job definition for Amazon {of} cannot run in a job queue with Amazon {on} compute environments"
+        )
 
 
 def test_a_role_stays_of_its_kind(batch: Batch) -> None:

@@ -7,6 +7,9 @@ import pytest
 from tests.api.batch_service import Batch
 from tests.api.forms import ROLE, a_pod, a_pod_container, a_range, a_task, a_task_container, of_nodes, pair
 
+#: By definition, where it is not `queue`.
+QUEUES = {"pod": "pods"}
+
 
 @pytest.fixture
 def batch(batch: Batch) -> Batch:
@@ -18,6 +21,7 @@ def batch(batch: Batch) -> Batch:
         a_task_container("main", command=["run", "Ref::input"], environment=[{"name": "A", "value": "1"}]),
         a_task_container("side", command=["watch", "Ref::input"], essential=False),
     )
+    batch.queue("pods", batch.eks_environment())
     pod = a_pod(
         a_pod_container(
             "main",
@@ -46,7 +50,7 @@ def batch(batch: Batch) -> Batch:
 
 
 def submitted(batch: Batch, definition: str, **members: Any) -> dict[str, Any]:
-    return batch.job(batch.submit(definition=definition, **members))
+    return batch.job(batch.submit(definition=definition, queue=QUEUES.get(definition, "queue"), **members))
 
 
 def test_a_job_of_several_containers_is_described_whole(batch: Batch) -> None:
@@ -312,9 +316,10 @@ OF_MAIN = {"taskProperties": [{"containers": [{"name": "main"}]}]}
     ],
 )
 def test_an_override_is_refused(batch: Batch, definition: str, overrides: dict[str, Any], text: str) -> None:
-    found = batch.refusal("submit_job", jobName="job", jobQueue="queue", jobDefinition=definition, **overrides)
+    queue = QUEUES.get(definition, "queue")
+    found = batch.refusal("submit_job", jobName="job", jobQueue=queue, jobDefinition=definition, **overrides)
     assert found == text
-    assert batch.list_jobs(jobQueue="queue", jobStatus="SUBMITTED") == {"jobSummaryList": []}
+    assert batch.list_jobs(jobQueue=queue, jobStatus="SUBMITTED") == {"jobSummaryList": []}
 
 
 @pytest.mark.parametrize("definition", ["plain", "task", "pod", "nodes"])

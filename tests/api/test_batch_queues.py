@@ -76,13 +76,12 @@ def test_a_queue_on_fargate_has_its_type(batch: Batch) -> None:
         ),
         (
             {"computeEnvironmentOrder": order("ce", "fargate")},
-            "W: The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE, or all "
-            "ECS_MANAGED_INSTANCES",
+            "W: The compute environments of a job queue should be of one kind, got ECS and ECS_FARGATE",
         ),
         ({"computeEnvironmentOrder": order("no")}, f"Compute Environment {ENVIRONMENT}/no does not exist"),
         ({"computeEnvironmentOrder": order("leaving")}, f"Compute Environment {ENVIRONMENT}/leaving is not valid"),
         ({"jobQueueType": "ECS_FARGATE"}, "W: jobQueueType is ECS_FARGATE, but the compute environments are ECS"),
-        ({"jobQueueType": "EKS"}, "The job queue type EKS is not built yet in this version of Longshore"),
+        ({"jobQueueType": "EKS"}, "W: jobQueueType is EKS, but the compute environments are ECS"),
         (
             {"schedulingPolicyArn": "arn:aws:batch:x"},
             "W: arn:aws:batch:x is not the ARN of a scheduling policy",

@@ -28,6 +28,7 @@ Changes = Mapping[tuple[int, str], Mapping[str, Any]]
 def batch(batch: Batch) -> Batch:
     """With a queue, and a definition of each form."""
     batch.queue()
+    batch.queue("pods", batch.eks_environment())
     sidekick = a_task_container("side", essential=False)
     batch.register_job_definition(
         jobDefinitionName="task", type="container", ecsProperties=a_task(a_task_container("main"), sidekick)
@@ -150,7 +151,7 @@ def test_a_container_that_waits_has_no_log(batch: Batch) -> None:
 
 
 def test_each_container_of_a_pod_tells_its_end(batch: Batch) -> None:
-    job_id = batch.submit(definition="pod")
+    job_id = batch.submit(definition="pod", queue="pods")
     made = attempt(
         batch,
         job_id,

@@ -191,7 +191,8 @@ def test_containers_of_a_pod(batch: Batch) -> None:
     pod = a_pod(a_pod_container(securityContext=context), initContainers=[a_pod_container("first")])
     batch.register_job_definition(jobDefinitionName="definition", type="container", eksProperties=pod)
     value = {"containers": {"main": {"image": "other", "user": "1000"}, "first": {"user": "7:8"}}}
-    found = submitted(batch, value)["eksProperties"]["podProperties"]
+    batch.queue("pods", batch.eks_environment())
+    found = submitted(batch, value, queue="pods")["eksProperties"]["podProperties"]
     (main,), (first,) = found["containers"], found["initContainers"]
     assert (main["image"], main["securityContext"]) == ("other", {**context, "runAsUser": 1000})
     assert (first["image"], first["securityContext"]) == ("busybox", {"runAsUser": 7, "runAsGroup": 8})
@@ -206,7 +207,8 @@ def test_containers_of_a_pod(batch: Batch) -> None:
         ),
         ("runAsUser should be between 0 and 2147483647, got 9999999999", {"user": "9999999999"}),
     ):
-        assert refused_again(batch, {"containers": {"main": member}}).startswith(f"W: {refusal}")
+        found = refused_again(batch, {"containers": {"main": member}}, jobQueue="pods")
+        assert found.startswith(f"W: {refusal}")
 
 
 def test_ranges_of_nodes(batch: Batch) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,8 @@ import pytest
 from longshore.domain.ids import AttemptId
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
-from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec
+from longshore.ports.engine import EngineDriver, EngineUnavailable, LaunchSpec, TaskState
+from longshore.testing.engine_calls import launched, output
 from longshore.testing.engine_contract import Reopen
 from longshore.testing.engine_workload import EngineProbe, EngineWorkload, NativeTask, ShellWorkload
 from longshore.testing.part_contract import PartContract
@@ -23,6 +25,11 @@ pytestmark = pytest.mark.docker
 
 SOCKET = os.environ.get("LONGSHORE_DOCKER_SOCKET", "/var/run/docker.sock")
 IMAGE = "longshore-test/busybox:1"
+
+
+def _asking(address: str) -> str:
+    """A script that writes what the server at `address` says, once there is one."""
+    return f"for i in $(seq 100); do nc {address} 7000 < /dev/null 2>&- && exit 0; sleep 0.1; done; exit 1"
 
 
 class ContainerWorkload(ShellWorkload):
@@ -148,3 +155,31 @@ class TestDockerEngine(PartContract):
     @pytest.fixture
     def workload(self, tmp_path: Path) -> EngineWorkload:
         return ContainerWorkload(tmp_path, image=IMAGE)
+
+    @pytest.mark.parametrize("node_count", [1, 2])
+    async def test_containers_of_a_node_are_one_machine_to_the_network(
+        self, driver: EngineDriver, workload: ShellWorkload, whole_id: AttemptId, node_count: int
+    ) -> None:
+        """They reach each other on localhost, also when the first of them has ended, and have one address.
+
+        Another node has localhost to itself, and reaches them by their address.
+        """
+        parts = {
+            "first": self.part(workload, whole_id, "exit 0"),
+            "server": self.part(workload, whole_id, "while :; do echo hello | nc -l -p 7000; done"),
+            "client": self.part(workload, whole_id, _asking("127.0.0.1")),
+            "other": self.part(workload, whole_id, "nc -w 1 127.0.0.1 7000 < /dev/null", node=1),
+        }
+        parts = {name: replace(spec, node_count=node_count) for name, spec in parts.items()}
+        assert await self.run_part(driver, parts["first"]) == (0, b"")
+        server = await launched(driver, parts["server"])
+        serving = await self.until_in(driver, server, {TaskState.RUNNING})
+        client = await launched(driver, parts["client"])
+        asking = await self.until_in(driver, client, {TaskState.RUNNING, TaskState.EXITED})
+        assert asking.state is TaskState.EXITED or asking.address == serving.address
+        assert (await self.finished(driver, client)).exit_code == 0
+        assert await output(driver, parts["client"], client) == b"hello\n"
+        if node_count == 2:
+            assert (await self.run_part(driver, parts["other"]))[0] == 1
+            by_address = self.part(workload, whole_id, _asking(serving.address), node=1)
+            assert await self.run_part(driver, by_address) == (0, b"hello\n")

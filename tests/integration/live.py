@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,20 @@ T = TypeVar("T")
 
 FINAL = ("SUCCEEDED", "FAILED")
 REGION = "us-east-1"
+#: An environment that jobs of several nodes run on.
+MANAGED: Mapping[str, Any] = {
+    "type": "MANAGED",
+    "computeResources": {
+        "type": "EC2",
+        "allocationStrategy": "BEST_FIT_PROGRESSIVE",
+        "minvCpus": 0,
+        "maxvCpus": 1000,
+        "instanceTypes": ["optimal"],
+        "instanceRole": "ecsInstanceRole",
+        "subnets": ["subnet-1"],
+        "securityGroupIds": ["sg-1"],
+    },
+}
 
 
 def free_port() -> int:
@@ -125,7 +141,9 @@ class LiveServer:
 
     def left_by_parts(self) -> Sequence[object]:
         """Shared folders, and at Docker containers, networks and volumes, of this installation."""
-        folders = (self.data / "shared").glob("*")
+        of_us = blake2b(os.fsencode(os.path.realpath(self.data)), digest_size=8).hexdigest()
+        places = (self.data / "shared", Path(tempfile.gettempdir()) / f"longshore-shared-{of_us}")
+        folders = [path for place in places for path in place.glob("*")]
         return [*folders, *(self._docker.all_of(self.installation_id) if self._docker else ())]
 
     def runner_pids(self) -> list[int]:
@@ -151,10 +169,12 @@ class LiveServer:
             asked |= left.keys()
             time.sleep(0.02)
 
-    def set_up(self, *, engine: str = "process") -> None:
-        """One environment and one queue, `queue`."""
+    def set_up(self, *, engine: str = "process", **environment: Any) -> None:
+        """One environment, unmanaged unless told otherwise, and one queue, `queue`."""
         self.batch.create_compute_environment(
-            computeEnvironmentName="environment", type="UNMANAGED", tags={"longshore:engine": engine}
+            computeEnvironmentName="environment",
+            tags={"longshore:engine": engine},
+            **(environment or {"type": "UNMANAGED"}),
         )
         order = [{"order": 1, "computeEnvironment": "environment"}]
         self.batch.create_job_queue(jobQueueName="queue", priority=1, computeEnvironmentOrder=order)
@@ -172,9 +192,9 @@ class LiveServer:
         )
         return str(answer["jobDefinitionArn"])
 
-    def submit(self, name: str, definition: str, **rest: Any) -> str:
-        """Submit to `queue`; returns the job's id."""
-        return str(self.batch.submit_job(jobName=name, jobQueue="queue", jobDefinition=definition, **rest)["jobId"])
+    def submit(self, name: str, definition: str, *, queue: str = "queue", **rest: Any) -> str:
+        """Submit a job; returns its id."""
+        return str(self.batch.submit_job(jobName=name, jobQueue=queue, jobDefinition=definition, **rest)["jobId"])
 
     def describe(self, job_ids: Iterable[str]) -> dict[str, Any]:
         """Jobs by id."""

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from longshore.control.ledger import OpenAttempt
 from longshore.control.provisions import Provision
-from longshore.domain.eks import EksProperties
 from longshore.domain.ids import JobId
 from longshore.domain.job import Part
+from longshore.domain.pods import PodSettings, expand, expand_variables
 from longshore.domain.workload import workload_of
 from longshore.ports.engine import ContainerLaunch, LaunchSpec, StopRequest
 from longshore.ports.logs import AttemptLog, AttemptLogs
@@ -37,7 +37,7 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
         variables["NVIDIA_VISIBLE_DEVICES"] = variables["CUDA_VISIBLE_DEVICES"] = ",".join(attempt.gpu_names)
     if job.spec.node_properties is not None:
         variables |= _node_variables(entry)
-    if job.spec.eks_properties is not None:
+    if entry.container.pod is not None:
         uid = UUID(bytes=blake2b(attempt.host_id.encode(), digest_size=16).digest(), version=4)
         variables["AWS_BATCH_JOB_KUBERNETES_NODE_UID"] = str(uid)
     return variables
@@ -72,7 +72,7 @@ def _node_variables(entry: OpenAttempt) -> dict[str, str]:
 async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
     """Why this container must not be started, as AWS would say it; empty when nothing stands in its way."""
     spec, properties = entry.job.spec, entry.container.properties
-    if spec.eks_properties is not None and (problem := _unmountable(spec.eks_properties)):
+    if entry.container.pod is not None and (problem := _unmountable(entry.container.pod)):
         return problem
     if len(spec.task_tags) > MOST_TAGS:
         return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
@@ -95,9 +95,9 @@ async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
     )
 
 
-def _unmountable(properties: EksProperties) -> str:
+def _unmountable(pod: PodSettings) -> str:
     """Which volume of a pod can't be had here, as Kubernetes would say it; empty when all can."""
-    for volume in properties.pod_properties.volumes:
+    for volume in pod.volumes:
         if volume.secret is not None and not volume.secret.optional:
             return f"FailedMount: volume {volume.name}: secret {volume.secret.secret_name} not found"
         if volume.persistent_volume_claim is not None:
@@ -125,26 +125,37 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | 
     if provision is None:
         provision = Provision(settings=entry.container.properties)
     job, attempt, work = entry.job, entry.attempt, entry.container
+    given = {**provision.environment, **batch_variables(entry)}
     own = {variable.name: variable.value or "" for variable in work.properties.environment if variable.name}
+    entrypoint, command = work.entrypoint, work.properties.command
+    if work.pod is not None:
+        own = expand_variables(work.properties.environment, given)
+        entrypoint, command = (
+            tuple(expand(word, {**own, **given}) for word in words) for words in (entrypoint, command)
+        )
     container = ContainerLaunch(
         name=work.name,
         image=work.properties.image or "",
-        entrypoint=work.entrypoint,
-        command=work.properties.command,
-        environment={**own, **provision.environment, **batch_variables(entry)},
+        entrypoint=entrypoint,
+        command=command,
+        environment={**own, **given},
         resources=attempt.resources,
         gpu_names=attempt.gpu_names,
         vcpu_is_cap=entry.environment.is_fargate,
         settings=provision.settings,
+        pod=work.pod,
         registry=provision.registry,
         log_path=logs.path(attempt.attempt_id),
     )
+    nodes = workload_of(job.spec).nodes
+    node = attempt.node if isinstance(attempt, Part) else 0
     return LaunchSpec(
         attempt_id=attempt.attempt_id,
         job_id=str(job.id),
         whole_id=entry.whole_id,
-        node=attempt.node if isinstance(attempt, Part) else 0,
-        node_count=len(workload_of(job.spec).nodes),
+        node=node,
+        node_count=len(nodes),
+        container_count=len(nodes[node].containers),
         host_id=attempt.host_id,
         tags=job.spec.task_tags,
         container=container,

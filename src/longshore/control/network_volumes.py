@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from longshore.domain.container import ContainerSettings, EfsVolume, HostVolume, Volume
+from longshore.domain.container import ContainerSettings, HostVolume, Volume
 
 S = TypeVar("S", bound=ContainerSettings)
 
@@ -25,38 +25,46 @@ def on_this_machine(settings: S, file_systems: Mapping[str, Path]) -> S:
 
 
 def _local(volume: Volume, file_systems: Mapping[str, Path]) -> Volume:
-    if volume.s3files_volume_configuration is not None:
-        arn = volume.s3files_volume_configuration.file_system_arn
-        raise UnknownFileSystem(f"ResourceInitializationError: there is no S3 Files file system here: {arn}")
-    efs = volume.efs_volume_configuration
-    if efs is None:
+    efs, s3files = volume.efs_volume_configuration, volume.s3files_volume_configuration
+    if efs is not None:
+        access = efs.authorization_config
+        point = access.access_point_id if access is not None else None
+        folder = _folder(efs.file_system_id, point, efs.root_directory, file_systems)
+    elif s3files is not None:
+        point = _id_of(s3files.access_point_arn) if s3files.access_point_arn is not None else None
+        folder = _folder(_id_of(s3files.file_system_arn), point, s3files.root_directory, file_systems)
+    else:
         return volume
-    return replace(volume, efs_volume_configuration=None, host=HostVolume(source_path=_folder(efs, file_systems)))
+    return Volume(name=volume.name, host=HostVolume(source_path=folder))
 
 
-def _folder(efs: EfsVolume, file_systems: Mapping[str, Path]) -> str:
+def _id_of(arn: str) -> str:
+    """The last part of an ARN: `fs-...` or `fsap-...`."""
+    return arn.rpartition("/")[2]
+
+
+def _folder(file_system: str, point: str | None, root_directory: str | None, file_systems: Mapping[str, Path]) -> str:
     # Source of the texts: Amazon ECS developer guide, stopped tasks error messages.
     prefix = "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: "
-    root = file_systems.get(efs.file_system_id)
+    root = file_systems.get(file_system)
     if root is None:
         raise UnknownFileSystem(
-            f'{prefix}Failed to resolve "{efs.file_system_id}" - check that your file system ID is correct: '
+            f'{prefix}Failed to resolve "{file_system}" - check that your file system ID is correct: '
             "the setting volumes.efs names no folder for it"
         )
-    if efs.authorization_config is not None and efs.authorization_config.access_point_id is not None:
-        point = efs.authorization_config.access_point_id
+    if point is not None:
         # The root directory and user of an access point are kept by AWS alone.
         root = file_systems.get(point)
         if root is None:
             raise UnknownFileSystem(f"{prefix}the access point {point} has no folder in the setting volumes.efs")
     # `..` at the root of a file system is the root.
-    inside = posixpath.normpath(f"/{efs.root_directory or '/'}").lstrip("/")
+    inside = posixpath.normpath(f"/{root_directory or '/'}").lstrip("/")
     folder = (root / inside).resolve()
     if not folder.is_relative_to(root.resolve()):
-        raise UnknownFileSystem(f"{prefix}{efs.root_directory} leads out of the file system")
+        raise UnknownFileSystem(f"{prefix}{root_directory} leads out of the file system")
     if not folder.is_dir():
         raise UnknownFileSystem(
-            f"{prefix}mount.nfs4: mounting {efs.file_system_id}:{efs.root_directory or '/'} failed, reason given by "
+            f"{prefix}mount.nfs4: mounting {file_system}:{root_directory or '/'} failed, reason given by "
             "server: No such file or directory"
         )
     return str(folder)

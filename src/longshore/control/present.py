@@ -241,6 +241,7 @@ class Present:
                 cap_milli=cap,
                 free_cap_milli=None if cap is None else max(0, cap - self.ledger.environment_milli(name)),
                 hosts=host_ids,
+                runs_gangs=environment.runs_gangs,
             )
         queues = [
             QueueView(

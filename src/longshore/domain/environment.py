@@ -49,11 +49,23 @@ class ComputeEnvironment:
         return self.resource_type in FARGATE_TYPES
 
     @property
+    def runs_pods(self) -> bool:
+        """Whether it belongs to an EKS cluster, and takes pods alone."""
+        return "eksConfiguration" in self.document
+
+    @property
     def queue_type(self) -> str:
-        """The type of the queues that it can serve."""
-        if self.is_fargate:
-            return "ECS_FARGATE"
-        return MANAGED_INSTANCES if self.resource_type == MANAGED_INSTANCES else "ECS"
+        """The type of the job queues that it can serve. Source: AWS Batch API, JobQueueType."""
+        if self.runs_pods:
+            return "EKS"
+        if self.resource_type == MANAGED_INSTANCES:
+            return MANAGED_INSTANCES
+        return "ECS_FARGATE" if self.is_fargate else "ECS"
+
+    @property
+    def runs_gangs(self) -> bool:
+        """Whether jobs of several nodes may be placed on it. Source: AWS Batch user guide, MNP environments."""
+        return self.resource_type == "EC2"
 
     @property
     def accepts_jobs(self) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import assert_never
 
-from longshore.domain.container import ContainerProperties, HostVolume, MountPoint, OwnSettings, Volume
+from longshore.domain.container import ContainerProperties, OwnSettings
 from longshore.domain.ecs import EcsProperties, EcsTaskProperties, TaskContainerProperties
-from longshore.domain.eks import EksContainer, EksPodProperties, EksProperties, EksVolume
+from longshore.domain.eks import EksContainer, EksPodProperties, EksProperties
 from longshore.domain.job import JobSpec
+from longshore.domain.pods import PodSettings, pod_container_properties, pod_settings
 from longshore.domain.requirements import container_resources, pod_container_resources, resources_of
 from longshore.domain.resources import Resources
 
@@ -32,6 +33,8 @@ class WorkContainer:
     #: with the volumes of its task or pod
     properties: ContainerProperties
     resources: Resources
+    #: what only Kubernetes has; None: it is of no pod
+    pod: PodSettings | None = None
     #: run in place of the image's entry point, before `properties.command`; empty: the image's own
     entrypoint: tuple[str, ...] = ()
     #: names of containers listed with it, each with what it must have done before this one is launched
@@ -156,44 +159,11 @@ def _pod_containers(pod: EksPodProperties) -> list[WorkContainer]:
 
 
 def _pod_container(container: EksContainer, pod: EksPodProperties) -> WorkContainer:
-    security = container.security_context
-    contexts = [context for context in (security, pod.security_context) if context is not None]
-    user = next((context.run_as_user for context in contexts if context.run_as_user is not None), None)
-    group = next((context.run_as_group for context in contexts if context.run_as_group is not None), None)
-    # A folder of a volume is mounted as a volume of its own: others see it where they mount the same folder.
-    volumes = {each.name: each for each in pod.volumes}
-    mounts = [mount for mount in container.volume_mounts if mount.name in volumes]
-    properties = ContainerProperties(
-        image=container.image,
-        command=container.args,
-        environment=container.env,
-        user=None if user is None else f"{user}" if group is None else f"{user}:{group}",
-        privileged=security.privileged if security else None,
-        readonly_root_filesystem=security.read_only_root_filesystem if security else None,
-        volumes=tuple(_volume(volumes[mount.name or ""], mount.sub_path or "") for mount in mounts),
-        mount_points=tuple(
-            MountPoint(
-                container_path=mount.mount_path,
-                read_only=mount.read_only,
-                source_volume=_volume_name(mount.name or "", mount.sub_path or ""),
-            )
-            for mount in mounts
-        ),
-    )
     return WorkContainer(
         name=container.name,
-        properties=properties,
+        properties=pod_container_properties(container, pod),
+        pod=pod_settings(container, pod),
         resources=pod_container_resources(container),
         entrypoint=container.command,
         ends_all=False,
     )
-
-
-def _volume_name(name: str, sub_path: str) -> str:
-    return f"{name}/{sub_path}" if sub_path else name
-
-
-def _volume(volume: EksVolume, sub_path: str) -> Volume:
-    path = volume.host_path.path if volume.host_path else None
-    host = HostVolume(source_path=f"{path.rstrip('/')}/{sub_path}" if path and sub_path else path)
-    return Volume(name=_volume_name(volume.name, sub_path), host=host)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from longshore.domain.container import ContainerSettings
 from longshore.domain.ids import AttemptId, HostId
+from longshore.domain.pods import PodSettings
 from longshore.domain.resources import Resources
 
 
@@ -27,6 +28,8 @@ class Capabilities:
     wants_addresses: bool = False
     #: container settings that it cannot honour, each with the reason in plain words, for `explain`
     ignored_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: members of pods and their containers that it honours, of those that not every engine does; by domain names
+    pod_members: frozenset[str] = frozenset()
     #: True: output goes to `ContainerLaunch.log_path` without passing through us. False: `read_logs` must be asked.
     writes_log_files: bool
 
@@ -67,6 +70,8 @@ class ContainerLaunch:
     vcpu_is_cap: bool = False
     #: everything else of the job definition: mounts, ulimits, user, Linux parameters, ...
     settings: ContainerSettings
+    #: what only a container of a pod is told; an engine honours what `Capabilities.pod_members` names
+    pod: PodSettings | None = None
     #: for the pull of the image, where the job names any
     registry: RegistryLogin | None = None
     #: where stdout and stderr go when the driver writes log files; its folder exists, it does not
@@ -77,9 +82,9 @@ class ContainerLaunch:
 class LaunchSpec:
     """What to start: one container. Launching the same `attempt_id` twice starts it once.
 
-    Launches with one `whole_id` are parts of one attempt. Those of one node share the volumes of that node that have no
-    path of the host, by their names; all of them can reach each other by network. They are released together, when all
-    of them have ended.
+    Launches with one `whole_id` are parts of one attempt. Those of one node share the volumes of that node that
+    have no path of the host, by their names, and reach each other on localhost; nodes reach each other by address. They
+    are released together, when all of them have ended.
     """
 
     attempt_id: AttemptId
@@ -89,6 +94,8 @@ class LaunchSpec:
     #: number of its node, and how many nodes there are, in the attempt that this is a part of
     node: int = 0
     node_count: int = 1
+    #: of its node
+    container_count: int = 1
     #: where it was placed
     host_id: HostId
     #: what the native task is to bear, where `Capabilities.bears_tags`

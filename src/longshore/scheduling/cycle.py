@@ -164,7 +164,7 @@ def _fill(
 
 def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> Fit | None:
     asked, gang = line.job_class.resources, line.job_class.gang
-    for environment in _usable(lineup.queue, snapshot):
+    for environment in _usable(lineup.queue, line, snapshot):
         if gang:
             fit = room.find_gang(environment.name, gang, asked)
         else:
@@ -174,11 +174,13 @@ def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> F
     return None
 
 
-def _usable(queue: QueueView, snapshot: Snapshot) -> Iterator[EnvironmentView]:
-    """Environments of the queue where jobs may start now, in the order they are tried."""
+def _usable(queue: QueueView, line: Line, snapshot: Snapshot) -> Iterator[EnvironmentView]:
+    """Environments of the queue where such jobs may start now, in the order they are tried."""
     for name in queue.environments:
         environment = snapshot.environments.get((queue.scope, name))
-        if environment is not None and not environment.problem:
+        if environment is None or environment.problem:
+            continue
+        if environment.runs_gangs or not line.job_class.gang:
             yield environment
 
 
@@ -190,7 +192,7 @@ def _hold_room(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> N
     """
     asked = line.job_class.resources
     able: list[tuple[EnvironmentName, Collection[HostId]]] = []
-    for environment in _usable(lineup.queue, snapshot):
+    for environment in _usable(lineup.queue, line, snapshot):
         hosts = _hosts_that_could(lineup, line, environment, room)
         if environment.could_allow(asked) and hosts:
             able.append((environment.name, hosts))

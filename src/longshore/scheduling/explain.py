@@ -20,11 +20,13 @@ OVER_CAP = (
     "requirement of the job."
 )
 NO_ENVIRONMENT = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
+#: AWS Batch documents no reason of its own for what it does not support.
+UNDETERMINED = "UNDETERMINED - Batch job is blocked, root cause is undetermined."
 NO_CAPACITY = (
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [{}]"
 )
 #: Only a change of set-up helps, and what waits for that steps aside.
-_STEP_ASIDE = (NEVER_FITS, OVER_CAP)
+_STEP_ASIDE = (NEVER_FITS, OVER_CAP, UNDETERMINED)
 _LASTING = (*_STEP_ASIDE, NO_ENVIRONMENT)
 
 
@@ -60,6 +62,8 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     name, asked = f"compute environment {environment.name[1]}", job.resources
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
+    if job.gang and not environment.runs_gangs:
+        return f"{name}: multi-node parallel jobs run on managed On-Demand EC2 environments only", UNDETERMINED
     if environment.cap_milli is not None and not environment.could_allow(asked):
         return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
     hosts = [room.host(host_id) for host_id in environment.hosts]

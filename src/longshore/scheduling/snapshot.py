@@ -57,6 +57,8 @@ class EnvironmentView:
     cap_milli: int | None
     free_cap_milli: int | None
     hosts: tuple[HostId, ...]
+    #: whether jobs of several nodes may be placed here
+    runs_gangs: bool = True
 
     def could_allow(self, asked: Resources) -> bool:
         """Whether its cap is as large as that, used up or not."""

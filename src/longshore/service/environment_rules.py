@@ -12,6 +12,7 @@ from typing import Any
 from longshore.domain.environment import FARGATE_TYPES, MANAGED_INSTANCES
 from longshore.domain.errors import InvalidRequest
 from longshore.service.managed_instances import OWN_MEMBERS, PROVIDER, check_managed_instances, merge_provider
+from longshore.service.pod_rules import check_namespace
 from longshore.service.refusals import invalid
 
 #: Nor on managed instances, whose launch template says as much of them as can be said.
@@ -31,6 +32,9 @@ _NOT_ON_FARGATE = (
     "tags",
     "scalingPolicy",
 )
+#: What may change of an environment whose instances stay as they are. Source: AWS Batch user guide, scaling updates.
+_SCALING_MEMBERS = frozenset({"desiredvCpus", "maxvCpus", "minvCpus", "scalingPolicy"})
+_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[0-9A-Za-z][A-Za-z0-9_-]{0,99}")
 #: Members that an empty text or list removes.
 _REMOVABLE = frozenset({"ec2KeyPair", "imageId", "ec2Configuration", "subnets", "securityGroupIds"})
 _LARGEST_DELAY_MINUTES = 10_080
@@ -57,6 +61,26 @@ def check_resources(resources: Mapping[str, Any]) -> None:
         _check_fargate(resources)
     else:
         _check_instances(resources, kind)
+
+
+def check_cluster(configuration: Mapping[str, Any] | None, resources: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for an EKS cluster, or for none, that does not go with the capacity."""
+    images: Sequence[Mapping[str, Any]] = resources.get("ec2Configuration", ())
+    if configuration is None:
+        if any("imageKubernetesVersion" in image or image["imageType"].startswith("EKS_") for image in images):
+            raise invalid("Images of Amazon EKS are for compute environments with an eksConfiguration only.")
+        return
+    if resources["type"] not in ("EC2", "SPOT"):
+        raise invalid("eksConfiguration is for EC2 and SPOT compute environments only.")
+    if not _CLUSTER_ARN.fullmatch(configuration["eksClusterArn"]):
+        raise invalid(
+            f"eksClusterArn should be the ARN of an Amazon EKS cluster, got {configuration['eksClusterArn'][:100]}"
+        )
+    check_namespace(configuration["kubernetesNamespace"])
+    if "allocationStrategy" not in resources:
+        raise invalid("Resource allocationStrategy is required for a compute environment with an eksConfiguration.")
+    if any(image["imageType"].startswith("ECS_") for image in images):
+        raise invalid("Images of Amazon ECS are for compute environments without an eksConfiguration only.")
 
 
 def _refuse(resources: Mapping[str, Any], members: Sequence[str], what: str) -> None:
@@ -166,6 +190,12 @@ def merge_resources(resources: Mapping[str, Any], changes: Mapping[str, Any]) ->
         raise invalid(
             "Manually scaling down compute environment is not supported. Disconnecting job queues from compute "
             "environment will cause it to scale-down to minvCpus"
+        )
+    replaces_instances = changes.keys() - _SCALING_MEMBERS and not fargate and resources["type"] != MANAGED_INSTANCES
+    if replaces_instances and resources.get("allocationStrategy", "BEST_FIT") == "BEST_FIT":
+        raise invalid(
+            f"A compute environment with the allocation strategy BEST_FIT cannot be updated in "
+            f"{', '.join(sorted(changes.keys() - _SCALING_MEMBERS))}."
         )
     merged = {**resources}
     for member, value in changes.items():

@@ -12,7 +12,7 @@ from longshore.domain.queue import JobQueue
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
-from longshore.service.environment_rules import check_resources, check_role_change, merge_resources
+from longshore.service.environment_rules import check_cluster, check_resources, check_role_change, merge_resources
 from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import ENGINE_TAG, check_name, check_tags
 from longshore.service.paging import Page
@@ -25,6 +25,7 @@ _RESOURCES = "computeResources"
 _POLICY = "updatePolicy"
 _ROLE = "serviceRole"
 _UNMANAGED_VCPUS = "unmanagedvCpus"
+_CLUSTER = "eksConfiguration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,10 @@ class Environments:
             merged = {**present.document, **document}
             if _POLICY in document:
                 merged[_POLICY] = {**present.document.get(_POLICY, {}), **document[_POLICY]}
+            if _CLUSTER in document:
+                if _CLUSTER not in present.document:
+                    raise invalid("A compute environment that was created without an eksConfiguration has none")
+                merged[_CLUSTER] = {**present.document[_CLUSTER], **document[_CLUSTER]}
             if _RESOURCES in document and _RESOURCES in present.document:
                 merged[_RESOURCES] = merge_resources(present.document[_RESOURCES], document[_RESOURCES])
             check_role_change(present.document.get(_ROLE), merged.get(_ROLE))
@@ -184,7 +189,10 @@ def _check_kind(kind: str, document: Mapping[str, Any]) -> None:
         if _UNMANAGED_VCPUS in document:
             raise invalid("unmanagedvCpus is for UNMANAGED compute environments only.")
         check_resources(resources)
+        check_cluster(document.get(_CLUSTER), resources)
         return
+    if _CLUSTER in document:
+        raise invalid("eksConfiguration is for MANAGED compute environments only.")
     if resources is not None:
         raise invalid("ComputeResources is for MANAGED compute environments only.")
     if document.get(_UNMANAGED_VCPUS, 0) < 0:

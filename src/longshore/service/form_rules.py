@@ -26,12 +26,15 @@ def check_form(
     `capabilities` are the platforms that the definition names, and `propagates_tags` is whether it says anything of
     the propagation of tags: pods know of neither.
     """
+    managed_instances = "MANAGED_INSTANCES" in capabilities
+    if managed_instances and kind == "container" and formed.ecs_properties is None:
+        raise invalid("Job definitions with the platform capability MANAGED_INSTANCES should have ecsProperties.")
     fargate = "FARGATE" in capabilities
     match _only_form(formed, kind):
         case ContainerProperties() as container:
             check_container(container, fargate=fargate)
         case EcsProperties() as ecs:
-            check_ecs(ecs, fargate=fargate, managed_instances=set(capabilities) == {"MANAGED_INSTANCES"})
+            check_ecs(ecs, fargate=fargate, managed_instances=managed_instances and len(capabilities) == 1)
         case EksProperties() as eks:
             check_pod(eks.pod_properties)
         case NodeProperties() as nodes:

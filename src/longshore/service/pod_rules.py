@@ -93,11 +93,8 @@ def _check_volumes(volumes: Sequence[EksVolume]) -> Collection[str]:
 
 def check_metadata(metadata: EksMetadata) -> None:
     """Raises InvalidRequest for what Kubernetes would not take as a pod's metadata."""
-    namespace = metadata.namespace
-    if namespace is not None and (
-        not _NAMESPACE.fullmatch(namespace) or namespace == "default" or namespace.startswith("kube")
-    ):
-        raise invalid(f"Kubernetes namespace '{namespace[:100]}' is not valid")
+    if metadata.namespace is not None:
+        check_namespace(metadata.namespace)
     for key in (*metadata.labels, *metadata.annotations):
         if not _KEY.fullmatch(key):
             raise invalid(f"Key {key[:100]} of metadata is not valid")
@@ -106,6 +103,12 @@ def check_metadata(metadata: EksMetadata) -> None:
             raise invalid("Labels should be up to 63 letters, digits, hyphens, underscores and dots")
     if any(len(value) > _LONGEST_ANNOTATION for value in metadata.annotations.values()):
         raise invalid(f"Annotations cannot be longer than {_LONGEST_ANNOTATION} characters")
+
+
+def check_namespace(namespace: str) -> None:
+    """Raises InvalidRequest for a namespace that AWS Batch does not use."""
+    if not _NAMESPACE.fullmatch(namespace) or namespace == "default" or namespace.startswith("kube"):
+        raise invalid(f"Kubernetes namespace '{namespace[:100]}' is not valid")
 
 
 def _check_ids(context: EksPodSecurityContext) -> None:

@@ -48,7 +48,7 @@ class QueueDraft:
     priority: int
     environments: Sequence[EnvironmentChoice]
     state: State = "ENABLED"
-    #: ECS, ECS_FARGATE or ECS_MANAGED_INSTANCES; None: as its environments are
+    #: ECS, ECS_FARGATE, ECS_MANAGED_INSTANCES or EKS; None: as its environments are
     queue_type: str | None = None
     #: None: first in, first out
     scheduling_policy_arn: str | None = None
@@ -254,8 +254,7 @@ def _resolve_environments(
         raise invalid("A compute environment can serve a job queue once only")
     if len(families) > 1:
         raise invalid(
-            "The compute environments of a job queue should be all EC2 and SPOT, or all FARGATE, or all "
-            "ECS_MANAGED_INSTANCES"
+            f"The compute environments of a job queue should be of one kind, got {' and '.join(sorted(families))}"
         )
     if len(architectures) > 1:
         raise invalid("The compute environments of a job queue should all have one processor architecture")

@@ -147,6 +147,9 @@ def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
 def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueue) -> None:
     """Raises InvalidRequest when the queue cannot take the definition, or what the submission says besides."""
     fargate = queue.queue_type == "ECS_FARGATE"
+    if definition.runs_pods != (queue.queue_type == "EKS"):
+        kinds = ("Amazon EKS", "Amazon ECS") if definition.runs_pods else ("Amazon ECS", "Amazon EKS")
+        raise invalid(f"A job definition for {kinds[0]} cannot run in a job queue with {kinds[1]} compute environments")
     capabilities = definition.platform_capabilities or ("EC2",)
     if _CAPABILITIES.get(queue.queue_type, "EC2") not in capabilities:
         raise InvalidRequest(

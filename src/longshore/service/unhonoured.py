@@ -6,7 +6,7 @@ from typing import assert_never, cast
 from longshore.domain.container import ContainerProperties
 from longshore.domain.definition import Form
 from longshore.domain.ecs import EcsProperties
-from longshore.domain.eks import EksProperties
+from longshore.domain.eks import EksPodProperties, EksProperties
 from longshore.domain.job import JobSpec
 from longshore.domain.nodes import NodeProperties
 from longshore.domain.workload import WorkContainer, workload_of
@@ -32,6 +32,7 @@ _OF_TASKS = {
     "containers.firelens_configuration": "logs are not routed: each container's output is kept in a stream of its own",
 }
 _OF_PODS = {
+    "host_network": "the engine's settings decide which network containers use",
     "service_account_name": _NO_KUBERNETES,
     "dns_policy": _NO_KUBERNETES,
     "image_pull_secrets": _NO_KUBERNETES,
@@ -108,25 +109,33 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
     gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
-    return gaps | _gaps_of_form(spec.form)
+    return gaps | _gaps_of_form(spec.form, engine)
 
 
-def _gaps_of_form(form: Form) -> dict[str, str]:
-    """Members of forms other than the plain one that are kept and shown, and have no effect on any engine."""
+def _gaps_of_form(form: Form, engine: Capabilities) -> dict[str, str]:
+    """Members of forms other than the plain one that are kept and shown, and have no effect on the engine."""
     match form:
         case ContainerProperties():
             return {}
         case EcsProperties():
             return _held("taskProperties.", form.task, _OF_TASKS)
         case EksProperties():
-            return _held("podProperties.", form.pod_properties, _OF_PODS)
+            texts = {path: why for path, why in _OF_PODS.items() if path.rpartition(".")[2] not in engine.pod_members}
+            return _held("podProperties.", form.pod_properties, texts) | _unlimited_folders(form.pod_properties)
         case NodeProperties():
             gaps = _held("", form, _OF_NODES)
             for each in form.node_range_properties:
-                gaps |= _gaps_of_form(each.form)
+                gaps |= _gaps_of_form(each.form, engine)
             return gaps
         case _:
             assert_never(form)
+
+
+def _unlimited_folders(pod: EksPodProperties) -> dict[str, str]:
+    """No engine limits what lies on a disk."""
+    named = [v.name for v in pod.volumes if v.empty_dir and v.empty_dir.size_limit and v.empty_dir.medium != "Memory"]
+    why = f"the size of a folder on the disk is not limited (of {', '.join(named)})"
+    return {"podProperties.volumes.emptyDir.sizeLimit": why} if named else {}
 
 
 def _held(where: str, record: object, texts: Mapping[str, str]) -> dict[str, str]:

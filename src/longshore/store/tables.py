@@ -128,6 +128,16 @@ job_definitions = Table(
     sqlite_with_rowid=False,
 )
 
+#: What job definitions say, by a digest of it; revisions of equal content share one.
+definition_contents = Table(
+    "definition_contents",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 access_keys = Table(
     "access_keys",
     metadata,

@@ -29,10 +29,10 @@ class PartContract(EngineContract):
         return AttemptId(uuid4().hex)
 
     def part(self, workload: ShellWorkload, whole_id: AttemptId, script: str, *, node: int = 0) -> LaunchSpec:
-        """A part that runs `script` in the volume that it shares."""
+        """A part that runs `script` in the volume that it shares with the other container of its node."""
         spec = workload.launch("sh", "-c", _FOLDER + script)
         container = replace(spec.container, settings=_SHARING)
-        return replace(spec, whole_id=whole_id, node=node, node_count=2, container=container)
+        return replace(spec, whole_id=whole_id, node=node, node_count=2, container_count=2, container=container)
 
     async def run_part(self, driver: EngineDriver, spec: LaunchSpec) -> tuple[int | None, bytes]:
         """Exit code and output of a part that ends by itself."""

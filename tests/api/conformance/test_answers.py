@@ -13,7 +13,7 @@ from tests.api.conformance.gaps import GAPS, NOT_BUILT, note_members
 from tests.api.conformance.model import OPERATIONS, answer_members, operation_model
 from tests.api.conformance.observation import observe
 from tests.api.conformance.wire import Reply, Wire
-from tests.api.conformance.world import EXAMPLES, ON_EC2, SMALL, Unmet, World
+from tests.api.conformance.world import EXAMPLES, FOR_PODS, ON_EC2, SMALL, Unmet, World
 from tests.integration.live import FINAL, eventually
 
 
@@ -62,13 +62,15 @@ def run_jobs(world: World) -> None:
 def run_forms(world: World) -> None:
     """Tasks, pods and nodes that are run, that come to nothing, and that are listed."""
     world.make("CreateComputeEnvironment", computeEnvironmentName="on", type="MANAGED", computeResources=ON_EC2)
-    world.make(
-        "CreateJobQueue",
-        jobQueueName="on",
-        priority=1,
-        computeEnvironmentOrder=world.order("on"),
-        schedulingPolicyArn=world.policy,
-    )
+    world.make("CreateComputeEnvironment", computeEnvironmentName="pods", **FOR_PODS)
+    for name in ("on", "pods"):
+        world.make(
+            "CreateJobQueue",
+            jobQueueName=name,
+            priority=1,
+            computeEnvironmentOrder=world.order(name),
+            schedulingPolicyArn=world.policy,
+        )
     assert world.consumable, "made, so that it is there"
     fine: dict[str, Any] = {"image": "busybox", "command": ["true"]}
     missing = {"image": "busybox", "command": ["/no/such/program"]}
@@ -109,17 +111,27 @@ def run_forms(world: World) -> None:
         name: world.submit(
             name,
             jobDefinition=world.register(name, **form),
-            jobQueue="on",
+            jobQueue="pods" if "eksProperties" in form else "on",
             shareIdentifier="team",
             consumableResourcePropertiesOverride=CONSUMED,
         )
         for name, form in forms.items()
     }
+    world.make(
+        "CreateJobQueue",
+        jobQueueName="managed-instances",
+        priority=1,
+        computeEnvironmentOrder=world.order(world.managed_instances),
+    )
+    shared = {"ecsProperties": {"taskProperties": [{"containers": task_containers[:1], "networkMode": "host"}]}}
+    definition = world.register("shared", platformCapabilities=["MANAGED_INSTANCES"], **shared)
+    world.submit("shared", jobDefinition=definition, jobQueue="managed-instances")
     eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all jobs have ended")
     world.make("DescribeJobs", jobs=[f"{jobs[name]}#0" for name in nodes])
     world.make("ListJobsByConsumableResource", consumableResource=world.consumable)
     for status in FINAL:
         world.make("ListJobs", jobQueue="on", jobStatus=status)
+        world.make("ListJobs", jobQueue="pods", jobStatus=status)
     slow = {**fine, "command": ["sleep", "100"], **sized}
     job = world.submit(
         "slow",

@@ -21,11 +21,45 @@ ON_EC2: Mapping[str, Any] = {
     "subnets": ["subnet-1"],
     "securityGroupIds": ["sg-1"],
 }
+#: Of an environment of an EKS cluster.
+FOR_PODS: Mapping[str, Any] = {
+    "type": "MANAGED",
+    "computeResources": {**ON_EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE"},
+    "eksConfiguration": {
+        "eksClusterArn": "arn:aws:eks:us-east-1:000000000000:cluster/cluster",
+        "kubernetesNamespace": "batch-jobs",
+    },
+}
 ON_FARGATE: Mapping[str, Any] = {
     "type": "FARGATE",
     "maxvCpus": 4,
     "subnets": ["subnet-1"],
     "securityGroupIds": ["sg-1"],
+}
+MANAGED_INSTANCES: Mapping[str, Any] = {
+    "type": "ECS_MANAGED_INSTANCES",
+    "maxvCpus": 8,
+    "managedInstancesProvider": {
+        "propagateTags": "CAPACITY_PROVIDER",
+        "infrastructureRoleArn": "arn:aws:iam::000000000000:role/infrastructure",
+        "instanceLaunchTemplate": {
+            "ec2InstanceProfileArn": "arn:aws:iam::000000000000:instance-profile/batch",
+            "networkConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]},
+            "instanceRequirements": {"allowedInstanceTypes": ["c6i.*"]},
+            "capacityOptionType": "SPOT",
+            "storageConfiguration": {"storageSizeGiB": 50},
+            "monitoring": "DETAILED",
+            "fipsEnabled": True,
+            "capacityReservations": {
+                "reservationGroupArn": "arn:aws:resource-groups:us-east-1:000000000000:group/one",
+                "reservationPreference": "RESERVATIONS_FIRST",
+            },
+            "instanceMetadataTagsPropagation": True,
+            "localStorageConfiguration": {"useLocalStorage": True},
+        },
+        "infrastructureOptimization": {"scaleInAfter": 120},
+    },
+    "capacityTags": {"capacity": "tag"},
 }
 TRAINING = json.dumps({"TrainingJobName": "train", "RoleArn": "arn:aws:iam::000000000000:role/train"})
 
@@ -98,7 +132,7 @@ class World:
 
     @cached_property
     def managed(self) -> str:
-        resources = {**ON_EC2, "minvCpus": 1, "desiredvCpus": 2}
+        resources = {**ON_EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE", "minvCpus": 1, "desiredvCpus": 2}
         self.make(
             "CreateComputeEnvironment",
             computeEnvironmentName="managed",
@@ -128,6 +162,26 @@ class World:
             "CreateJobQueue", jobQueueName="queue", priority=1, computeEnvironmentOrder=self.order(self.environment)
         )
         return "queue"
+
+    @cached_property
+    def eks(self) -> str:
+        self.make("CreateComputeEnvironment", computeEnvironmentName="eks", state="DISABLED", **FOR_PODS)
+        return "eks"
+
+    @cached_property
+    def pod_queue(self) -> str:
+        self.make("CreateJobQueue", jobQueueName="pods", priority=1, computeEnvironmentOrder=self.order(self.eks))
+        return "pods"
+
+    @cached_property
+    def managed_instances(self) -> str:
+        self.make(
+            "CreateComputeEnvironment",
+            computeEnvironmentName="managed-instances",
+            type="MANAGED",
+            computeResources=MANAGED_INSTANCES,
+        )
+        return "managed-instances"
 
     @cached_property
     def policy(self) -> str:

@@ -11,7 +11,7 @@ from longshore.domain.container import LinuxParameters, LogConfiguration, Ulimit
 from longshore.domain.definition import Form
 from longshore.domain.dependency import DependencyType
 from longshore.domain.ecs import FirelensConfiguration
-from longshore.domain.eks import EksContainerSecurityContext
+from longshore.domain.eks import EksContainerSecurityContext, EksEmptyDir, EksVolume
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
@@ -319,6 +319,9 @@ async def test_members_of_a_task_without_effect_are_named(desk: Desk) -> None:
 
 
 async def test_members_of_a_pod_without_effect_are_named(desk: Desk) -> None:
+    """But for those that the engine honours."""
+    assert set(await told_settings(desk, a_pod(a_pod_container("main")))) == {"podProperties.hostNetwork"}
+    desk.be_able(pod_members=frozenset({"host_network"}))
     container = a_pod_container("main", security_context=EksContainerSecurityContext(run_as_non_root=True))
     assert await told_settings(desk, a_pod(a_pod_container("main"))) == {}
     found = await told_settings(desk, a_pod(container, service_account_name="robot", dns_policy="Default"))
@@ -326,6 +329,14 @@ async def test_members_of_a_pod_without_effect_are_named(desk: Desk) -> None:
         "podProperties.serviceAccountName",
         "podProperties.dnsPolicy",
         "podProperties.containers.securityContext.runAsNonRoot",
+    }
+    desk.be_able(pod_members=frozenset({"host_network", "run_as_non_root", "medium", "size_limit"}))
+    folders = (
+        EksVolume(name="memory", empty_dir=EksEmptyDir(medium="Memory", size_limit="1Mi")),
+        EksVolume(name="disk", empty_dir=EksEmptyDir(size_limit="1Mi")),
+    )
+    assert await told_settings(desk, a_pod(container, volumes=folders)) == {
+        "podProperties.volumes.emptyDir.sizeLimit": "the size of a folder on the disk is not limited (of disk)"
     }
 
 

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.integration.live import LiveServer, eventually, live_server
+from tests.integration.live import MANAGED, LiveServer, eventually, live_server
 
 ENGINES = [pytest.param("process"), pytest.param("docker", marks=pytest.mark.docker)]
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
 IMAGE = "longshore-test/busybox:1"
+CLUSTER = {
+    "eksClusterArn": "arn:aws:eks:us-east-1:000000000000:cluster/cluster",
+    "kubernetesNamespace": "batch-jobs",
+}
+NOBODY = {"runAsUser": 65534, "runAsGroup": 65534}
 #: Where the shared volume is: a mount, or the folder that stands for it.
 VOLUME = "d=${LONGSHORE_VOLUME_SHARED:-/shared}; "
 
@@ -137,34 +142,150 @@ def test_task_survives_the_death_of_the_server(server: LiveServer) -> None:
     assert server.log_of({"container": containers_of(job)["main"]}) == "done\n"
 
 
-def test_pod_with_init_containers(server: LiveServer) -> None:
-    """Init containers run one after another, then all others; a folder of the pod is seen by all of them."""
-
-    def pod_container(name: str, script: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "image": IMAGE,
-            "command": ["/bin/sh", "-c"],
-            "args": [VOLUME + script],
-            "resources": {"limits": {"cpu": "1", "memory": "64Mi"}},
-            "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
-        }
-
-    pod = {
-        "initContainers": [pod_container("i1", "echo 1 >> $d/f"), pod_container("i2", "echo 2 >> $d/f")],
-        "containers": [pod_container("a", "cat $d/f; [ $(wc -l < $d/f) = 2 ]"), pod_container("b", "sleep 1; exit 6")],
-        "volumes": [{"name": "shared", "emptyDir": {}}],
-    }
+def run_pod(server: LiveServer, **pod: Any) -> dict[str, Any]:
+    """The job that runs this pod, once it has ended."""
     server.batch.register_job_definition(
         jobDefinitionName="pod", type="container", eksProperties={"podProperties": pod}
     )
-    job_id = server.submit("pod", "pod")
-    job = server.wait([job_id])[job_id]
+    server.batch.create_compute_environment(computeEnvironmentName="eks", eksConfiguration=CLUSTER, **MANAGED)
+    order = [{"order": 1, "computeEnvironment": "eks"}]
+    server.batch.create_job_queue(jobQueueName="pods", priority=1, computeEnvironmentOrder=order)
+    job_id = server.submit("pod", "pod", queue="pods")
+    return dict(server.wait([job_id])[job_id])
+
+
+def pod_container(name: str, script: str, **rest: Any) -> dict[str, Any]:
+    """A container of a pod; it sees the shared volume."""
+    return {
+        "name": name,
+        "image": IMAGE,
+        "command": ["/bin/sh", "-c"],
+        "args": [VOLUME + script],
+        "resources": {"limits": {"cpu": "1", "memory": "64Mi"}},
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
+        **rest,
+    }
+
+
+def log_of_pod(server: LiveServer, job: dict[str, Any], container: str) -> list[str]:
+    """What a container wrote."""
+    page = server.native(f"/longshore/jobs/{job['jobId']}/log?container={container}")
+    return [line["message"] for line in page["lines"]]
+
+
+def test_variables_of_a_pod_are_expanded(server: LiveServer) -> None:
+    """$(NAME) in args and later variables, as Kubernetes does it; what names nothing and what is escaped stays."""
+    env = [
+        {"name": "WHO", "value": "you"},
+        {"name": "GREETING", "value": "hello $(WHO) in $(AWS_BATCH_JQ_NAME), $(LATER)"},
+        {"name": "LATER", "value": "later"},
+    ]
+    args = ["printf '%s\\n' '$(GREETING)' '$$(WHO)' '$(NOBODY)' \"$$GREETING\""]
+    job = run_pod(
+        server,
+        containers=[pod_container("a", "", args=args, env=env)],
+        volumes=[{"name": "shared", "emptyDir": {}}],
+    )
+    greeting = "hello you in pods, $(LATER)"
+    assert log_of_pod(server, job, "a") == [greeting, "$(WHO)", "$(NOBODY)", greeting]
+
+
+@pytest.mark.parametrize("medium", ["", "Memory"])
+def test_empty_folder_of_a_pod(server: LiveServer, medium: str) -> None:
+    """Every user may write to it, and it keeps what init containers wrote, also in memory."""
+    job = run_pod(
+        server,
+        initContainers=[pod_container("init", "echo kept > $d/file")],
+        containers=[pod_container("a", "cat $d/file; echo more > $d/other", securityContext=NOBODY)],
+        volumes=[{"name": "shared", "emptyDir": {"medium": medium, "sizeLimit": "1Mi"}}],
+    )
+    assert (job["status"], log_of_pod(server, job, "a")) == ("SUCCEEDED", ["kept"])
+
+
+def test_pod_with_init_containers(server: LiveServer) -> None:
+    """Init containers run one after another, then all others; a folder of the pod is seen by all of them."""
+    job = run_pod(
+        server,
+        initContainers=[pod_container("i1", "echo 1 >> $d/f"), pod_container("i2", "echo 2 >> $d/f")],
+        containers=[pod_container("a", "cat $d/f; [ $(wc -l < $d/f) = 2 ]"), pod_container("b", "sleep 1; exit 6")],
+        volumes=[{"name": "shared", "emptyDir": {}}],
+    )
     assert job["status"] == "FAILED"
     shown = job["eksProperties"]["podProperties"]
     codes = {each["name"]: each["exitCode"] for each in [*shown["initContainers"], *shown["containers"]]}
     assert codes == {"i1": 0, "i2": 0, "a": 0, "b": 6}
-    explained = server.native(f"/longshore/jobs/{job_id}/explain")
+    explained = server.native(f"/longshore/jobs/{job['jobId']}/explain")
     assert [part["container"] for part in explained["attempts"][0]["parts"]] == ["i1", "i2", "a", "b"]
-    page = server.native(f"/longshore/jobs/{job_id}/log?container=a")
-    assert [line["message"] for line in page["lines"]] == ["1", "2"]
+    assert log_of_pod(server, job, "a") == ["1", "2"]
+
+
+@pytest.mark.parametrize("server", [pytest.param("docker", marks=pytest.mark.docker)], indirect=True, ids=["docker"])
+class TestOnDocker:
+    """What only containers can be held to."""
+
+    def test_containers_of_a_task_reach_each_other_on_localhost(self, server: LiveServer) -> None:
+        """As in a task of ECS, also when the first of them has ended."""
+        ask = "for i in $(seq 100); do nc 127.0.0.1 7000 < /dev/null && exit 0; sleep 0.1; done; exit 1"
+        job = run_task(
+            server,
+            container("first", "exit 0", essential=False),
+            container("server", "while :; do echo hello | nc -l -p 7000; done", essential=False, stopTimeout=2),
+            container("main", ask, dependsOn=[{"containerName": "first", "condition": "SUCCESS"}]),
+        )
+        assert job["status"] == "SUCCEEDED"
+        assert server.log_of({"container": containers_of(job)["main"]}).endswith("hello\n")
+
+    def test_folder_in_memory_has_a_limit(self, server: LiveServer) -> None:
+        """It is a file system of its own, and full when it holds so much."""
+        script = "grep -c ' /shared tmpfs ' /proc/mounts; head -c 2000000 /dev/zero > $d/a"
+        job = run_pod(
+            server,
+            containers=[pod_container("a", script)],
+            volumes=[{"name": "shared", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
+        )
+        assert job["status"] == "FAILED"
+        assert log_of_pod(server, job, "a") == ["1", "head: standard output: I/O error"]
+
+    def test_security_context(self, server: LiveServer) -> None:
+        """No new privileges, fewer capabilities, a group beside the user's own."""
+        context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, **NOBODY}
+        job = run_pod(
+            server,
+            containers=[
+                pod_container("a", "id -G; grep -E 'NoNewPrivs|CapBnd' /proc/self/status", securityContext=context)
+            ],
+            volumes=[{"name": "shared", "emptyDir": {}}],
+            securityContext={"fsGroup": 1234, "runAsNonRoot": True},
+        )
+        assert log_of_pod(server, job, "a") == ["65534 1234", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"]
+
+    @pytest.mark.parametrize(
+        ("member", "reason"),
+        [
+            (
+                {"securityContext": {"runAsNonRoot": True}},
+                "CreateContainerConfigError: container has runAsNonRoot and image will run as root",
+            ),
+            (
+                {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+                "the job asks for SYS_ADMIN, which the setting docker.privileged = refuse does not allow",
+            ),
+            (
+                {"image": "longshore-test/none:1", "imagePullPolicy": "Never"},
+                "ErrImageNeverPull: container image longshore-test/none:1 is not present with pull policy of Never",
+            ),
+            (
+                {"imagePullPolicy": "Always"},
+                "CannotPullContainerError: ",
+            ),
+        ],
+    )
+    def test_container_that_may_not_start(self, server: LiveServer, member: dict[str, Any], reason: str) -> None:
+        """It never runs, and its reason says why."""
+        job = run_pod(
+            server,
+            containers=[pod_container("a", "exit 0", **member)],
+            volumes=[{"name": "shared", "emptyDir": {}}],
+        )
+        assert job["status"] == "FAILED"
+        assert job["eksProperties"]["podProperties"]["containers"][0]["reason"].startswith(reason)

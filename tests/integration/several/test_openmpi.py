@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.live import LiveServer, eventually, live_server
+from tests.integration.live import MANAGED, LiveServer, eventually, live_server
 
 PROGRAM = Path(__file__).with_name("mpi_node.py").read_text()
 #: Nodes have no folder in common: each writes the program down for itself.
@@ -29,7 +29,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServe
     """A running server on the engine."""
     with live_server(tmp_path, engine=request.param) as server:
         server.start()
-        server.set_up(engine=request.param)
+        server.set_up(engine=request.param, **MANAGED)
         yield server
         eventually(lambda: not server.left_by_parts(), what="nothing is left of what parts shared")
 

@@ -16,8 +16,10 @@ from longshore.domain.container import (
     ContainerProperties,
     EfsAuthorization,
     EfsVolume,
+    HostVolume,
     LogConfiguration,
     RepositoryCredentials,
+    S3FilesVolume,
     Secret,
     Volume,
 )
@@ -231,6 +233,28 @@ async def test_network_volumes_are_folders(tmp_path: Path) -> None:
     assert (await refusal(provider, entry("/nope"))).endswith("No such file or directory")
     assert (await refusal(provider, entry(None, "fs-2"))).startswith(f'{failed}Failed to resolve "fs-2"')
     assert (await refusal(provider, entry(None, point="fsap-1"))).startswith(f"{failed}the access point fsap-1")
+
+
+async def test_s3_files_volumes_are_folders_of_this_machine(tmp_path: Path) -> None:
+    """By the last part of the ARN of the file system, or of the access point."""
+    (tmp_path / "fs" / "data").mkdir(parents=True)
+    (tmp_path / "point").mkdir()
+    folders = {"fs-1": tmp_path / "fs", "fsap-1": tmp_path / "point"}
+    provider = Provider(file_systems=folders, clock=VirtualClock())
+    arn = "arn:aws:s3files:us-east-1:000000000000:file-system/fs-1"
+
+    def entry(file_system_arn: str, **members: str) -> OpenAttempt:
+        s3files = S3FilesVolume(file_system_arn=file_system_arn, **members)  # pyright: ignore[reportArgumentType]
+        return an_entry(volumes=(Volume(name="v", s3files_volume_configuration=s3files),))
+
+    for members, folder in (
+        ({}, "fs"),
+        ({"root_directory": "data"}, "fs/data"),
+        ({"access_point_arn": f"{arn}/access-point/fsap-1"}, "point"),
+    ):
+        found = (await provider.provide(entry(arn, **members), pulls_images=True)).settings.volumes
+        assert found == (Volume(name="v", host=HostVolume(source_path=str(tmp_path / folder))),)
+    assert 'Failed to resolve "fs-2"' in await refusal(provider, entry(arn.replace("fs-1", "fs-2")))
 
 
 def test_what_needs_nothing_waits_for_nothing() -> None:

@@ -48,6 +48,7 @@ def a_view(
     cap: float | None = None,
     used: float = 0,
     problem: str = "",
+    runs_gangs: bool = True,
 ) -> EnvironmentView:
     """An environment with a cap of so many vCPUs, of which so many are used."""
     return EnvironmentView(
@@ -56,6 +57,7 @@ def a_view(
         cap_milli=None if cap is None else round(cap * 1000),
         free_cap_milli=None if cap is None else round((cap - used) * 1000),
         hosts=tuple(map(HostId, hosts)),
+        runs_gangs=runs_gangs,
     )
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
+from longshore.scheduling.cycle import plan_cycle
 from longshore.scheduling.gang import each_node, gang_of, gang_size, lay_out
+from tests.unit.scheduling.situations import a_line, a_snapshot, a_view, some, started, waiting
 
 AMOUNTS = st.builds(Resources, vcpu_milli=st.integers(0, 4), memory_mib=st.integers(0, 4), gpus=st.integers(0, 1))
 
@@ -34,6 +36,22 @@ def test_large_nodes_come_first() -> None:
 def test_a_gang_that_does_not_fit_whole_is_not_laid() -> None:
     """Though all nodes but one would fit."""
     assert lay_out(gang_of(nodes(2, 2, 2)), hosts(4, 1)) is None
+
+
+def test_a_gang_starts_only_where_gangs_run() -> None:
+    """Not on unmanaged and Spot environments, which others of the queue pass by; alone there it steps aside."""
+    gang = waiting(some(2), 1, gang=gang_of([some(1), some(1)]))
+    views = [a_view("spot", runs_gangs=False), a_view("on-demand")]
+    both = a_snapshot(gang, environments=views, queues=[a_line(environments=["spot", "on-demand"])])
+    assert [placement.environment_name for placement in plan_cycle(both).placements] == ["on-demand"]
+    single = waiting(some(1), 2)
+    plan = plan_cycle(a_snapshot(gang, single, environments=views[:1], queues=[a_line(environments=["spot"])]))
+    assert started(plan) == [2]
+    cause = "compute environment spot: multi-node parallel jobs run on managed On-Demand EC2 environments only"
+    assert plan.reasons[gang.job_class].causes == (cause,)
+    assert plan.reasons[gang.job_class].status_reason == (
+        f"UNDETERMINED - Batch job is blocked, root cause is undetermined. ({cause})"
+    )
 
 
 @given(st.lists(AMOUNTS, max_size=8), st.lists(AMOUNTS, max_size=4))

@@ -6,7 +6,9 @@ repeated read needs, and take no time limits in part; so the calls are made here
 
 import asyncio
 import base64
+import io
 import json
+import tarfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ import aiodocker
 import aiohttp
 import msgspec
 
-from longshore.engines.docker.parse import EngineInfo, EngineVersion, Event, Inspected, Listed, parse_time
+from longshore.engines.docker.parse import EngineInfo, EngineVersion, Event, Image, Inspected, Listed, parse_time
 from longshore.ports.engine import EngineUnavailable, RegistryLogin
 
 T = TypeVar("T")
@@ -57,7 +59,7 @@ class _Volumes(msgspec.Struct, rename="pascal"):
     volumes: list[_Volume] | None = None
 
 
-class _PullProgress(msgspec.Struct):
+class _Progress(msgspec.Struct):
     error: str = ""
 
 
@@ -126,6 +128,27 @@ class Connection:
         params = {"all": "1", "filters": json.dumps({"label": [label]})}
         return _decode(await self._call("GET", "containers/json", params), list[Listed])
 
+    async def image_user(self, image: str) -> str:
+        """As whom containers of an image that is there run; empty: as root."""
+        found = _decode(await self._call("GET", f"images/{image}/json"), Image)
+        return found.config.user if found.config is not None else ""
+
+    async def import_image(self, image: str, archive: bytes) -> None:
+        """`image` is local, with the files of `archive` (tar) and nothing else."""
+        repository, _, tag = image.partition(":")
+        params = {"fromSrc": "-", "repo": repository, "tag": tag}
+        _check_progress(await self._call("POST", "images/create", params, body=archive, seconds=self._launch_seconds))
+
+    async def put_folders(self, container: str, names: Sequence[str]) -> None:
+        """Folders at the container's root, or mounted there, are open to every user."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name in names:
+                folder = tarfile.TarInfo(name)
+                folder.type, folder.mode = tarfile.DIRTYPE, 0o777
+                tar.addfile(folder)
+        await self._call("PUT", f"containers/{container}/archive", {"path": "/"}, body=archive.getvalue())
+
     async def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Quiet when there is one of that name."""
         body = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": labels}
@@ -162,9 +185,7 @@ class Connection:
         async for data in self._stream("POST", "images/create", params, stall_seconds=seconds, headers=headers):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                error = _decode(line, _PullProgress).error if line.strip() else ""
-                if error:
-                    raise CallRefused(0, error)
+                _check_progress(line)
 
     async def logs(self, container: str, *, since: int) -> AsyncGenerator[bytes]:
         """Its output so far, in the engine's frames, each with a time, from `since` (seconds since the epoch) on."""
@@ -285,6 +306,14 @@ def _decode(body: bytes, type: type[T]) -> T:
         return msgspec.json.decode(body, type=type)
     except msgspec.MsgspecError as error:
         raise EngineUnavailable(f"what answers is no Docker engine: {error}") from error
+
+
+def _check_progress(lines: bytes) -> None:
+    """Raises CallRefused for the error that may come in the middle of an answer."""
+    for line in lines.splitlines():
+        error = _decode(line, _Progress).error if line.strip() else ""
+        if error:
+            raise CallRefused(0, error)
 
 
 def _has_tag(image: str) -> bool:

@@ -8,7 +8,7 @@ answers for hundreds of containers.
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,6 @@ from longshore.engines.docker.parse import (
     INSTALLATION_LABEL,
     INVENTED_EXIT_CODE,
     REASON_LENGTH,
-    WHOLE_LABEL,
     EngineInfo,
     Event,
     Inspected,
@@ -38,14 +37,14 @@ from longshore.engines.docker.parse import (
 )
 from longshore.engines.docker.render import (
     HANDLE_VERSION,
+    POD_MEMBERS,
     SpecRejected,
     container_name,
     ignored_settings,
-    network_of,
     render_create,
-    shared_labels,
-    shared_name,
+    shared_of,
 )
+from longshore.engines.docker.shared import SharedThings
 from longshore.engines.docker.start_time import started_boot_seconds
 from longshore.engines.docker.usage import UsageSampler
 from longshore.ports.engine import (
@@ -90,7 +89,8 @@ class DockerDriver:
             config.socket, call_seconds=config.call_seconds, launch_seconds=config.launch_seconds
         )
         self._feed = NewsFeed(self._connection, self._label)
-        self._launches = Launches(self._connection, config, self._launch_failed)
+        self._shared = SharedThings(self._connection, config.installation_id)
+        self._launches = Launches(self._connection, config, self._shared, self._launch_failed)
         self._sampler = UsageSampler(self._connection, sample_seconds=config.sample_seconds)
         self._calls = asyncio.Semaphore(config.concurrency)
         self._info: EngineInfo | None = None
@@ -108,6 +108,7 @@ class DockerDriver:
             name="docker",
             uses_images=True,
             bears_tags=True,
+            pod_members=POD_MEMBERS | ({"host_network"} if self._config.network == "host" else set[str]()),
             enforces_memory=self._info is None or self._info.memory_limit,
             ignored_settings=ignored_settings(self._config, self._info or EngineInfo()),
             writes_log_files=False,
@@ -170,8 +171,9 @@ class DockerDriver:
                     image=spec.container.image,
                     registry=spec.container.registry,
                     body=body,
-                    network=network_of(spec, self._config),
-                    network_labels=shared_labels(self._config.installation_id, spec.whole_id or ""),
+                    pull_policy=spec.container.pod.pull_policy if spec.container.pod is not None else "",
+                    must_not_be_root=spec.container.pod is not None and spec.container.pod.must_not_be_root,
+                    shared=shared_of(spec, self._config),
                 )
             )
         return _handle(attempt_id, spec.whole_id)
@@ -227,6 +229,7 @@ class DockerDriver:
         try:
             async with self._calls:
                 found = await self._connection.inspect(container)
+                address = await self._shared.address(found) if found is not None and found.state.pid else ""
         except CallRefused as refusal:
             logger.warning("docker_inspect_refused", attempt_id=attempt_id, problem=refusal.message)
             return Observation(attempt_id=attempt_id, state=TaskState.UNKNOWN)
@@ -234,9 +237,9 @@ class DockerDriver:
             return _gone(attempt_id)
         if found.state.exit_code == INVENTED_EXIT_CODE and not end_witnessed:
             end_witnessed = await self._end_witnessed(found)
-        return self._learn(attempt_id, found, end_witnessed=end_witnessed)
+        return self._learn(attempt_id, found, address, end_witnessed=end_witnessed)
 
-    def _learn(self, attempt_id: AttemptId, found: Inspected, *, end_witnessed: bool) -> Observation:
+    def _learn(self, attempt_id: AttemptId, found: Inspected, address: str, *, end_witnessed: bool) -> Observation:
         seen = parse_container(attempt_id, found, end_witnessed=end_witnessed)
         if attempt_id in self._released:
             return seen
@@ -245,7 +248,7 @@ class DockerDriver:
             return known.seen  # two looked at once, and one was faster
         if seen.state is TaskState.RUNNING:
             self._sampler.track(attempt_id, found.id, found.state.pid)
-            seen = known.seen = replace(seen, started_boot_seconds=started_boot_seconds(found))
+            seen = known.seen = replace(seen, started_boot_seconds=started_boot_seconds(found), address=address)
         elif seen.state in _OVER:
             if seen.state is TaskState.LOST:
                 kill_leftovers(found.id)
@@ -371,23 +374,8 @@ class DockerDriver:
         await asyncio.gather(*map(self._remove_shared, wholes))
 
     async def _remove_shared(self, whole_id: AttemptId) -> None:
-        """Nothing is left of what parts of the attempt shared, but for what some that are still there hold."""
-        installation_id = self._config.installation_id
-        try:
-            async with self._calls:
-                await self._quietly(self._connection.remove_network(shared_name(installation_id, whole_id)))
-                for name in await self._connection.volumes(f"{WHOLE_LABEL}={whole_id}"):
-                    if name.startswith(shared_name(installation_id, whole_id)):
-                        await self._quietly(self._connection.remove_volume(name))
-        except CallRefused as refusal:
-            raise EngineUnavailable(f"the engine cannot list volumes now: {refusal.message}") from refusal
-
-    async def _quietly(self, removal: Awaitable[None]) -> None:
-        try:
-            await removal
-        except CallRefused as refusal:
-            if refusal.status not in (403, 404, 409):  # in use, not there, in use
-                raise EngineUnavailable(f"the engine cannot remove it now: {refusal.message}") from refusal
+        async with self._calls:
+            await self._shared.remove(whole_id)
 
     async def _release(self, attempt_id: AttemptId) -> None:
         asked = self._stops.pop(attempt_id, None)

@@ -22,7 +22,8 @@ from longshore.engines.docker.parse import (
     parse_time,
     reason_text,
 )
-from longshore.engines.docker.render import container_name
+from longshore.engines.docker.render import Shared, container_name
+from longshore.engines.docker.shared import SharedThings
 from longshore.ports.engine import EngineUnavailable, Observation, RegistryLogin, TaskState
 
 #: between tries while the engine is away
@@ -43,12 +44,14 @@ class Launch:
     registry: RegistryLogin | None = None
     #: what to create; None when the container is there already
     body: Mapping[str, object] | None = field(default=None, repr=False)
-    #: network that must be there before, and what marks it as ours; empty: none
-    network: str = ""
-    network_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: what must be there before
+    shared: Shared = Shared()
     container_id: str = ""
     #: False when a start may have been sent before, by us or by a server before this one
     start_is_first: bool = False
+    #: as in `PodSettings`
+    pull_policy: str = ""
+    must_not_be_root: bool = False
     image_missing: bool = False
     image_pulled: bool = False
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,15 +76,17 @@ class _ImageMissing(Exception):
 class Launches:
     """The launches that are under way."""
 
-    def __init__(self, connection: Connection, config: DockerConfig, failed: Callable[[Observation], None]) -> None:
+    def __init__(
+        self, connection: Connection, config: DockerConfig, shared: SharedThings, failed: Callable[[Observation], None]
+    ) -> None:
         """`failed` is called with the observation of each launch that comes to nothing: FAILED_TO_START or LOST."""
         self._connection = connection
         self._config = config
+        self._shared = shared
         self._failed = failed
         self._slots = asyncio.Semaphore(config.concurrency)
         self._launches: dict[AttemptId, tuple[Launch, asyncio.Task[None]]] = {}
         self._pulls: dict[tuple[str, RegistryLogin | None], asyncio.Task[None]] = {}
-        self._networks = asyncio.Lock()
 
     def pending(self, attempt_id: AttemptId) -> Launch | None:
         """The launch of the attempt, while it is under way."""
@@ -136,11 +141,15 @@ class Launches:
         delay = 0.1
         while True:
             try:
-                if launch.image_missing:
+                if launch.image_missing or (launch.pull_policy == "Always" and launch.body and not launch.image_pulled):
                     await self._fetch_image(launch)
                 async with self._slots:
                     return await self._create_and_start(launch)
-            except _ImageMissing:
+            except _ImageMissing as missing:
+                if launch.pull_policy == "Never":
+                    raise _StartFailed(
+                        f"ErrImageNeverPull: container image {launch.image} is not present with pull policy of Never"
+                    ) from missing
                 launch.image_missing = True
             except EngineUnavailable as outage:
                 logger.debug("docker_launch_waits", attempt_id=launch.attempt_id, problem=str(outage))
@@ -190,9 +199,13 @@ class Launches:
     async def _create(self, launch: Launch) -> None:
         """`launch.container_id` is the attempt's one container."""
         name = container_name(self._config.installation_id, launch.attempt_id)
-        if launch.network:
-            await self._have_network(launch)
         try:
+            await self._shared.provide(launch.shared)
+        except CallRefused as refusal:
+            raise _StartFailed(reason_text("CannotCreateContainerError", refusal.message)) from refusal
+        try:
+            if launch.must_not_be_root:
+                await self._refuse_root(launch)
             launch.container_id = await self._connection.create(name, launch.body or {})
             launch.start_is_first = True
         except CallRefused as refusal:
@@ -203,13 +216,15 @@ class Launches:
             else:
                 raise _StartFailed(reason_text("CannotCreateContainerError", refusal.message)) from refusal
 
-    async def _have_network(self, launch: Launch) -> None:
-        """The network is there. Where the engine has none left, the launch waits for others to go."""
-        try:
-            async with self._networks:  # of two that are made at once the engine may make two
-                await self._connection.create_network(launch.network, launch.network_labels)
-        except CallRefused as refusal:
-            raise EngineUnavailable(f"the engine makes no network: {refusal.message}") from refusal
+    async def _refuse_root(self, launch: Launch) -> None:
+        """Raises _StartFailed for a container that would run as root, or may."""
+        user = str((launch.body or {}).get("User") or await self._connection.image_user(launch.image)).partition(":")[0]
+        # Source of the texts: Kubernetes, pkg/kubelet/kuberuntime/security_context.go
+        if not user.strip("0"):
+            raise _StartFailed("CreateContainerConfigError: container has runAsNonRoot and image will run as root")
+        if not user.isdecimal():
+            why = f"container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is non-root"
+            raise _StartFailed(f"CreateContainerConfigError: {why}")
 
     async def _adopt(self, launch: Launch, name: str) -> str:
         """The id of the container that has the name, when it is the attempt's."""

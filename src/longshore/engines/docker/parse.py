@@ -53,6 +53,12 @@ class Endpoint(msgspec.Struct, rename="pascal", frozen=True):
     ip_address: str = msgspec.field(name="IPAddress", default="")
 
 
+class HostConfig(msgspec.Struct, rename="pascal", frozen=True):
+    """`HostConfig` of an inspected container."""
+
+    network_mode: str = ""
+
+
 class NetworkSettings(msgspec.Struct, rename="pascal", frozen=True):
     """`NetworkSettings` of an inspected container."""
 
@@ -66,7 +72,14 @@ class Inspected(msgspec.Struct, rename="pascal", frozen=True):
     state: ContainerState
     config: ContainerConfig
     created: str = ""
+    host_config: HostConfig = HostConfig()
     network_settings: NetworkSettings = NetworkSettings()
+
+    @property
+    def joins(self) -> str:
+        """The container whose network it is in; empty where it has its own place in one."""
+        kind, _, container = self.host_config.network_mode.partition(":")
+        return container if kind == "container" else ""
 
     @property
     def address(self) -> str:
@@ -80,11 +93,24 @@ class Inspected(msgspec.Struct, rename="pascal", frozen=True):
         return self.config.labels or {}
 
 
+class ImageConfig(msgspec.Struct, rename="pascal", frozen=True):
+    """`Config` of an inspected image."""
+
+    user: str = ""
+
+
+class Image(msgspec.Struct, rename="pascal", frozen=True):
+    """One image. Source: Docker Engine API, ImageInspect."""
+
+    config: ImageConfig | None = None
+
+
 class Listed(msgspec.Struct, rename="pascal", frozen=True):
     """One container in a list. Source: Docker Engine API, ContainerList."""
 
     id: str
     state: str
+    names: list[str] | None = None
     labels: dict[str, str] | None = None
 
 
@@ -112,6 +138,7 @@ class Plugins(msgspec.Struct, rename="pascal", frozen=True):
 class EngineInfo(msgspec.Struct, frozen=True):
     """What the engine and its host can do. Source: Docker Engine API, SystemInfo."""
 
+    architecture: str = msgspec.field(name="Architecture", default="")
     cpus: int = msgspec.field(name="NCPU", default=0)
     swap_limit: bool = msgspec.field(name="SwapLimit", default=True)
     memory_limit: bool = msgspec.field(name="MemoryLimit", default=True)
@@ -204,7 +231,6 @@ def parse_container(
         oom_killed=out_of_memory,
         reason=OUT_OF_MEMORY if out_of_memory else reason,
         usage=usage or Usage(),
-        address=found.address,
     )
 
 

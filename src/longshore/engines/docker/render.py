@@ -2,11 +2,14 @@
 
 import posixpath
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import PurePosixPath
 
 from longshore.domain.container import ContainerSettings, LinuxParameters, MountPoint, Volume
+from longshore.domain.pods import PodFolder, PodSettings
 from longshore.engines.docker.config import DockerConfig
+from longshore.engines.docker.holder import HOLDER_COMMAND, HOLDER_IMAGE
 from longshore.engines.docker.parse import (
     ATTEMPT_LABEL,
     CONTAINER_LABEL,
@@ -21,6 +24,14 @@ from longshore.engines.docker.parse import (
 from longshore.ports.engine import ContainerLaunch, LaunchSpec
 
 HANDLE_VERSION = 1
+
+#: Of what only containers of pods are told. `size_limit` holds for folders in memory.
+POD_MEMBERS = frozenset(
+    {
+        *("allow_privilege_escalation", "capabilities", "fs_group", "image_pull_policy", "medium", "run_as_non_root"),
+        *("seccomp_profile", "size_limit"),
+    }
+)
 
 MIB = 2**20
 #: Docker refuses less. AWS Batch allows 4 MiB.
@@ -54,11 +65,76 @@ def shared_labels(installation_id: str, whole_id: str) -> dict[str, str]:
     return {INSTALLATION_LABEL: installation_id, WHOLE_LABEL: whole_id}
 
 
-def network_of(spec: LaunchSpec, config: DockerConfig) -> str:
-    """The network that must be there for this container; empty where it needs none of its own."""
-    if spec.whole_id is None or (spec.node_count == 1 and config.network == "host"):
-        return ""
-    return shared_name(config.installation_id, spec.whole_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What must be there before a container that is a part of an attempt."""
+
+    #: what marks it as ours
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: for the nodes of one attempt; empty: there is but one
+    network: str = ""
+    #: name of the container whose network all containers of the node are in; empty: the only one has its own
+    holder: str = ""
+    holder_body: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    #: folders of the holder that every user of the node's containers may write to
+    holder_folders: tuple[str, ...] = ()
+
+
+def shared_of(spec: LaunchSpec, config: DockerConfig) -> Shared:
+    """What the container of this launch needs of its like."""
+    if spec.whole_id is None:
+        return Shared()
+    name = shared_name(config.installation_id, spec.whole_id)
+    labels = shared_labels(config.installation_id, spec.whole_id)
+    network = name if spec.node_count > 1 else ""
+    pod = spec.container.pod
+    folders = pod.folders if pod is not None else ()
+    if spec.container_count == 1 and not folders:
+        return Shared(labels=labels, network=network)
+    places = [_volume_source(spec, config, folder.volume) for folder in folders]
+    body: Json = {
+        "Image": HOLDER_IMAGE,
+        "Entrypoint": [HOLDER_COMMAND],
+        "Labels": labels,
+        "HostConfig": {
+            "NetworkMode": network or config.network,
+            "CapDrop": ["ALL"],
+            "LogConfig": {"Type": "none"},
+            # what is in memory stays there for as long as one container has it mounted
+            "Mounts": [
+                {
+                    "Type": "volume",
+                    "Source": place,
+                    "Target": f"/{place}",
+                    "VolumeOptions": _folder_options(folder, labels),
+                }
+                for place, folder in zip(places, folders, strict=True)
+            ],
+        },
+    }
+    return Shared(
+        labels=labels,
+        network=network,
+        holder=f"{name}-{spec.node}",
+        holder_body=body,
+        holder_folders=tuple(places),
+    )
+
+
+def _folder_options(folder: PodFolder, labels: Mapping[str, str]) -> Json:
+    options: Json = {"Labels": labels, "NoCopy": True}
+    if folder.in_memory:
+        size = f",size={folder.most_bytes}" if folder.most_bytes is not None else ""
+        options["DriverConfig"] = {
+            "Name": "local",
+            "Options": {"type": "tmpfs", "device": "tmpfs", "o": f"mode=0777{size}"},
+        }
+    return options
+
+
+def _network_mode(spec: LaunchSpec, config: DockerConfig) -> str:
+    shared = shared_of(spec, config)
+    return f"container:{shared.holder}" if shared.holder else shared.network or config.network
 
 
 def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resolve: ResolvePath) -> Json:
@@ -84,10 +160,6 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
         "Labels": labels,
         "HostConfig": _host_config(spec, config, info, resolve),
     }
-    if network := network_of(spec, config):
-        # Containers of one task find each other by their names; those of several nodes may have the same ones.
-        aliases = [container.name] if spec.node_count == 1 else []
-        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": aliases}}}
     if container.entrypoint:
         body["Entrypoint"] = list(container.entrypoint)
     if container.command:
@@ -109,7 +181,7 @@ def _host_config(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resol
             "the job asks for privileged mode, which the setting docker.privileged = refuse does not allow"
         )
     return {
-        "NetworkMode": network_of(spec, config) or config.network,
+        "NetworkMode": _network_mode(spec, config),
         "LogConfig": _log_config(config, info),
         "Privileged": bool(settings.privileged) and config.privileged == "allow",
         "ReadonlyRootfs": bool(settings.readonly_root_filesystem),
@@ -119,6 +191,7 @@ def _host_config(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resol
         **_memory(container, linux),
         **_linux(spec, linux, config, resolve),
         **_gpus(container),
+        **_pod(container.pod or PodSettings(), config),
     }
 
 
@@ -179,6 +252,29 @@ def _linux(spec: LaunchSpec, linux: LinuxParameters, config: DockerConfig, resol
     return given
 
 
+def _pod(pod: PodSettings, config: DockerConfig) -> Json:
+    """What a security context says. Raises SpecRejected for powers that are the operator's to give."""
+    asked: Json = {}
+    powers = [*pod.capabilities_added, *(["seccompProfile Unconfined"] if pod.seccomp == "Unconfined" else [])]
+    if powers and config.privileged == "refuse":
+        raise SpecRejected(
+            f"the job asks for {', '.join(powers)}, which the setting docker.privileged = refuse does not allow"
+        )
+    if pod.seccomp == "Localhost":
+        raise SpecRejected("there are no seccomp profiles of a Kubernetes node here")
+    options: list[str] = [] if pod.may_escalate else ["no-new-privileges"]
+    if config.privileged == "allow":
+        asked["CapAdd"] = list(pod.capabilities_added)
+        if pod.seccomp == "Unconfined":
+            options.append("seccomp=unconfined")
+    return {
+        **asked,
+        "CapDrop": list(pod.capabilities_dropped),
+        "GroupAdd": [str(group) for group in pod.groups],
+        "SecurityOpt": options,
+    }
+
+
 def _gpus(container: ContainerLaunch) -> Json:
     if not container.gpu_names:
         return {}
@@ -213,21 +309,28 @@ def _anonymous_volumes(settings: ContainerSettings, *, read_only: bool = False) 
 
 def _shared_volumes(spec: LaunchSpec, whole_id: str, config: DockerConfig) -> list[Json]:
     """Volumes without a path of the host, which containers of one node share by their names."""
-    mounts: list[Json] = []
-    for mount, volume in _mounts(spec.container.settings):
-        if _source_path(volume):
-            continue
-        digest = blake2b((volume.name or "").encode(), digest_size=8).hexdigest()
-        mounts.append(
-            {
-                "Type": "volume",
-                "Source": f"{shared_name(config.installation_id, whole_id)}-{spec.node}-{digest}",
-                "Target": mount.container_path,
-                "ReadOnly": bool(mount.read_only),
-                "VolumeOptions": {"Labels": shared_labels(config.installation_id, whole_id)},
-            }
-        )
-    return mounts
+    container = spec.container
+    labels = shared_labels(config.installation_id, whole_id)
+    folders = {folder.volume: folder for folder in container.pod.folders} if container.pod is not None else {}
+    return [
+        {
+            "Type": "volume",
+            "Source": _volume_source(spec, config, volume.name or ""),
+            "Target": mount.container_path,
+            "ReadOnly": bool(mount.read_only),
+            "VolumeOptions": (
+                _folder_options(folders[volume.name], labels) if volume.name in folders else {"Labels": labels}
+            ),
+        }
+        for mount, volume in _mounts(container.settings)
+        if not _source_path(volume)
+    ]
+
+
+def _volume_source(spec: LaunchSpec, config: DockerConfig, volume: str) -> str:
+    """The engine's name for a volume that the containers of one node share."""
+    digest = blake2b(volume.encode(), digest_size=8).hexdigest()
+    return f"{shared_name(config.installation_id, spec.whole_id or '')}-{spec.node}-{digest}"
 
 
 def _binds(settings: ContainerSettings, config: DockerConfig, resolve: ResolvePath) -> list[str]:
@@ -261,8 +364,8 @@ def ignored_settings(config: DockerConfig, info: EngineInfo) -> dict[str, str]:
     ignored = {
         "enable_execute_command": "there is no ECS Exec here",
         "ephemeral_storage": "containers share the disk of the Docker engine without a limit of their own",
-        "network_configuration": "the setting docker.network decides the network of containers; those of one task, and "
-        "the nodes of one job, share a network of their own and find each other by name or address, not as localhost",
+        "network_configuration": "the setting docker.network decides the network of containers; nodes of one job have "
+        "a network of their own",
         "runtime_platform": "containers run on the platform of the Docker engine",
         **config.ignored,
     }

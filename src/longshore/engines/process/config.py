@@ -1,7 +1,10 @@
 """Settings of the process engine."""
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -24,3 +27,14 @@ class ProcessConfig:
     start_seconds: float = 15.0
     #: longest wait for the answer to a request
     answer_seconds: float = 30.0
+
+    @property
+    def shared_dir(self) -> Path:
+        """Where parts of one attempt share folders.
+
+        A server that may change users runs parts as others, who cannot enter the data folder: theirs are beside it.
+        """
+        if os.geteuid() != 0:
+            return self.data_dir.absolute() / "shared"
+        name = blake2b(os.fsencode(os.path.realpath(self.data_dir)), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"longshore-shared-{name}"

@@ -108,6 +108,7 @@ class ProcessDriver:
             enforces_memory=not problem,
             ignored_settings=ignored,
             wants_addresses=True,
+            pod_members=frozenset({"host_network"}),
             writes_log_files=True,
         )
 

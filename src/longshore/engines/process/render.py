@@ -81,7 +81,7 @@ def render_item(spec: LaunchSpec, config: ProcessConfig) -> Item:
 
 def shared_folder(whole_id: AttemptId, config: ProcessConfig) -> Path:
     """What the parts of one attempt share is in there."""
-    return config.data_dir / "shared" / whole_id
+    return config.shared_dir / whole_id
 
 
 def volume_variables(spec: LaunchSpec, config: ProcessConfig) -> Mapping[str, str]:
@@ -91,7 +91,7 @@ def volume_variables(spec: LaunchSpec, config: ProcessConfig) -> Mapping[str, st
         path = volume.host.source_path if volume.host else None
         if not path and volume.name and spec.whole_id is not None:
             own = blake2b(volume.name.encode(), digest_size=8).hexdigest()
-            path = str((shared_folder(spec.whole_id, config) / str(spec.node) / own).absolute())
+            path = str(shared_folder(spec.whole_id, config) / str(spec.node) / own)
         if volume.name and path:
             variables[f"LONGSHORE_VOLUME_{re.sub(r'[^A-Za-z0-9]', '_', volume.name).upper()}"] = path
     return variables

@@ -1,6 +1,7 @@
 """Draws the scenario of a seed."""
 
 import random
+from dataclasses import replace
 
 from longshore.control.ledger import Host
 from longshore.domain.dependency import DependencyType
@@ -50,10 +51,14 @@ def _draw_scenario(seed: int) -> Scenario:
     hosts = tuple(_draw_host(rng, number) for number in range(rng.choice((1, 1, 2, 3))))
     engines = {name: rng.random() < 0.6 for name in ("alpha", "beta")[: rng.choice((1, 1, 2))]}
     environments = tuple(
-        an_environment(
-            f"environment-{number}",
-            engine=rng.choice(list(engines)),
-            max_vcpus=rng.choice((None, None, 2, 3, 6)),
+        # of a kind that jobs of several nodes run on too, with a cap or without
+        replace(
+            an_environment(
+                f"environment-{number}",
+                engine=rng.choice(list(engines)),
+                max_vcpus=rng.choice((None, None, 2, 3, 6)),
+            ),
+            resource_type="EC2",
         )
         for number in range(rng.choice((1, 2, 3)))
     )

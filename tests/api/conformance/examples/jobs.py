@@ -130,14 +130,15 @@ def task_on_managed_instances(world: World) -> dict[str, Any]:
 @example("SubmitJob")
 def pod(world: World) -> dict[str, Any]:
     definition = world.register("pod", eksProperties=POD, parameters={"greeting": "hello"})
-    return _new(world, jobDefinition=definition, eksPropertiesOverride=POD_OVERRIDES)
+    return _new(world, jobQueue=world.pod_queue, jobDefinition=definition, eksPropertiesOverride=POD_OVERRIDES)
 
 
 def _nodes(world: World, group: dict[str, Any], **override: Any) -> dict[str, Any]:
     properties = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": [{"targetNodes": "0:", **group}]}
     definition = world.register("nodes", type="multinode", nodeProperties=properties, parameters={"greeting": "hello"})
     overrides = {"numNodes": 3, "nodePropertyOverrides": [{"targetNodes": "0:", **override}]}
-    return _new(world, jobDefinition=definition, jobQueue=_instances(world), nodeOverrides=overrides)
+    queue = world.pod_queue if "eksProperties" in group else _instances(world)
+    return _new(world, jobDefinition=definition, jobQueue=queue, nodeOverrides=overrides)
 
 
 def _instances(world: World) -> str:

@@ -2,34 +2,8 @@
 
 from typing import Any
 
-from tests.api.conformance.world import ON_EC2, ON_FARGATE, World, example
+from tests.api.conformance.world import MANAGED_INSTANCES, ON_EC2, ON_FARGATE, World, example
 
-MANAGED_INSTANCES = {
-    "type": "ECS_MANAGED_INSTANCES",
-    "maxvCpus": 8,
-    "subnets": [],
-    "managedInstancesProvider": {
-        "propagateTags": "CAPACITY_PROVIDER",
-        "infrastructureRoleArn": "arn:aws:iam::000000000000:role/infrastructure",
-        "instanceLaunchTemplate": {
-            "ec2InstanceProfileArn": "arn:aws:iam::000000000000:instance-profile/batch",
-            "networkConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]},
-            "instanceRequirements": {"allowedInstanceTypes": ["c6i.*"]},
-            "capacityOptionType": "SPOT",
-            "storageConfiguration": {"storageSizeGiB": 50},
-            "monitoring": "DETAILED",
-            "fipsEnabled": True,
-            "capacityReservations": {
-                "reservationGroupArn": "arn:aws:resource-groups:us-east-1:000000000000:group/one",
-                "reservationPreference": "RESERVATIONS_FIRST",
-            },
-            "instanceMetadataTagsPropagation": True,
-            "localStorageConfiguration": {"useLocalStorage": True},
-        },
-        "infrastructureOptimization": {"scaleInAfter": 120},
-    },
-    "capacityTags": {"capacity": "tag"},
-}
 TEMPLATE = {
     "launchTemplateId": "lt-1",
     "version": "$Latest",
@@ -104,7 +78,8 @@ def on_eks(world: World) -> dict[str, Any]:
         "accessEntry": {"desiredState": "ENABLED", "status": "ACTIVE"},
     }
     images = [{"imageType": "EKS_AL2023", "imageKubernetesVersion": "1.31"}]
-    return _created("MANAGED", computeResources={**ON_EC2, "ec2Configuration": images}, eksConfiguration=eks)
+    resources = {**ON_EC2, "allocationStrategy": "BEST_FIT_PROGRESSIVE", "ec2Configuration": images}
+    return _created("MANAGED", computeResources=resources, eksConfiguration=eks)
 
 
 @example("CreateComputeEnvironment")
@@ -153,31 +128,6 @@ def update_managed(world: World) -> dict[str, Any]:
 
 
 @example("UpdateComputeEnvironment")
-def update_managed_instances(world: World) -> dict[str, Any]:
-    world.make("CreateComputeEnvironment", **_created("MANAGED", computeResources=MANAGED_INSTANCES))
-    provider = {
-        "propagateTags": "NONE",
-        "infrastructureRoleArn": "arn:aws:iam::000000000000:role/other",
-        "instanceLaunchTemplate": {
-            "ec2InstanceProfileArn": "arn:aws:iam::000000000000:instance-profile/other",
-            "networkConfiguration": {"subnets": ["subnet-2"], "securityGroups": ["sg-2"]},
-            "instanceRequirements": {"allowedInstanceTypes": ["m6i.*"]},
-            "storageConfiguration": {"storageSizeGiB": 60},
-            "monitoring": "BASIC",
-            "capacityReservations": {
-                "reservationGroupArn": "arn:aws:resource-groups:us-east-1:000000000000:group/two",
-                "reservationPreference": "RESERVATIONS_ONLY",
-            },
-            "instanceMetadataTagsPropagation": False,
-            "localStorageConfiguration": {"useLocalStorage": False},
-        },
-        "infrastructureOptimization": {"scaleInAfter": -1},
-    }
-    resources = {"managedInstancesProvider": provider, "capacityTags": {"capacity": "other"}}
-    return {"computeEnvironment": "new", "computeResources": resources}
-
-
-@example("UpdateComputeEnvironment")
 def update_to_spot(world: World) -> dict[str, Any]:
     resources = {
         "type": "SPOT",
@@ -185,6 +135,38 @@ def update_to_spot(world: World) -> dict[str, Any]:
         "launchTemplate": {"launchTemplateName": "template"},
     }
     return {"computeEnvironment": world.managed, "computeResources": resources}
+
+
+@example("UpdateComputeEnvironment")
+def update_on_eks(world: World) -> dict[str, Any]:
+    return {
+        "computeEnvironment": world.eks,
+        "computeResources": {"ec2Configuration": [{"imageType": "EKS_AL2023", "imageKubernetesVersion": "1.32"}]},
+        "eksConfiguration": {"accessEntry": {"desiredState": "ENABLED", "status": "ACTIVE"}},
+    }
+
+
+@example("UpdateComputeEnvironment")
+def update_managed_instances(world: World) -> dict[str, Any]:
+    given = MANAGED_INSTANCES["managedInstancesProvider"]["instanceLaunchTemplate"]
+    template = {
+        "ec2InstanceProfileArn": "arn:aws:iam::000000000000:instance-profile/other",
+        "networkConfiguration": {"subnets": ["subnet-2"], "securityGroups": ["sg-2"]},
+        "instanceRequirements": {"allowedInstanceTypes": ["m6i.*"]},
+        "storageConfiguration": {"storageSizeGiB": 60},
+        "monitoring": "BASIC",
+        "capacityReservations": {**given["capacityReservations"], "reservationPreference": "RESERVATIONS_ONLY"},
+        "instanceMetadataTagsPropagation": False,
+        "localStorageConfiguration": {"useLocalStorage": False},
+    }
+    provider = {
+        "propagateTags": "NONE",
+        "infrastructureRoleArn": "arn:aws:iam::000000000000:role/other",
+        "instanceLaunchTemplate": template,
+        "infrastructureOptimization": {"scaleInAfter": 240},
+    }
+    resources = {"managedInstancesProvider": provider, "capacityTags": {"capacity": "other"}}
+    return {"computeEnvironment": world.managed_instances, "computeResources": resources}
 
 
 @example("DeleteComputeEnvironment")

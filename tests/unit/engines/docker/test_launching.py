@@ -13,6 +13,7 @@ from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.connection import CallRefused, Connection, EngineUnreachable
 from longshore.engines.docker.launching import Launch, Launches
 from longshore.engines.docker.parse import Inspected
+from longshore.engines.docker.shared import SharedThings
 from longshore.ports.engine import EngineUnavailable, Observation, RegistryLogin, TaskState
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,8 @@ def _no_settling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def outcome(engine: ScriptedEngine, *, stop: bool = False) -> list[Observation]:
     """What the launch came to: nothing to tell when the container has started."""
     failures: list[Observation] = []
-    launches = Launches(cast(Connection, engine), CONFIG, failures.append)
+    connection = cast(Connection, engine)
+    launches = Launches(connection, CONFIG, SharedThings(connection, CONFIG.installation_id), failures.append)
     launches.begin(Launch(attempt_id=ATTEMPT, image="image", body={}))
     if stop:
         await launches.abandon(ATTEMPT)

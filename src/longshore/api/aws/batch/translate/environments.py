@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from longshore.api.aws.batch.translate.shapes import refuse_unbuilt, to_document
+from longshore.api.aws.batch.translate.shapes import to_document
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.environment import ComputeEnvironment, cluster_name
@@ -13,19 +13,24 @@ from longshore.service.environments import EnvironmentDraft
 from longshore.service.paging import Page
 
 #: Members of requests, and of descriptions, that are kept as they are given.
-_KEPT = ("unmanagedvCpus", "computeResources", "serviceRole", "context", "updatePolicy", "ecsSettings")
-_NOT_BUILT = {"eks_configuration": "eksConfiguration"}
+_KEPT = (
+    "unmanagedvCpus",
+    "computeResources",
+    "serviceRole",
+    "context",
+    "updatePolicy",
+    "ecsSettings",
+    "eksConfiguration",
+)
 _SERVICE_ROLE = "aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
 #: What an update policy that was given in part has for the rest. Source: AWS Batch API, UpdatePolicy.
 _UPDATE_POLICY = {"terminateJobsOnUpdate": False, "jobExecutionTimeoutMinutes": 30}
 #: Members that are lists or maps, as they are shown when they were not given.
 _EMPTY: dict[str, Any] = {"subnets": [], "securityGroupIds": []}
-_EMPTY_ON_EC2: dict[str, Any] = {**_EMPTY, "tags": {}, "ec2Configuration": [{"imageType": "ECS_AL2023"}]}
 
 
 def read_draft(request: requests.CreateComputeEnvironmentRequest) -> EnvironmentDraft:
-    """Raises InvalidRequest for members that are not built."""
-    refuse_unbuilt(request, _NOT_BUILT)
+    """The environment that is asked for."""
     return EnvironmentDraft(
         name=request.compute_environment_name,
         type=request.type,
@@ -36,12 +41,7 @@ def read_draft(request: requests.CreateComputeEnvironmentRequest) -> Environment
 
 
 def read_changes(request: requests.UpdateComputeEnvironmentRequest) -> dict[str, Any]:
-    """What an update gives, by wire names.
-
-    Raises:
-        InvalidRequest: members that are not built.
-    """
-    refuse_unbuilt(request, _NOT_BUILT)
+    """What an update gives, by wire names."""
     return _read_document(request)
 
 
@@ -81,16 +81,19 @@ def _render_environment(environment: ComputeEnvironment) -> wire.ComputeEnvironm
         **document,
         "computeEnvironmentName": environment.name,
         "computeEnvironmentArn": environment.arn,
-        "ecsClusterArn": f"arn:aws:ecs:{scope.region}:{scope.account_id}:cluster/{cluster}",
         "tags": environment.tags,
         "type": environment.type,
         "state": environment.state,
         "status": environment.status,
         "statusReason": environment.status_reason,
         "serviceRole": _render_role(scope, document.get("serviceRole")),
-        "containerOrchestrationType": "ECS",
+        "containerOrchestrationType": "EKS" if environment.runs_pods else "ECS",
         "uuid": environment.uuid,
     }
+    if environment.runs_pods:
+        described["eksConfiguration"] = _render_cluster(document["eksConfiguration"])
+    else:
+        described["ecsClusterArn"] = f"arn:aws:ecs:{scope.region}:{scope.account_id}:cluster/{cluster}"
     if "updatePolicy" in document:
         described["updatePolicy"] = _UPDATE_POLICY | document["updatePolicy"]
     if "computeResources" in document:
@@ -101,8 +104,16 @@ def _render_environment(environment: ComputeEnvironment) -> wire.ComputeEnvironm
 def _render_resources(environment: ComputeEnvironment, given: dict[str, Any]) -> dict[str, Any]:
     if "minvCpus" not in given:
         return {**_EMPTY, **given}
+    images = [{"imageType": "EKS_AL2023" if environment.runs_pods else "ECS_AL2023"}]
     # Nothing is scaled yet, so what is desired is what was asked for.
-    return {**_EMPTY_ON_EC2, "desiredvCpus": given["minvCpus"], **given}
+    return {**_EMPTY, "tags": {}, "ec2Configuration": images, "desiredvCpus": given["minvCpus"], **given}
+
+
+def _render_cluster(given: dict[str, Any]) -> dict[str, Any]:
+    if "accessEntry" not in given:
+        return given
+    # No cluster is there that could have the entry.
+    return {**given, "accessEntry": {"desiredState": given["accessEntry"]["desiredState"], "status": "INACTIVE"}}
 
 
 def _render_role(scope: Scope, role: str | None) -> str:

@@ -16,7 +16,7 @@ _NOT_BUILT = {"service_environment_order": "serviceEnvironmentOrder"}
 def read_draft(request: requests.CreateJobQueueRequest) -> QueueDraft:
     """Raises InvalidRequest for members and kinds of queues that are not built."""
     refuse_unbuilt(request, _NOT_BUILT)
-    if request.job_queue_type not in (None, "ECS", "ECS_FARGATE", "ECS_MANAGED_INSTANCES"):
+    if request.job_queue_type == "SAGEMAKER_TRAINING":
         raise not_built(f"The job queue type {request.job_queue_type}")
     return QueueDraft(
         name=request.job_queue_name,
