@@ -12,9 +12,10 @@ from longshore.domain.eks import EksProperties
 from longshore.domain.ids import Scope
 from longshore.domain.nodes import NodeProperties
 from longshore.domain.retry import RetryStrategy
+from longshore.domain.training import TrainingRequest
 
 #: The forms that a job can have.
-Form = ContainerProperties | EcsProperties | EksProperties | NodeProperties
+Form = ContainerProperties | EcsProperties | EksProperties | NodeProperties | TrainingRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,13 @@ class Formed:
     ecs_properties: EcsProperties | None = None
     eks_properties: EksProperties | None = None
     node_properties: NodeProperties | None = None
+    training: TrainingRequest | None = None
 
     @property
     def form(self) -> Form:
         """The one that is set."""
-        form = self.container or self.ecs_properties or self.eks_properties or self.node_properties
-        assert form is not None, "neither container nor ecs, eks or node properties"
+        form = self.container or self.ecs_properties or self.eks_properties or self.node_properties or self.training
+        assert form is not None, "neither container nor ecs, eks or node properties, and no training"
         return form
 
     @property
@@ -48,8 +50,8 @@ class Formed:
 
     @property
     def has_parts(self) -> bool:
-        """Whether attempts have parts: all but those of the plain form have, however few containers there are."""
-        return self.container is None
+        """Whether attempts have parts: all have but those of the plain form and of trainings on one instance."""
+        return self.container is None and (self.training is None or self.training.instance_count > 1)
 
     @property
     def single_container(self) -> ContainerProperties:

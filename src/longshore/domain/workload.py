@@ -5,13 +5,16 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import assert_never
 
-from longshore.domain.container import ContainerProperties, HostVolume, MountPoint, OwnSettings, Volume
+from longshore.domain.container import ContainerProperties, HostVolume, KeyValue, MountPoint, OwnSettings, Volume
 from longshore.domain.ecs import EcsProperties, EcsTaskProperties, TaskContainerProperties
 from longshore.domain.eks import EksContainer, EksPodProperties, EksProperties, EksVolume
 from longshore.domain.job import JobSpec
 from longshore.domain.requirements import container_resources, pod_container_resources, resources_of
 from longshore.domain.resources import Resources
+from longshore.domain.training import TrainingRequest
 
+#: Between SIGTERM and SIGKILL. Source: SageMaker API, StopTrainingJob
+_TRAINING_GRACE_SECONDS = 120
 #: Workloads that are kept, since each step of an attempt asks for its job's.
 _MOST_KEPT = 256
 
@@ -88,6 +91,8 @@ def _workload(spec: JobSpec) -> Workload:
     nodes = spec.node_properties
     if nodes is None:
         form = spec.form
+        if isinstance(form, TrainingRequest):
+            return _training_workload(form, spec.resources)
         assert isinstance(form, ContainerProperties | EcsProperties | EksProperties), form
         return Workload(nodes=(WorkNode(index=0, containers=_containers(form), resources=spec.resources),))
     ranges = [nodes.range_of(index) for index in range(nodes.num_nodes)]
@@ -97,6 +102,30 @@ def _workload(spec: JobSpec) -> Workload:
         for index, each in enumerate(ranges)
     )
     return Workload(nodes=tuple(work_nodes), main_node=nodes.main_node)
+
+
+def _training_workload(training: TrainingRequest, resources: Resources) -> Workload:
+    """One container on each of its nodes, which share what the job holds evenly."""
+    count = training.instance_count
+    share = Resources(
+        vcpu_milli=resources.vcpu_milli // count,
+        memory_mib=resources.memory_mib // count,
+        gpus=resources.gpus // count,
+    )
+    container = WorkContainer(
+        name="default",
+        properties=ContainerProperties(
+            image=training.training_image,
+            command=training.command,
+            environment=tuple(KeyValue(name=name, value=value) for name, value in training.environment.items()),
+            job_role_arn=training.role_arn,
+        ),
+        resources=share,
+        entrypoint=training.entrypoint,
+        stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
+    )
+    nodes = (WorkNode(index=index, containers=(container,), resources=share) for index in range(count))
+    return Workload(nodes=tuple(nodes))
 
 
 def _containers(form: ContainerProperties | EcsProperties | EksProperties) -> tuple[WorkContainer, ...]:
