@@ -50,8 +50,8 @@ class Formed:
 
     @property
     def has_parts(self) -> bool:
-        """Whether attempts have parts: all have but those of the plain form and of trainings on one instance."""
-        return self.container is None and (self.training is None or self.training.instance_count > 1)
+        """Whether attempts have parts: all have but those of the plain form and trainings."""
+        return self.container is None and self.training is None
 
     @property
     def single_container(self) -> ContainerProperties:

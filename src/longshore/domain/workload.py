@@ -92,9 +92,11 @@ def _workload(spec: JobSpec) -> Workload:
     if nodes is None:
         form = spec.form
         if isinstance(form, TrainingRequest):
-            return _training_workload(form, spec.resources)
-        assert isinstance(form, ContainerProperties | EcsProperties | EksProperties), form
-        return Workload(nodes=(WorkNode(index=0, containers=_containers(form), resources=spec.resources),))
+            containers: tuple[WorkContainer, ...] = (_training_container(form, spec.resources),)
+        else:
+            assert isinstance(form, ContainerProperties | EcsProperties | EksProperties), form
+            containers = _containers(form)
+        return Workload(nodes=(WorkNode(index=0, containers=containers, resources=spec.resources),))
     ranges = [nodes.range_of(index) for index in range(nodes.num_nodes)]
     made = {id(each): (_containers(each.form), resources_of(each.form)) for each in ranges}
     work_nodes = (
@@ -104,15 +106,8 @@ def _workload(spec: JobSpec) -> Workload:
     return Workload(nodes=tuple(work_nodes), main_node=nodes.main_node)
 
 
-def _training_workload(training: TrainingRequest, resources: Resources) -> Workload:
-    """One container on each of its nodes, which share what the job holds evenly."""
-    count = training.instance_count
-    share = Resources(
-        vcpu_milli=resources.vcpu_milli // count,
-        memory_mib=resources.memory_mib // count,
-        gpus=resources.gpus // count,
-    )
-    container = WorkContainer(
+def _training_container(training: TrainingRequest, resources: Resources) -> WorkContainer:
+    return WorkContainer(
         name="default",
         properties=ContainerProperties(
             image=training.training_image,
@@ -120,12 +115,10 @@ def _training_workload(training: TrainingRequest, resources: Resources) -> Workl
             environment=tuple(KeyValue(name=name, value=value) for name, value in training.environment.items()),
             job_role_arn=training.role_arn,
         ),
-        resources=share,
+        resources=resources,
         entrypoint=training.entrypoint,
         stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
     )
-    nodes = (WorkNode(index=index, containers=(container,), resources=share) for index in range(count))
-    return Workload(nodes=tuple(nodes))
 
 
 def _containers(form: ContainerProperties | EcsProperties | EksProperties) -> tuple[WorkContainer, ...]:
