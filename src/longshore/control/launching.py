@@ -136,6 +136,8 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | 
         gpu_names=attempt.gpu_names,
         vcpu_is_cap=entry.environment.is_fargate,
         settings=provision.settings,
+        folders=provision.folders,
+        host_name=provision.host_name,
         registry=provision.registry,
         log_path=logs.path(attempt.attempt_id),
     )

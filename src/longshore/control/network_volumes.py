@@ -31,10 +31,11 @@ def _local(volume: Volume, file_systems: Mapping[str, Path]) -> Volume:
     efs = volume.efs_volume_configuration
     if efs is None:
         return volume
-    return replace(volume, efs_volume_configuration=None, host=HostVolume(source_path=_folder(efs, file_systems)))
+    return replace(volume, efs_volume_configuration=None, host=HostVolume(source_path=folder_of(efs, file_systems)))
 
 
-def _folder(efs: EfsVolume, file_systems: Mapping[str, Path]) -> str:
+def folder_of(efs: EfsVolume, file_systems: Mapping[str, Path]) -> str:
+    """The folder of this machine that stands for it. Raises UnknownFileSystem."""
     # Source of the texts: Amazon ECS developer guide, stopped tasks error messages.
     prefix = "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: "
     root = file_systems.get(efs.file_system_id)

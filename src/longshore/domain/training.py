@@ -54,7 +54,7 @@ class TrainingChannel:
     uri: str | None = None
     #: `uri` names a list of objects, not a prefix
     is_manifest: bool = False
-    #: each node gets a share of the objects: the one that there is gets them all
+    #: each node gets a share of the objects, not all of them
     is_sharded: bool = False
     #: objects are unpacked on the way
     is_gzip: bool = False
@@ -68,6 +68,15 @@ class TrainingCheckpoints:
 
     uri: str
     local_path: str = CHECKPOINTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceGroup:
+    """Instances of one type."""
+
+    name: str
+    instance_type: str
+    instance_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +97,14 @@ class TrainingRequest:
     output_uri: str
     packs_output: bool = True
     checkpoints: TrainingCheckpoints | None = None
-    instance_type: str
-    #: of the group of instances, where the request has groups
-    instance_group: str = ""
+    #: at least one; one without a name where the request has no groups
+    instance_groups: tuple[InstanceGroup, ...]
     max_runtime_seconds: int | None = None
+
+    @property
+    def instance_count(self) -> int:
+        """Nodes of the training."""
+        return sum(group.instance_count for group in self.instance_groups)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -215,7 +228,9 @@ def parse_training_request(payload: str) -> TrainingRequest:
     if not _JOB_NAME.fullmatch(request.training_job_name):
         raise _refusal("TrainingJobName must be 1 to 63 letters, digits and hyphens, with no hyphen at either end")
     if not algorithm.training_image:
-        raise _refusal("AlgorithmSpecification.TrainingImage must name the image; algorithms by name are not known here")
+        raise _refusal(
+            "AlgorithmSpecification.TrainingImage must name the image; algorithms by name are not known here"
+        )
     _check_mode("AlgorithmSpecification.TrainingInputMode", algorithm.training_input_mode)
     _check_place("OutputDataConfig.S3OutputPath", output.output_path)
     if checkpoints is not None:
@@ -229,7 +244,6 @@ def parse_training_request(payload: str) -> TrainingRequest:
     if len(channels) > _MOST_CHANNELS or len({channel.name for channel in channels}) < len(channels):
         raise _refusal(f"InputDataConfig must have {_MOST_CHANNELS} channels at most, each with a name of its own")
     stopping = request.stopping_condition
-    instance = _instance(request.resource_config)
     seconds = stopping.max_runtime_in_seconds if stopping else None
     if seconds is not None and seconds < 1:
         raise _refusal("StoppingCondition.MaxRuntimeInSeconds must be at least 1")
@@ -246,8 +260,7 @@ def parse_training_request(payload: str) -> TrainingRequest:
         output_uri=output.output_path,
         packs_output=output.compression_type == "GZIP",
         checkpoints=checkpoints and TrainingCheckpoints(uri=checkpoints.s3_uri, local_path=checkpoints.local_path),
-        instance_type=instance.instance_type,
-        instance_group=instance.instance_group_name,
+        instance_groups=_instance_groups(request.resource_config),
         max_runtime_seconds=seconds,
     )
 
@@ -295,16 +308,20 @@ def _channel(given: _Channel) -> TrainingChannel:
     )
 
 
-def _instance(given: _ResourceConfig) -> _InstanceGroup:
-    """The one that the training runs on."""
-    groups = given.instance_groups
+def _instance_groups(given: _ResourceConfig) -> tuple[InstanceGroup, ...]:
+    groups = tuple(
+        InstanceGroup(
+            name=group.instance_group_name, instance_type=group.instance_type, instance_count=group.instance_count
+        )
+        for group in given.instance_groups
+    )
     if not groups:
         if given.instance_type is None or given.instance_count is None:
             raise _refusal("ResourceConfig must have InstanceType and InstanceCount, or InstanceGroups")
-        groups = (_InstanceGroup("", given.instance_type, given.instance_count),)
-    if [group.instance_count for group in groups] != [1]:
-        raise _refusal("ResourceConfig.InstanceCount must be 1: trainings on several instances are not built")
-    return groups[0]
+        groups = (InstanceGroup(name="", instance_type=given.instance_type, instance_count=given.instance_count),)
+    if any(group.instance_count < 1 for group in groups):
+        raise _refusal("ResourceConfig.InstanceCount must be at least 1")
+    return groups
 
 
 def _check_mode(where: str, mode: str) -> None:

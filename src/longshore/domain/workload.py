@@ -13,8 +13,6 @@ from longshore.domain.requirements import container_resources, pod_container_res
 from longshore.domain.resources import Resources
 from longshore.domain.training import TrainingRequest
 
-#: Between SIGTERM and SIGKILL. Source: SageMaker API, StopTrainingJob
-_TRAINING_GRACE_SECONDS = 120
 #: Workloads that are kept, since each step of an attempt asks for its job's.
 _MOST_KEPT = 256
 
@@ -88,15 +86,13 @@ def workload_of(spec: JobSpec) -> Workload:
 
 
 def _workload(spec: JobSpec) -> Workload:
+    if spec.training is not None:
+        return _training(spec.training, spec.resources)
     nodes = spec.node_properties
     if nodes is None:
         form = spec.form
-        if isinstance(form, TrainingRequest):
-            containers: tuple[WorkContainer, ...] = (_training_container(form, spec.resources),)
-        else:
-            assert isinstance(form, ContainerProperties | EcsProperties | EksProperties), form
-            containers = _containers(form)
-        return Workload(nodes=(WorkNode(index=0, containers=containers, resources=spec.resources),))
+        assert isinstance(form, ContainerProperties | EcsProperties | EksProperties), form
+        return Workload(nodes=(WorkNode(index=0, containers=_containers(form), resources=spec.resources),))
     ranges = [nodes.range_of(index) for index in range(nodes.num_nodes)]
     made = {id(each): (_containers(each.form), resources_of(each.form)) for each in ranges}
     work_nodes = (
@@ -106,18 +102,27 @@ def _workload(spec: JobSpec) -> Workload:
     return Workload(nodes=tuple(work_nodes), main_node=nodes.main_node)
 
 
-def _training_container(training: TrainingRequest, resources: Resources) -> WorkContainer:
-    return WorkContainer(
-        name="default",
+def _training(training: TrainingRequest, resources: Resources) -> Workload:
+    """A node for each instance, all alike; the first is the main one."""
+    count = training.instance_count
+    each = Resources(
+        vcpu_milli=resources.vcpu_milli // count,
+        memory_mib=resources.memory_mib // count,
+        gpus=resources.gpus // count,
+    )
+    container = WorkContainer(
+        name="algo",
         properties=ContainerProperties(
             image=training.training_image,
             command=training.command,
             environment=tuple(KeyValue(name=name, value=value) for name, value in training.environment.items()),
             job_role_arn=training.role_arn,
         ),
-        resources=resources,
+        resources=each,
         entrypoint=training.entrypoint,
-        stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
+    )
+    return Workload(
+        nodes=tuple(WorkNode(index=index, containers=(container,), resources=each) for index in range(count))
     )
 
 
