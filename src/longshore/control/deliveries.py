@@ -197,9 +197,9 @@ class _Delivery:
         folder = self._site.open_path(uri)
         assert folder is not None, uri
         target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(folder):
             raise NeighbourRefused(f"{target.parent} leads out of {folder}")
+        target.parent.mkdir(parents=True, exist_ok=True)
         await in_thread(partial(_save, path, target))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
@@ -22,6 +22,8 @@ CHECKPOINTS = f"{CONTRACT_ROOT}/checkpoints"
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
 _CHANNEL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}")
+_OBJECT_URI = re.compile(r"s3://([^/]+)/*(.*)", re.DOTALL)
+_FILE_URI = re.compile(r"file://(?:localhost)?(/.*)", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_CHANNELS = 20
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?(.*)`)?")
@@ -118,18 +120,15 @@ class TrainingRequest:
 
 def parse_object_uri(uri: str) -> ObjectPlace | None:
     """The place that an `s3://` URI names; None for one of another form."""
-    parts = urlsplit(uri)
-    if parts.scheme != "s3" or not parts.netloc:
-        return None
-    return ObjectPlace(bucket=parts.netloc, key=uri[len("s3://") + len(parts.netloc) :].lstrip("/"))
+    found = _OBJECT_URI.fullmatch(uri)
+    return ObjectPlace(bucket=found[1], key=found[2]) if found else None
 
 
 def parse_file_uri(uri: str) -> PurePosixPath | None:
     """The absolute path that a `file://` URI names; None for one of another form."""
-    parts = urlsplit(uri)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        return None
-    return PurePosixPath(unquote(parts.path))
+    found = _FILE_URI.fullmatch(uri)
+    path = unquote(found[1]) if found else ""
+    return PurePosixPath(path) if path and "\0" not in path else None
 
 
 class _AlgorithmSpecification(Struct, rename="pascal"):
@@ -214,6 +213,8 @@ def parse_training_request(payload: str) -> TrainingRequest:
     Raises:
         InvalidRequest: a member that is acted on is missing or does not fit; the text names it.
     """
+    if "\\u0000" in payload:
+        raise _refusal("no text in it may have a character with code 0")
     try:
         request = _decoder.decode(payload)
     except ValidationError as misfit:
