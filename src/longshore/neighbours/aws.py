@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from longshore.domain.secret import Keeper, SecretReference
 from longshore.neighbours.config import AWS, NeighbourConfig
@@ -148,7 +148,7 @@ def neighbour_errors() -> Generator[None]:
         status = cast(int, answer["ResponseMetadata"]["HTTPStatusCode"])
         kind = NeighbourUnavailable if status >= 500 or code in _PASSING else NeighbourRefused
         raise kind(f"{code}: {message}") from refusal
-    except (HTTPClientError, IncompleteReadError) as problem:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as problem:
         raise NeighbourUnavailable(str(problem)) from problem
     except BotoCoreError as problem:
         raise NeighbourRefused(str(problem)) from problem
