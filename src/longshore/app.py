@@ -342,6 +342,7 @@ async def _serve(
         engines=drivers.keys(),
         resolve_engine=partial(_choose_engine, settings.server.engine, leader.lanes["docker"]),
         array_size_max=settings.limits.array_size_max,
+        largest_host=_local_host(settings).total,
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(

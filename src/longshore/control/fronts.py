@@ -108,8 +108,10 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
         for head in overdue:
             job = changes.job(head.key)
             if job is not None and job.status is JobStatus.RUNNABLE:
-                reason = reasons.canceled_by_time_limit(head.code)
-                grant(present, changes, head.key, Wish(kind=WishKind.CANCEL, reason=reason))
+                action = next(each.action for each in queue.time_limit_actions if each.reason == head.code)
+                kind = WishKind.TERMINATE if action == "TERMINATE" else WishKind.CANCEL
+                reason = reasons.ended_by_time_limit(action, head.code)
+                grant(present, changes, head.key, Wish(kind=kind, reason=reason))
         # what is told of the others stays as it is published
         left = tuple(head for head in front.heads if head not in overdue)
         present.fronts[queue.scope, queue.name] = replace(front, heads=left)

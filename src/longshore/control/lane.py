@@ -11,13 +11,14 @@ from weakref import WeakValueDictionary
 import structlog
 
 from longshore.control.deliveries import Deliveries
-from longshore.control.inbox import Inbox, Released
+from longshore.control.inbox import Begun, Inbox, Released
 from longshore.control.launching import attempt_log, find_obstacle, render_launch, stop_request
 from longshore.control.ledger import OpenAttempt
 from longshore.control.provisions import CannotProvide, Provider, Provision, Provisions
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
+from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import (
@@ -198,6 +199,8 @@ class Lane:
             attempt_id = entry.attempt.attempt_id
             if attempt_id in self._uncertain:
                 continue
+            if entry.job.status is JobStatus.SCHEDULED:
+                self._inbox.put([Begun(attempt_id=attempt_id)])
             try:
                 if obstacle := await find_obstacle(entry, self._logs):
                     held_up.append((entry, obstacle))

@@ -14,6 +14,7 @@ from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import Scope
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront
+from longshore.domain.service_environment import ServiceEnvironment
 from longshore.store.codec import encode_document, encode_list
 from longshore.store.shares import ShareRows
 from longshore.store.statements import InList, Row, Search, Session, Statement, insert_into
@@ -24,6 +25,7 @@ from longshore.store.tables import (
     job_queues,
     queue_fronts,
     scheduling_policies,
+    service_environments,
 )
 
 #: Form of the documents that we write. A version that changes the form adds a step to `_decoded`.
@@ -111,6 +113,7 @@ class _NamedDocuments(Generic[N]):
 
 
 _ENVIRONMENTS = _NamedDocuments(compute_environments, ComputeEnvironment)
+_SERVICE_ENVIRONMENTS = _NamedDocuments(service_environments, ServiceEnvironment)
 _QUEUES = _NamedDocuments(job_queues, JobQueue)
 _FRONTS = _NamedDocuments(queue_fronts, QueueFront)
 _CONSUMABLES = _NamedDocuments(consumable_resources, ConsumableResource)
@@ -161,6 +164,20 @@ class ResourceRows(ShareRows):
 
     def delete_environment(self, scope: Scope, name: str) -> None:
         _ENVIRONMENTS.delete(self, scope, name)
+
+    def service_environment(self, scope: Scope, name: str) -> ServiceEnvironment | None:
+        return _SERVICE_ENVIRONMENTS.get(self, scope, name)
+
+    def service_environments(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ServiceEnvironment]:
+        return _SERVICE_ENVIRONMENTS.page(self, scope, names, after, limit)
+
+    def put_service_environment(self, environment: ServiceEnvironment) -> None:
+        _SERVICE_ENVIRONMENTS.put(self, environment)
+
+    def delete_service_environment(self, scope: Scope, name: str) -> None:
+        _SERVICE_ENVIRONMENTS.delete(self, scope, name)
 
     def queue(self, scope: Scope, name: str) -> JobQueue | None:
         return _QUEUES.get(self, scope, name)

@@ -50,14 +50,15 @@ class SubmissionRows(ArrayRows, ConsumableRows, DependencyRows, QueueNameRows):
 
     def insert_job(self, new: NewJob) -> None:
         spec = new.spec
-        definition_name, _, revision = spec.definition.rpartition(":")
+        name, _, revision = spec.definition.rpartition(":")
+        definition = (name, int(revision)) if spec.definition else (None, None)
         created_at = to_ms(new.created_at)
         self.insert_spec(spec, new.tags)
         self.run(
             _INSERT_JOB,
             *(spec.key, str(JobStatus.SUBMITTED), "", created_at, 0, 0, "", spec.array_size, spec.uuid),
             *(self.queue_id_for(spec.scope, spec.queue_name), fold_name(spec.name)),
-            *(definition_name, int(revision), spec.share_identifier),
+            *(*definition, spec.share_identifier),
         )
         if spec.array_size is not None:
             self.run(_INSERT_CHILDREN, spec.array_size, spec.key, created_at)
