@@ -174,7 +174,7 @@ class Ledger:
 
     def instances(self, environment: EnvironmentName) -> Collection[tuple[str, int]]:
         """Instances that attempts of the environment hold, by type."""
-        return self._instances.get(environment, {}).items()
+        return tuple(self._instances.get(environment, Counter()).items())
 
     def has_room(self, host_id: HostId, wanted: Resources) -> bool:
         """Whether the host has that much left."""
