@@ -37,7 +37,7 @@ from longshore.domain.lifecycle.events import (
 from longshore.domain.lifecycle.parts import direct, note_news, open_parts
 from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.lifecycle.story import render_story
-from longshore.domain.lifecycle.trainings import status_reason_of, time_out_of
+from longshore.domain.lifecycle.trainings import has_succeeded, status_reason_of, time_out_of
 from longshore.domain.retry import RetryAction, matching_action
 from longshore.domain.workload import workload_of
 
@@ -189,7 +189,7 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
         status_reason = job.wish.reason
     elif attempt.stop_cause is StopCause.TIMED_OUT:
         status_reason = time_out_of(job.spec)
-    elif attempt.exit_code == 0:
+    elif has_succeeded(job.spec, attempt):
         status, status_reason = JobStatus.SUCCEEDED, status_reason_of(job.spec, attempt)
     else:
         status_reason = status_reason_of(job.spec, attempt)

@@ -15,13 +15,18 @@ def status_reason_of(spec: JobSpec, attempt: Attempt) -> str:
         return attempt.status_reason
     if attempt.stop_cause is StopCause.TIMED_OUT:
         return time_out_of(spec)
-    if attempt.exit_code == 0:
+    if has_succeeded(spec, attempt):
         return ""
-    if attempt.exit_code is not None:
+    if attempt.exit_code:
         return f"{_PREFIX}AlgorithmError: {attempt.reason}, exit code: {attempt.exit_code}"
-    if attempt.status_reason == reasons.FAILED_TO_START:
-        return f"{_PREFIX}ClientError: {attempt.reason}"
+    if attempt.exit_code == 0 or attempt.status_reason == reasons.FAILED_TO_START:
+        return f"{_PREFIX}ClientError: {attempt.reason.removeprefix('ClientError: ')}"
     return f"{_PREFIX}InternalServerError: {attempt.status_reason}"
+
+
+def has_succeeded(spec: JobSpec, attempt: Attempt) -> bool:
+    """Whether all went well: a training whose container did may have failed to store what it left."""
+    return attempt.exit_code == 0 and (spec.training is None or not attempt.reason)
 
 
 def time_out_of(spec: JobSpec) -> str:

@@ -24,7 +24,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.testing.builders import AT, a_job, a_job_spec
 from longshore.testing.lifecycles import grown
 
-SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, SUCCEEDED, FAILED = JobStatus
+SUBMITTED, PENDING, RUNNABLE, SCHEDULED, STARTING, RUNNING, SUCCEEDED, FAILED = JobStatus
 
 
 def moved(*children: JobStatus) -> ChildrenMoved:
