@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from longshore.domain.ids import AttemptId
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.engine import TaskState
 from longshore.testing.simulation.broken import broken
@@ -19,7 +19,7 @@ from longshore.testing.simulation.sharing import Consumption
 from longshore.testing.simulation.site import RecordingSite
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_LIVE = ("STARTING", "RUNNING")
+_LIVE = ("SCHEDULED", "STARTING", "RUNNING")
 _WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 
 
@@ -219,7 +219,7 @@ class StoreChecks:
         for parent_key, counted in counts.items():
             parent = self.jobs[parent_key]
             name = self.name(parent_key)
-            if rows.summaries[parent_key] != tuple(counted[status] for status in JobStatus):
+            if rows.summaries[parent_key] != tuple(counted[status] for status in ARRAY_STATUSES):
                 broken("counters equal the children", f"{name}: {rows.summaries[parent_key]} for {counted}")
             if set(counted) <= {"SUCCEEDED", "FAILED"}:
                 expected = "FAILED" if counted["FAILED"] else "SUCCEEDED"

@@ -8,7 +8,7 @@ from longshore.domain.array import ArraySummary
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish, WishKind
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.ports.store import Edge, JobView, Store
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, an_attempt, job_of, moment
@@ -80,7 +80,7 @@ class JobContract:
         assert [str(view.job.id) for view in views[1:]] == [f"{spec.uuid}:{index}" for index in range(3)]
         assert [view.job.is_array_parent for view in views] == [True, False, False, False]
         assert all(view.tags == {"a": "1"} for view in views)
-        counts = {status: 3 if status is JobStatus.SUBMITTED else 0 for status in JobStatus}
+        counts = {status: 3 if status is JobStatus.SUBMITTED else 0 for status in ARRAY_STATUSES}
         assert views[0].summary == ArraySummary(parent_key=spec.key, counts=counts, updated_at=A_MOMENT)
         assert [view.summary for view in views[1:]] == [None] * 3
 
