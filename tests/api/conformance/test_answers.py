@@ -138,6 +138,35 @@ def run_forms(world: World) -> None:
     world.make("TerminateJob", jobId=job, reason="seen")
 
 
+def run_trainings(world: World) -> None:
+    """Service jobs that end, one of which is terminated, and lists of them."""
+    limits = [{"maxCapacity": 4, "capacityUnit": "NUM_INSTANCES"}]
+    world.make(
+        "CreateServiceEnvironment",
+        serviceEnvironmentName="runs",
+        serviceEnvironmentType="SAGEMAKER_TRAINING",
+        capacityLimits=limits,
+    )
+    order = [{"order": 1, "serviceEnvironment": "runs"}]
+    members = {
+        "jobQueueType": "SAGEMAKER_TRAINING",
+        "serviceEnvironmentOrder": order,
+        "schedulingPolicyArn": world.policy,
+    }
+    world.make("CreateJobQueue", jobQueueName="runs", priority=1, **members)
+    shared = {"jobQueue": "runs", "shareIdentifier": "team"}
+    rules = [{"action": "RETRY", "onStatusReason": "Received status from SageMaker: *"}]
+    # nobody stands for S3, so that its attempts fail before they start
+    world.submit_service_job("fails", retryStrategy={"attempts": 2, "evaluateOnExit": rules}, **shared)
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="it has ended")
+    waiting = world.submit_service_job("waits")
+    world.make("TerminateServiceJob", jobId=waiting, reason="to see that it is told")
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all have ended")
+    for queue in ("runs", world.service_queue):
+        world.make("ListServiceJobs", jobQueue=queue, jobStatus="FAILED")
+    world.make("TerminateServiceJobs", jobs=["nonsense"], reason="to see the error")
+
+
 def _snapshot(world: World) -> tuple[Any, Any]:
     """Which jobs of the queue come next, and which shares hold something."""
     shown = world.make("GetJobQueueSnapshot", jobQueue="on")
@@ -156,7 +185,7 @@ def all_replies(wire: Wire) -> Iterator[Reply]:
             except Unmet:
                 pass
             yield from world.replies
-    for run in (run_jobs, run_forms):
+    for run in (run_jobs, run_forms, run_trainings):
         world = World(wire=wire)
         run(world)
         yield from world.replies

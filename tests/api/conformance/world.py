@@ -27,7 +27,16 @@ ON_FARGATE: Mapping[str, Any] = {
     "subnets": ["subnet-1"],
     "securityGroupIds": ["sg-1"],
 }
-TRAINING = json.dumps({"TrainingJobName": "train", "RoleArn": "arn:aws:iam::000000000000:role/train"})
+TRAINING = json.dumps(
+    {
+        "TrainingJobName": "train",
+        "RoleArn": "arn:aws:iam::000000000000:role/train",
+        "AlgorithmSpecification": {"TrainingImage": "busybox", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/prefix"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+)
 
 
 class Unmet(AssertionError):
