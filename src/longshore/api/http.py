@@ -13,7 +13,7 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from longshore.api.aws.codec import encode_error
-from longshore.api.aws.exchange import Answer, Front, Request
+from longshore.api.aws.exchange import CLIENT_TOKEN, Answer, Front, Request
 from longshore.api.aws.faults import BATCH_FAULTS, MissingSignature, fault_of
 from longshore.api.aws.fronts import LARGE_BODIES, TARGETS
 from longshore.api.aws.signature import SignedRequest, is_presigned, is_signed, parse_presigned_scope, parse_scope
@@ -32,6 +32,7 @@ _SINGLE = frozenset(
     {
         *(b"host", b"authorization", b"content-length", b"content-type", b"sec-fetch-site", b"x-amz-target", b"origin"),
         *(b"date", b"x-amz-date", b"x-amz-security-token", b"x-amz-content-sha256"),
+        CLIENT_TOKEN,
     }
 )
 
@@ -146,7 +147,13 @@ class FrontDoor:
         signed_for = parse_scope(headers.get(b"authorization", b"")) or parse_presigned_scope(scope["query_string"])
         service = signed_for.service if signed_for else _asked_service(path, headers) or "batch"
         region = signed_for.region if signed_for else self._settings.region
-        return service, Caller(account_id=self._settings.account_id, region=region, request_id=request_id)
+        token = headers.get(CLIENT_TOKEN)
+        return service, Caller(
+            account_id=self._settings.account_id,
+            region=region,
+            request_id=request_id,
+            client_token=None if token is None else token.decode("latin-1"),
+        )
 
     def _front(self, service: str) -> Front:
         """The service's own, or Batch's for one that is not here, to refuse with."""

@@ -322,7 +322,10 @@ class ResourceWriter(Protocol):
     def note_call(
         self, scope: Scope, operation: str, token: str, payload: str, *, at: datetime, forget_before: datetime
     ) -> str | None:
-        """The payload of an earlier call with this token; None, and it is remembered, for the first one."""
+        """The payload of an earlier call with this token; None, and it is remembered, for the first one.
+
+        Calls before `forget_before`, which is a day ago at most, do not count.
+        """
         ...
 
     def put_scheduling_policy(self, policy: SchedulingPolicy) -> None: ...

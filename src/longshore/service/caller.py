@@ -34,6 +34,8 @@ class Caller:
     request_id: str
     #: None where requests are not verified: whoever comes is the account's root user
     principal: Principal | None = None
+    #: what the caller calls a submission by, so that it is carried out once
+    client_token: str | None = None
 
     @property
     def scope(self) -> Scope:

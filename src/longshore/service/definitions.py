@@ -16,6 +16,7 @@ from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.consumption import check_consumption
 from longshore.service.form_rules import check_form, completed
 from longshore.service.naming import check_name, check_tags
+from longshore.service.own_override import OVERRIDE
 from longshore.service.paging import Page, check_page, open_token, page_of
 from longshore.service.refusals import check_size, invalid
 
@@ -196,6 +197,8 @@ def _check_draft(draft: DefinitionDraft) -> None:
     check_size(draft.size_bytes, limit_kib=_LIMIT_KIB, what="Job definition")
     check_tags(draft.tags)
     check_consumption(draft.consumables)
+    if OVERRIDE in draft.parameters:
+        raise invalid(f"{OVERRIDE} is a parameter of SubmitJob: a definition can say the same in its properties")
     priority = draft.scheduling_priority
     if priority is not None and not 0 <= priority <= 9999:
         raise invalid(f"schedulingPriority should be between 0 and 9999, got {priority}")

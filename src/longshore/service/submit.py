@@ -18,12 +18,14 @@ from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
+from longshore.service.client_tokens import TokenCall, digest_of, token_of
 from longshore.service.consumption import check_known, resolve_consumption
 from longshore.service.definitions import resolve_active
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
+from longshore.service.own_override import OVERRIDE, override_definition
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 from longshore.service.sharing import check_sharing
@@ -42,7 +44,6 @@ class Submission(Overrides):
     queue: str
     #: name or ARN, each with or without a revision, as given
     definition: str
-    consumables: ConsumableResourceProperties | None = None
     parameters: Mapping[str, str] | None = None
     array_size: int | None = None
     depends_on: Sequence[Dependency] = ()
@@ -53,8 +54,15 @@ class Submission(Overrides):
     share_identifier: str | None = None
     scheduling_priority: int | None = None
     consumables: ConsumableResourceProperties | None = None
+    #: as given beside the request; a tag may hold it as well
+    client_token: str | None = None
     #: of the request
     size_bytes: int
+
+    @property
+    def own_override(self) -> str | None:
+        """What is to be other than in the definition, beyond the overrides of the AWS API."""
+        return self.parameters.get(OVERRIDE) if self.parameters else None
 
 
 class Submissions:
@@ -67,11 +75,12 @@ class Submissions:
         self._array_size_max = array_size_max
 
     async def submit(self, scope: Scope, submission: Submission) -> JobId:
-        """Store a new job as SUBMITTED, durably, and return its id.
+        """Store a new job as SUBMITTED, durably, and return its id; for a client token that was used, that job's.
 
         Raises:
             RequestRefused: it names something that does not exist or breaks a rule; nothing is stored.
         """
+        token = token_of(submission.client_token, submission.tags)
         check_job_name(submission.name)
         check_size(submission.size_bytes, limit_kib=_LIMIT_KIB, what="Job")
         if submission.tags:
@@ -84,15 +93,22 @@ class Submissions:
         uuid = str(uuid4())
         created_at = self._clock.now()
         created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
-        storing = asyncio.ensure_future(
-            self._store.write(lambda tx: _store_job(tx, scope, submission, uuid, created_at))
-        )
+        call = None if token is None else TokenCall(token=token, digest=digest_of(submission))
+
+        def work(tx: Transaction) -> str:
+            earlier = None if call is None else call.earlier_job(tx, scope, uuid, at=created_at)
+            if earlier is not None:
+                return earlier
+            _store_job(tx, scope, submission, uuid, created_at)
+            return uuid
+
+        storing = asyncio.ensure_future(self._store.write(work))
         # Woken now, the leader takes the job in by the commit that stores it; woken again, it misses none that had to
         # wait before it could be stored.
         self._notifier.notify()
-        await storing
+        stored = await storing
         self._notifier.notify()
-        return JobId(uuid=uuid)
+        return JobId(uuid=stored)
 
 
 def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime) -> None:
@@ -100,6 +116,8 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     if queue.queue_type == SERVICE_QUEUE:
         raise InvalidRequest(f"JobQueue {submission.queue} is for service jobs only; SubmitServiceJob takes them")
     definition = resolve_active(tx, scope, submission.definition)
+    if submission.own_override is not None:
+        definition = override_definition(definition, submission.own_override)
     _check_fit(submission, definition, queue)
     check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
     on_keys = _find_dependencies(tx, scope, submission)
@@ -154,7 +172,10 @@ def _resolve_spec(
     parameters = definition.parameters
     if submission.parameters:
         parameters = {**parameters, **submission.parameters}
-    formed = resolve_form(definition, submission, parameters)
+    values = parameters
+    if OVERRIDE in values:
+        values = {name: value for name, value in values.items() if name != OVERRIDE}
+    formed = resolve_form(definition, submission, values)
     retry, timeout = _resolve_attempts(definition, submission)
     propagate_tags = bool(definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags)
     return JobSpec(

@@ -1,10 +1,10 @@
 """Rows of `job_consumables` and `client_tokens`: who takes consumable resources, and which calls were done already."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, func, select
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, select, tuple_
 
 from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import JobKey, Scope
@@ -59,9 +59,25 @@ _IS_CALL = (
     _t.token == bindparam("of_token"),
 )
 _CALL = (*_SCOPE, "of_operation", "of_token")
-_EARLIER_CALL = Statement(select(_t.payload).where(*_IS_CALL), *_CALL)
+_EARLIER_CALL = Statement(select(_t.payload, _t.at).where(*_IS_CALL), *_CALL)
 _REMEMBER = insert_into(client_tokens)
-_FORGET = Statement(delete(client_tokens).where(_t.at < bindparam("before")), "before")
+_REPLACE = Statement(delete(client_tokens).where(*_IS_CALL), *_CALL)
+#: No operation's tokens count for longer.
+_KEPT_FOR = timedelta(days=1)
+#: A call removes more than it adds, and never waits for the rows of a whole day.
+_MOST_FORGOTTEN = 100
+_old = client_tokens.alias("old")
+_FORGET = Statement(
+    delete(client_tokens).where(
+        tuple_(*client_tokens.primary_key).in_(
+            select(*_old.primary_key)
+            .where(_old.c.at < bindparam("before"))
+            .order_by(_old.c.at)
+            .limit(bindparam("at_most"))
+        )
+    ),
+    *("before", "at_most"),
+)
 
 
 class ConsumableRows(Session):
@@ -100,10 +116,13 @@ class ConsumableRows(Session):
     def note_call(
         self, scope: Scope, operation: str, token: str, payload: str, *, at: datetime, forget_before: datetime
     ) -> str | None:
-        self.run(_FORGET, to_ms(forget_before))
+        self.run(_FORGET, to_ms(at - _KEPT_FOR), _MOST_FORGOTTEN)
         place = scope.account_id, scope.region, operation, token
         earlier = self.row(_EARLIER_CALL, *place)
         if earlier is not None:
-            return earlier[0]
+            known, noted_at = earlier
+            if noted_at >= to_ms(forget_before):
+                return known
+            self.run(_REPLACE, *place)
         self.run(_REMEMBER, *place, payload, to_ms(at))
         return None

@@ -4,7 +4,6 @@ from typing import Literal
 
 from sqlalchemy import bindparam, select, update
 
-from longshore.domain.ids import JobKey
 from longshore.store.statements import Session, Statement, assigned
 from longshore.store.tables import counters
 
@@ -12,13 +11,6 @@ CounterName = Literal["job_key", "intake"]
 
 _c = counters.c
 _READ = Statement(select(_c.value).where(_c.name == bindparam("of_name")), "of_name")
-_ADD = Statement(
-    update(counters)
-    .values(value=_c.value + bindparam("more"))
-    .where(_c.name == bindparam("of_name"))
-    .returning(_c.value),
-    *("more", "of_name"),
-)
 _RAISE = Statement(
     update(counters).values(assigned(["value"])).where(_c.name == bindparam("of_name"), _c.value < bindparam("below")),
     *("new_value", "of_name", "below"),
@@ -28,15 +20,17 @@ _RAISE = Statement(
 class CounterRows(Session):
     """Highest numbers given so far; 0 before the first."""
 
-    def allocate_keys(self, count: int) -> JobKey:
-        return JobKey(self.row(_ADD, count, "job_key")[0] - count + 1)
-
     def next_intake(self) -> int:
-        return self._highest("intake") + 1
+        return self.highest("intake") + 1
 
     def note_intake(self, highest: int) -> None:
         """Intake numbers up to this one are given."""
-        self.run(_RAISE, highest, "intake", highest)
+        self.raise_highest("intake", highest)
 
-    def _highest(self, name: CounterName) -> int:
+    def raise_highest(self, name: CounterName, highest: int) -> None:
+        """Numbers up to this one are given."""
+        self.run(_RAISE, highest, name, highest)
+
+    def highest(self, name: CounterName) -> int:
+        """The highest number that the table knows as given."""
         return self.row(_READ, name)[0]

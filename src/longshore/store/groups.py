@@ -15,6 +15,7 @@ from longshore.domain.ids import JobKey
 from longshore.domain.job import JobSpec
 from longshore.ports.crash_points import crash_point
 from longshore.ports.store import Transaction
+from longshore.store.batch import Batch, HeldBackFailed
 from longshore.store.dialects import SQLITE, is_outage, outage_text
 from longshore.store.specs import SpecCache
 from longshore.store.transaction import SqlTransaction
@@ -43,51 +44,67 @@ def run_group(connection: sqlite3.Connection, works: Iterable[Work], cache: Spec
     that was taken: what succeeded is durable, what failed left no trace. When the database could not be written, all
     are taken, nothing of any is left, and the outcome of each is `StoreUnavailable`.
     """
-    outcomes: list[Outcome] = []
-    taken = 0
+    taken: list[Work] = []
     works = iter(works)
+    try:
+        try:
+            return _commit(connection, _in_time(works, taken), cache, Batch())
+        except HeldBackFailed:
+            # One of them breaks a rule of the schema, and which one shows when each writes its own rows.
+            return _commit(connection, taken, cache, Batch(holds_back=False))
+    except sqlite3.Error as problem:
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+        text = outage_text(problem, Path(path) if path else None)
+        return [Outcome(error=_unavailable(text, problem)) for _ in [*taken, *works]]
+
+
+def _in_time(works: Iterator[Work], taken: list[Work]) -> Iterator[Work]:
+    ends = monotonic() + GROUP_SECONDS
+    for work in works:
+        taken.append(work)
+        yield work
+        if monotonic() > ends:
+            return
+
+
+def _commit(connection: sqlite3.Connection, works: Iterable[Work], cache: SpecCache, batch: Batch) -> list[Outcome]:
+    outcomes: list[Outcome] = []
     specs: dict[JobKey, JobSpec] = {}
     cursor = connection.cursor()
-    ends = monotonic() + GROUP_SECONDS
     try:
         cursor.execute("BEGIN IMMEDIATE")
         for work in works:
-            taken += 1
-            cursor.execute("SAVEPOINT work")
-            transaction = SqlTransaction(cursor, SQLITE, cache)
+            transaction = SqlTransaction(cursor, SQLITE, cache, batch)
             outcome = _run(work, transaction)
             if outcome.error is None:
+                transaction.keep()
                 specs |= transaction.seen_specs
             else:
-                cursor.execute("ROLLBACK TO work")
-            cursor.execute("RELEASE work")
+                transaction.undo()
             outcomes.append(outcome)
-            if monotonic() > ends:
-                break
+        SqlTransaction(cursor, SQLITE, cache, batch).finish()
         crash_point("commit.before")
         cursor.execute("COMMIT")
         crash_point("commit.after")
-    except sqlite3.Error as problem:
+    finally:
         if connection.in_transaction:
             cursor.execute("ROLLBACK")
-        path = connection.execute("PRAGMA database_list").fetchone()[2]
-        text = outage_text(problem, Path(path) if path else None)
-        taken += sum(1 for _ in works)
-        return [Outcome(error=_unavailable(text, problem)) for _ in range(taken)]
     cache.add(specs)
     return outcomes
 
 
-def _run(work: Work, transaction: Transaction) -> Outcome:
+def _run(work: Work, transaction: SqlTransaction) -> Outcome:
     try:
-        return Outcome(value=work(transaction))
+        value = work(transaction)
+        transaction.end()
+        return Outcome(value=value)
     except StopIteration as problem:
         # The one exception that a future does not take.
         error = RuntimeError("a work raised StopIteration")
         error.__cause__ = problem
         return Outcome(error=error)
     except BaseException as problem:
-        if isinstance(problem, sqlite3.Error) and is_outage(problem):
+        if isinstance(problem, HeldBackFailed) or (isinstance(problem, sqlite3.Error) and is_outage(problem)):
             raise
         return Outcome(error=problem)
 

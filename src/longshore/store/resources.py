@@ -87,7 +87,7 @@ class _NamedDocuments(Generic[N]):
         self._delete = Statement(delete(table).where(is_it), *_SCOPE, "of_name")
 
     def get(self, session: Session, scope: Scope, name: str) -> N | None:
-        row = session.row(self._get, scope.account_id, scope.region, name)
+        row = session.peek(self._get, scope.account_id, scope.region, name)
         return None if row is None else _decoded(self._decoder, row)
 
     def page(
@@ -233,11 +233,11 @@ class ResourceRows(ShareRows):
         _POLICIES.delete(self, scope, name)
 
     def definition(self, scope: Scope, name: str, revision: int) -> JobDefinition | None:
-        row = self.row(_GET_DEFINITION, scope.account_id, scope.region, name, revision)
+        row = self.peek(_GET_DEFINITION, scope.account_id, scope.region, name, revision)
         return None if row is None else _decoded(_definition_decoder, row)
 
     def latest_active_definition(self, scope: Scope, name: str) -> JobDefinition | None:
-        row = self.row(_LATEST_ACTIVE, scope.account_id, scope.region, name)
+        row = self.peek(_LATEST_ACTIVE, scope.account_id, scope.region, name)
         return None if row is None else _decoded(_definition_decoder, row)
 
     def definitions(

@@ -10,7 +10,7 @@ from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import JobKey
 from longshore.domain.job import JobSpec
 from longshore.store.codec import decode_texts, encode_document, encode_list, encode_texts
-from longshore.store.statements import Cursor, InList, Session, Statement, assigned, insert_into
+from longshore.store.statements import Cursor, InList, Row, Session, Statement, assigned
 from longshore.store.tables import job_specs
 
 #: Form of the documents that we write. A version that changes the form adds a step to `decode_spec`.
@@ -20,7 +20,6 @@ SPEC_VERSION = 1
 _CHUNK = 1000
 
 _s = job_specs.c
-_INSERT = insert_into(job_specs, "key", "version", "body", "tags")
 _LOAD = Statement(select(_s.key, _s.version, _s.body).where(InList(_s.key, "keys")), "keys")
 _TAGS = Statement(select(_s.key, _s.tags).where(InList(_s.key, "keys")), "keys")
 _SAVE_TAGS = Statement(
@@ -97,10 +96,10 @@ class SpecRows(Session):
         """The spec of this submitted job, which exists."""
         return self.load_specs((key,))[key]
 
-    def insert_spec(self, spec: JobSpec, tags: Mapping[str, str]) -> None:
-        """Keep it, for the job of its key."""
-        self.run(_INSERT, spec.key, SPEC_VERSION, encode_document(spec), encode_texts(tags) if tags else _NO_TAGS)
+    def note_spec(self, spec: JobSpec, tags: Mapping[str, str]) -> Row:
+        """Its row: key, version, body and tags, to be inserted by the caller."""
         self.seen_specs[spec.key] = spec  # the leader asks for it next
+        return spec.key, SPEC_VERSION, encode_document(spec), encode_texts(tags) if tags else _NO_TAGS
 
     def tags_of(self, keys: Collection[JobKey]) -> Mapping[JobKey, Mapping[str, str]]:
         """Tags of these submitted jobs."""

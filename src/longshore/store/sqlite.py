@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from longshore.domain.errors import StoreUnavailable
 from longshore.ports.store import Reader, Transaction
+from longshore.store.batch import Batch
 from longshore.store.dialects import SQLITE, is_outage, outage_text
 from longshore.store.groups import Writer, run_group
 from longshore.store.schema import migrate, prepare, refuse_foreign_file
@@ -131,7 +132,7 @@ class InlineStore:
 def run_read(connection: sqlite3.Connection, work: Callable[[Reader], T], cache: SpecCache) -> T:
     """Run `work` on one committed state."""
     cursor = connection.cursor()
-    transaction = SqlTransaction(cursor, SQLITE, cache)
+    transaction = SqlTransaction(cursor, SQLITE, cache, Batch())
     try:
         cursor.execute("BEGIN")
         try:

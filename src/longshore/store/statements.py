@@ -94,18 +94,29 @@ class Session:
         self._cursor = cursor
         self._dialect = dialect
 
+    def settle(self, *, writes: bool) -> None:
+        """Called before each statement but those of `peek`; `writes`: it may change rows."""
+
+    def peek(self, statement: Statement, *values: Any) -> Any:
+        """The first row that it finds, or None, in a table of which nothing is ever held back."""
+        self._cursor.execute(*statement.bound(self._dialect, values))
+        return self._cursor.fetchone()
+
     def rows(self, statement: Statement, *values: Any) -> list[Any]:
         """All rows that it finds."""
+        self.settle(writes=False)
         self._cursor.execute(*statement.bound(self._dialect, values))
         return self._cursor.fetchall()
 
     def row(self, statement: Statement, *values: Any) -> Any:
         """The first row that it finds, or None."""
+        self.settle(writes=False)
         self._cursor.execute(*statement.bound(self._dialect, values))
         return self._cursor.fetchone()
 
     def run(self, statement: Statement, *values: Any) -> int:
         """Returns how many rows it changed."""
+        self.settle(writes=True)
         self._cursor.execute(*statement.bound(self._dialect, values))
         return self._cursor.rowcount
 
@@ -113,6 +124,7 @@ class Session:
         """Run it once for each row of parameters; returns how many rows it changed."""
         if not rows:
             return 0
+        self.settle(writes=True)
         self._cursor.executemany(*statement.bound_many(self._dialect, rows))
         return self._cursor.rowcount
 

@@ -227,6 +227,27 @@ def test_what_is_not_on_the_list_is_denied(signed: SignedDoor) -> None:
     assert signed.door.desk.seen == []
 
 
+def test_a_client_token_is_signed(signed: SignedDoor) -> None:
+    """Whoever could add one on the way would have the job of another request taken for this one's."""
+    signed.door.desk.answers["SubmitJob"] = SubmitJobResponse(job_name="a", job_id="b", job_arn="c")
+    client = signed.client("batch", signed.make())
+
+    def add(event: str) -> None:
+        def add_token(**given: Any) -> None:
+            headers = given["params"]["headers"] if "params" in given else given["request"].headers
+            headers["x-longshore-client-token"] = "t"
+
+        client.meta.events.register_last(event, add_token)
+
+    add("before-call.batch.SubmitJob")
+    submit(client)
+    assert [caller.client_token for _, caller, _ in signed.door.desk.seen] == ["t"]
+    client = signed.client("batch", signed.make())
+    add("before-send.batch.SubmitJob")
+    with pytest.raises(ClientError, match="'x-longshore-client-token' must be a 'SignedHeader'"):
+        submit(client)
+
+
 def test_a_request_is_of_its_keys_account(signed: SignedDoor) -> None:
     for key in (signed.make(account_id="111122223333"), signed.make()):
         signed.client("batch", key).describe_job_queues()

@@ -14,6 +14,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import Instant, ShareUse
 from longshore.ports.store import JobFilter
 from longshore.store import listing
+from longshore.store.batch import Batch
 from longshore.store.dialects import SQLITE
 from longshore.store.schema import prepare
 from longshore.store.specs import SpecCache
@@ -91,7 +92,7 @@ def transaction() -> Iterator[SqlTransaction]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     prepare(connection, "memory")
     connection.execute("BEGIN")
-    transaction = SqlTransaction(connection.cursor(), SQLITE, SpecCache())
+    transaction = SqlTransaction(connection.cursor(), SQLITE, SpecCache(), Batch())
     transaction.insert_job(a_job().taking(r=1).sharing_as("a").new(transaction.allocate_keys(1)))
     transaction.insert_job(a_job().array(3).new(transaction.allocate_keys(4)))
     transaction.insert_attempts([an_attempt(SINGLE)])

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as SigningCredentials
 
+from longshore.api.aws.exchange import CLIENT_TOKEN
 from longshore.api.aws.faults import ExpiredRequest, IncompleteSignature, MissingSignature, WrongSignature
 from longshore.api.aws.replay import SeenSignatures
 from longshore.api.aws.signature import Claim, SignedRequest, parse_claim
@@ -160,7 +161,7 @@ def _check_headers(claim: Claim, request: SignedRequest, payload_hash: str) -> N
         raise WrongSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for raw, value in request.headers:
         name = raw.decode("latin-1")
-        if name.startswith("x-amz-") and name not in claim.signed_headers:
+        if (name.startswith("x-amz-") or raw == CLIENT_TOKEN) and name not in claim.signed_headers:
             raise WrongSignature(f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
         if name == _PAYLOAD_HASH and value.decode("latin-1") != payload_hash:
             raise WrongSignature(

@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 from longshore.service.caller import Caller
 
+#: Header that names a submission; signed, like all headers that change what is done.
+CLIENT_TOKEN = b"x-longshore-client-token"
 #: Carries out one operation: its input structure in, its output structure out (None where the operation has none).
 Handler: TypeAlias = Callable[[Caller, Any], Awaitable[Any]]
 #: Operation name to handler. Operations that are not in it are answered as not built.

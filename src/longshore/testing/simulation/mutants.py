@@ -26,6 +26,7 @@ from longshore.scheduling import cycle
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
 from longshore.scheduling.order import FairOrder, Lines
+from longshore.service.client_tokens import TokenCall
 from longshore.store.consumables import ConsumableRows
 from longshore.testing.simulation.runner import Failure, run_seeds
 
@@ -143,7 +144,8 @@ MUTANTS = (
     _mutant(
         "what is used up comes back", (Holdings, "flush", "used_up=resource.used_up + quantity", "used_up=quantity")
     ),
-    _mutant("an update is done again", (ConsumableRows, "note_call", "return earlier[0]", "return None")),
+    _mutant("an update is done again", (ConsumableRows, "note_call", "return known", "return None")),
+    _mutant("a submission is stored again", (TokenCall, "earlier_job", "return known", "return None")),
     _mutant("shares are served by name", (FairOrder, "_push", "self.standings.of(share)", "0.0")),
     _mutant("weights of shares are not looked at", (Standings, "of", " * self._weights[share]", "")),
     _mutant("priorities within a share are not looked at", (Lines, "__init__", "-line.job_class.priority", "0")),

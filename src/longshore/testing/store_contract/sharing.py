@@ -171,3 +171,21 @@ class SharingContract:
         assert await note("d", 10) is None
         assert await note("e", 10, operation="Undo") is None
         assert await note("f", 10, scope=ELSEWHERE) is None
+        assert [await note("g", 18, operation="Undo"), await note("h", 19)] == ["e", "d"]
+
+    async def test_calls_of_one_operation_do_not_age_those_of_another(self, store: Store) -> None:
+        """Each counts for as long as its operation says, up to a day; then it goes, however many there are."""
+
+        async def note(operation: str, token: str, hours: float, life: timedelta) -> str | None:
+            at = moment(hours * 3600)
+            return await store.write(
+                lambda tx: tx.note_call(A_SCOPE, operation, token, f"at {hours}", at=at, forget_before=at - life)
+            )
+
+        day, hour = timedelta(days=1), timedelta(hours=1)
+        for number in range(250):
+            await note("Long", f"t{number}", 0, day)
+        assert await note("Short", "t", 2, hour) is None
+        assert await note("Short", "t", 4, hour) is None
+        assert await note("Long", "t0", 24, day) == "at 0"
+        assert {await note("Long", f"t{number}", 25, day) for number in range(250)} == {None}

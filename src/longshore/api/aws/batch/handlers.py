@@ -216,7 +216,11 @@ class BatchHandlers:
 
     async def submit_job(self, caller: Caller, request: req.SubmitJobRequest) -> res.SubmitJobResponse:
         scope = caller.scope
-        job_id = await self._services.submissions.submit(scope, submissions.read_submission(request))
+        submission = submissions.read_submission(request, caller.client_token)
+        if submission.own_override is not None:
+            # What it changes is for those to say who may say what a definition is.
+            caller.authorise("batch:RegisterJobDefinition")
+        job_id = await self._services.submissions.submit(scope, submission)
         return submissions.render_submission(scope, request.job_name, job_id)
 
     async def describe_jobs(self, caller: Caller, request: req.DescribeJobsRequest) -> res.DescribeJobsResponse:

@@ -20,7 +20,7 @@ from longshore.service.submit import Submission
 _encode = msgspec.json.Encoder().encode
 
 
-def read_submission(request: requests.SubmitJobRequest) -> Submission:
+def read_submission(request: requests.SubmitJobRequest, client_token: str | None) -> Submission:
     """Raises InvalidRequest for retry rules without a number of attempts."""
     array = request.array_properties
     return Submission(
@@ -42,6 +42,7 @@ def read_submission(request: requests.SubmitJobRequest) -> Submission:
         tags=request.tags,
         share_identifier=request.share_identifier,
         scheduling_priority=request.scheduling_priority_override,
+        client_token=client_token,
         size_bytes=len(_encode(request)),
     )
 
