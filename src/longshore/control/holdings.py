@@ -14,7 +14,7 @@ from longshore.domain.job import Attempt, Job
 from longshore.domain.policy import FairsharePolicy
 from longshore.domain.queue import Instant, ShareUse
 from longshore.ports.store import Reader, Transaction
-from longshore.scheduling.classes import instances_of, weight_milli
+from longshore.scheduling.classes import weight_milli
 from longshore.scheduling.fairshare import ShareView, use_after
 
 QueueName = tuple[Scope, str]
@@ -50,7 +50,7 @@ class Holdings:
         queue, share = (spec.scope, spec.queue_name), spec.share_identifier or ""
         if policy is not None and share and self.instant is not None:
             self._bring_forward(queue, share, policy, self.instant)
-        self._milli.setdefault(queue, Counter())[share] += sign * weight_milli(spec.resources, instances_of(spec))
+        self._milli.setdefault(queue, Counter())[share] += sign * weight_milli(spec.resources, spec.instances)
         for name, quantity in consumables_of(spec):
             self._consumables[spec.scope, name] += sign * quantity
             if was_held and attempt.started_at is not None:

@@ -11,7 +11,6 @@ from longshore.domain.resources import Resources
 from longshore.domain.service_environment import Environment
 from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Handle
-from longshore.scheduling.classes import instances_of
 from longshore.scheduling.snapshot import EnvironmentName, HostView
 
 
@@ -154,7 +153,7 @@ class Ledger:
         asked = entry.job.spec.resources.vcpu_milli
         environment = entry.environment_name
         self._environment_milli[environment] = self.environment_milli(environment) + sign * asked
-        for kind, count in instances_of(entry.job.spec):
+        for kind, count in entry.job.spec.instances:
             self._instances.setdefault(environment, Counter())[kind] += sign * count
         for host_id, amount, gpu_names in _holdings(entry):
             if host_id not in self._hosts:

@@ -51,6 +51,12 @@ class JobSpec(Formed):
         return "job" if self.training is None else "service-job"
 
     @property
+    def instances(self) -> tuple[tuple[str, int], ...]:
+        """Types of instances that a service job asks for, and how many of each."""
+        groups = () if self.training is None else self.training.instance_groups
+        return tuple((group.instance_type, group.instance_count) for group in groups)
+
+    @property
     def attempt_seconds(self) -> int | None:
         """How long an attempt may run: as the submission says, and no longer than the training itself allows."""
         own = None if self.training is None else self.training.max_runtime_seconds

@@ -66,13 +66,6 @@ def weight_milli(resources: Resources, instances: tuple[tuple[str, int], ...]) -
     return sum(count for _, count in instances) * 1000 if instances else resources.vcpu_milli
 
 
-def instances_of(spec: JobSpec) -> tuple[tuple[str, int], ...]:
-    """Types of instances that a service job asks for, and how many of each."""
-    if spec.training is None:
-        return ()
-    return tuple((group.instance_type, group.instance_count) for group in spec.training.instance_groups)
-
-
 def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
     """The class that jobs of this submission belong to while they are RUNNABLE; `priority` is in place of its own."""
     gang = gang_of([node.resources for node in workload_of(spec).nodes]) if spec.has_nodes else ()
@@ -85,7 +78,7 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
         priority=priority if spec.share_identifier is not None else 0,
         consumables=consumables_of(spec),
         gang=gang,
-        instances=instances_of(spec),
+        instances=spec.instances,
     )
 
 

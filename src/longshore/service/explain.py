@@ -7,7 +7,6 @@ from longshore.domain.job import JobSpec, TimelineEntry
 from longshore.domain.lifecycle.status import FINAL_STATUSES, WAITING_STATUSES, JobStatus
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
-from longshore.scheduling.classes import instances_of
 from longshore.service.documents import Amounts, Children, Document, Place, amounts_of, place_of
 from longshore.service.everywhere import find_job
 from longshore.service.outcomes import AttemptAccount, account_for
@@ -102,7 +101,7 @@ def explain_job(
 
 def _training_text(spec: JobSpec) -> str:
     """What stands in the place of a definition where a job has none."""
-    instances = " and ".join(f"{count} x {kind}" for kind, count in instances_of(spec))
+    instances = " and ".join(f"{count} x {kind}" for kind, count in spec.instances)
     return f"training on {instances}"
 
 

@@ -248,14 +248,14 @@ def update_policy_of_queue(world: World) -> dict[str, Any]:
 def update_service_queue(world: World) -> dict[str, Any]:
     world.make(
         "CreateServiceEnvironment",
-        serviceEnvironmentName="other",
+        serviceEnvironmentName="second",
         serviceEnvironmentType="SAGEMAKER_TRAINING",
         capacityLimits=[{"maxCapacity": 1, "capacityUnit": "NUM_INSTANCES"}],
         state="DISABLED",
     )
     return {
         "jobQueue": world.service_queue,
-        "serviceEnvironmentOrder": [{"order": 2, "serviceEnvironment": "other"}],
+        "serviceEnvironmentOrder": [{"order": 2, "serviceEnvironment": "second"}],
     }
 
 

@@ -17,7 +17,6 @@ from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.domain.service_environment import CapacityLimit, ServiceEnvironment
 from longshore.domain.training import TrainingRequest
 from longshore.ports.store import JobView
-from longshore.scheduling.classes import instances_of
 from longshore.service.describe import Condition
 from longshore.service.paging import Page
 from longshore.service.refusals import not_built
@@ -248,7 +247,7 @@ def _render_resource_id(spec: JobSpec, attempt: Attempt) -> wire.ServiceResource
 
 
 def _render_usage(spec: JobSpec, shape: type[Usage]) -> list[Usage]:
-    return [shape(capacity_unit=kind, quantity=float(count)) for kind, count in instances_of(spec)]
+    return [shape(capacity_unit=kind, quantity=float(count)) for kind, count in spec.instances]
 
 
 def render_terminations(outcome: BulkOutcome) -> responses.TerminateServiceJobsResponse:
