@@ -16,7 +16,9 @@ assert examples and EXAMPLES
 @pytest.fixture(scope="session")
 def conforming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The server that is asked."""
-    with live_server(tmp_path_factory.mktemp("conformance")) as server:
+    with live_server(
+        tmp_path_factory.mktemp("conformance"), settings={"LONGSHORE_DOCKER_HOST_PATHS": OPEN_FOLDER}
+    ) as server:
         server.start()
         yield server
 

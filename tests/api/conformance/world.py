@@ -27,6 +27,8 @@ ON_FARGATE: Mapping[str, Any] = {
     "subnets": ["subnet-1"],
     "securityGroupIds": ["sg-1"],
 }
+#: A folder of the machine that trainings may store to; none of these leaves anything.
+OPEN_FOLDER = "/var/tmp"
 TRAINING = json.dumps(
     {
         "TrainingJobName": "train",
@@ -237,14 +239,9 @@ class World:
         return self.submit("array", arrayProperties={"size": 2})
 
     def submit_service_job(self, name: str, **members: Any) -> str:
-        members = {"jobQueue": self.service_queue, **members}
-        answer = self.make(
-            "SubmitServiceJob",
-            jobName=name,
-            serviceRequestPayload=TRAINING,
-            serviceJobType="SAGEMAKER_TRAINING",
-            **members,
-        )
+        members = {"serviceRequestPayload": TRAINING, "serviceJobType": "SAGEMAKER_TRAINING", **members}
+        members = {"jobQueue": members.pop("jobQueue", None) or self.service_queue, **members}
+        answer = self.make("SubmitServiceJob", jobName=name, **members)
         return str(answer["jobId"])
 
     @cached_property
