@@ -7,7 +7,7 @@ import pytest
 from tests.api.conformance import examples
 from tests.api.conformance.gaps import FILLED, GAPS, prune
 from tests.api.conformance.wire import Wire
-from tests.api.conformance.world import EXAMPLES, World
+from tests.api.conformance.world import EXAMPLES, OPEN_FOLDER, World
 from tests.integration.live import LiveServer, live_server
 
 assert examples and EXAMPLES
