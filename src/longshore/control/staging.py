@@ -154,7 +154,7 @@ class TrainingSite:
         environment = dict(
             variables(
                 training,
-                entry.job.spec.scope,
+                training.arn(entry.job.spec.scope, entry.whole_id or entry.attempt.attempt_id),
                 entry.attempt,
                 cluster,
                 root=CONTRACT_ROOT if in_container else str(folders.root),
@@ -345,7 +345,7 @@ def _parse_manifest(uri: str, content: bytes) -> tuple[ObjectPlace, Sequence[str
 
 
 def _download_failed(why: str) -> str:
-    return f"ClientError: Data download failed: {why}"
+    return f"Data download failed: {why}"
 
 
 async def in_thread(work: Callable[[threading.Event], T]) -> T:
