@@ -183,9 +183,9 @@ class _Delivery:
         checkpoints = self.training.checkpoints
         if checkpoints is None or parse_object_uri(checkpoints.uri) is None:
             return
-        folder = self._folders.checkpoints
-        for path in _files(folder):
-            await self._store(path, checkpoints.uri, str(path.relative_to(folder)))
+        folder = _own_folder(self._folders.root, "checkpoints")
+        for path in _files(folder) if folder else ():
+            await self._store(path, checkpoints.uri, str(path.relative_to(self._folders.checkpoints)))
 
     async def _store(self, path: Path, uri: str, name: str) -> None:
         place = parse_object_uri(uri)

@@ -18,8 +18,11 @@ from longshore.engines.docker.driver import DockerDriver
 from longshore.ports.engine import LaunchFailed, Observation, TaskState
 from longshore.system_clock import SystemClock
 from longshore.testing.simulation.logs import KeptLogs
+from tests.integration import trainings
 from tests.integration.docker.conftest import MakeBench
-from tests.integration.docker.workbench import IMAGE
+from tests.integration.docker.workbench import IMAGE, Engine
+from tests.integration.live import eventually, live_server
+from tests.integration.neighbours import Neighbours, settings
 from tests.unit.control.openings import changed, ended
 from tests.unit.control.trainings import KeptObjects, a_channel, a_site, a_training
 
@@ -125,3 +128,33 @@ async def test_image_keeps_what_it_has_below_the_root(make_bench: MakeBench, tmp
     assert isinstance(told, Observation)
     assert told.reason.split()[:5] == ["code", "input", "model", "output", "1"]
     assert len(told.reason) == 1024
+
+
+def test_service_job_in_a_container(tmp_path: Path, engine: Engine, neighbours: Neighbours) -> None:
+    """A real server gives it its data and stores its model, whether it ends by itself or is stopped."""
+    s3 = neighbours.client("s3")
+    s3.put_object(Bucket=trainings.BUCKET, Key="docker/a", Body=b"1")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{trainings.BUCKET}/docker/"}}
+    data = {"InputDataConfig": [{"ChannelName": "train", "DataSource": source}]}
+    given = settings(neighbours.url, LONGSHORE_DOCKER_SOCKET=str(engine.socket))
+    with live_server(tmp_path, engine="docker", settings=given) as server:
+        try:
+            server.start()
+            trainings.set_up_trainings(server, engine="docker")
+            copies = "cp /opt/ml/input/data/train/a /opt/ml/model/weights"
+            waits = f"trap 'echo half >/opt/ml/model/weights; exit 9' TERM; {copies}; while :; do sleep 0.1; done"
+            ids = [
+                trainings.submit(server, trainings.a_request(name, ["/bin/sh", "-c", script], image=IMAGE, **data))
+                for name, script in (("in-docker", copies), ("in-docker-stopped", waits))
+            ]
+            assert trainings.ended(server, ids[0])["status"] == "SUCCEEDED"
+            eventually(lambda: trainings.describe(server, ids[1])["status"] == "RUNNING", what="it runs")
+            eventually(lambda: list(server.data.glob("training/*/model/weights")), what="it has begun")
+            server.batch.terminate_service_job(jobId=ids[1], reason="enough")
+            job = trainings.ended(server, ids[1])
+            assert (job["status"], job["statusReason"]) == ("FAILED", "enough")
+        finally:
+            engine.remove_all(server.installation_id)
+    for name, weights in (("in-docker", "1"), ("in-docker-stopped", "half\n")):
+        stored = trainings.objects(s3, f"models/{name}/output/")
+        assert members(stored["model.tar.gz"]) == {"weights": weights}

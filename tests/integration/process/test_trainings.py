@@ -196,6 +196,41 @@ def test_kills_while_the_model_is_stored(tmp_path: Path) -> None:
         them.close()
 
 
+def test_kill_while_data_is_fetched(tmp_path: Path) -> None:
+    """The next server fetches it anew, and the training starts once."""
+    (tmp_path / "server").mkdir()
+    (tmp_path / "moto").mkdir()
+    them = Neighbours(tmp_path / "moto")
+    them.client("s3").create_bucket(Bucket=BUCKET)
+    them.client("s3").put_object(Bucket=BUCKET, Key="data/a", Body=b"1")
+    given = {
+        "LONGSHORE_AWS_S3_ENDPOINT": them.url,  # nobody lends roles: it is asked in the server's own name
+        "LONGSHORE_AWS_PATIENCE_SECONDS": "60",
+        "AWS_ACCESS_KEY_ID": "server",
+        "AWS_SECRET_ACCESS_KEY": "server",
+    }
+    try:
+        with live_server(tmp_path / "server", settings=given) as server:
+            server.start()
+            set_up_trainings(server)
+            them.stop()
+            script = f'echo once >>{tmp_path}/starts; cp "$SM_CHANNEL_TRAIN/a" "$SM_MODEL_DIR"'
+            data = [channel(f"s3://{BUCKET}/data/")]
+            job_id = submit(server, a_request("fetched", shell(script), InputDataConfig=data))
+            eventually(lambda: left(server), what="its folders are there")
+            server.kill()
+            server.start()
+            assert describe(server, job_id)["status"] == "STARTING"
+            them.go_on()
+            job = ended(server, job_id)
+            assert (job["status"], len(job["attempts"])) == ("SUCCEEDED", 1)
+            stored = objects(them.client("s3"), "models/fetched/output/")
+            assert members(stored["model.tar.gz"]) == {"a": b"1"}
+            assert (tmp_path / "starts").read_text() == "once\n"
+    finally:
+        them.close()
+
+
 def test_others_go_on_while_a_model_is_stored(tmp_path: Path) -> None:
     """An upload that waits keeps nobody else waiting; a terminated training ends."""
     (tmp_path / "server").mkdir()
