@@ -5,6 +5,7 @@ the attempt, which stay until the attempt is released.
 """
 
 import asyncio
+import errno
 import gzip
 import os
 import stat
@@ -129,6 +130,8 @@ class Deliveries:
         return entry is None or entry.attempt.intent is Intent.STOP
 
     async def _store(self, delivery: "_Delivery", keeps_model: bool) -> None:
+        if keeps_model and not delivery.has_model:
+            raise NotADirectoryError(errno.ENOTDIR, "the folder of the model is gone")
         await delivery.store_checkpoints()
         async with self._packing:
             output = await delivery.pack("output.tar.gz", "output", "data")
@@ -159,6 +162,11 @@ class _Delivery:
         self._folders = folders
         self._access = access
         self._persistently = persistently
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a folder with it, which may be empty."""
+        return _own_folder(self._folders.root, "model") is not None
 
     async def pack(self, name: str, *below: str, keeps_empty: bool = False) -> Path | None:
         """The folder as an archive; None where it holds nothing, unless that is kept."""
