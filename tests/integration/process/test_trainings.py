@@ -287,8 +287,15 @@ GATHERER = """
 import json, os, socket, time
 hosts, own = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
 found = sorted(os.listdir(os.environ["SM_CHANNEL_TRAIN"]))
+def reach_main():
+    while True:
+        try:
+            return socket.create_connection((hosts[0], 7345))
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+
 if own != hosts[0]:
-    with socket.create_connection((hosts[0], 7345)) as to_main:
+    with reach_main() as to_main:
         to_main.sendall(json.dumps(found).encode())
 else:
     with socket.create_server((own, 7345)) as server:
