@@ -5,6 +5,7 @@ the attempt, which stay until the attempt is released.
 """
 
 import asyncio
+import errno
 import gzip
 import os
 import stat
@@ -129,6 +130,8 @@ class Deliveries:
         return entry is None or entry.attempt.intent is Intent.STOP
 
     async def _store(self, delivery: "_Delivery", keeps_model: bool) -> None:
+        if keeps_model and not delivery.has_model:
+            raise NotADirectoryError(errno.ENOTDIR, "the folder of the model is gone")
         await delivery.store_checkpoints()
         async with self._packing:
             output = await delivery.pack("output.tar.gz", "output", "data")
@@ -160,6 +163,11 @@ class _Delivery:
         self._access = access
         self._persistently = persistently
 
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a folder with it, which may be empty."""
+        return _own_folder(self._folders.root, "model") is not None
+
     async def pack(self, name: str, *below: str, keeps_empty: bool = False) -> Path | None:
         """The folder as an archive; None where it holds nothing, unless that is kept."""
         folder = _own_folder(self._folders.root, *below)
@@ -183,9 +191,9 @@ class _Delivery:
         checkpoints = self.training.checkpoints
         if checkpoints is None or parse_object_uri(checkpoints.uri) is None:
             return
-        folder = self._folders.checkpoints
-        for path in _files(folder):
-            await self._store(path, checkpoints.uri, str(path.relative_to(folder)))
+        folder = _own_folder(self._folders.root, "checkpoints")
+        for path in _files(folder) if folder else ():
+            await self._store(path, checkpoints.uri, str(path.relative_to(self._folders.checkpoints)))
 
     async def _store(self, path: Path, uri: str, name: str) -> None:
         place = parse_object_uri(uri)

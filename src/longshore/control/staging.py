@@ -154,7 +154,7 @@ class TrainingSite:
         environment = dict(
             variables(
                 training,
-                entry.job.spec.scope,
+                training.arn(entry.job.spec.scope, entry.whole_id or entry.attempt.attempt_id),
                 entry.attempt,
                 cluster,
                 root=CONTRACT_ROOT if in_container else str(folders.root),
@@ -274,16 +274,16 @@ class _Staging:
 
     async def _fetch_each(self, bucket: str, names: Mapping[str, str], folder: Path, *, is_gzip: bool) -> None:
         """`names`: key by the name of the file."""
-        room = asyncio.Semaphore(_CONCURRENCY)
+        left = iter(names.items())
 
-        async def fetch(name: str, key: str) -> None:
-            async with room:
+        async def fetch_some() -> None:
+            for name, key in left:
                 await self._fetch(ObjectPlace(bucket=bucket, key=key), folder / name, is_gzip)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for name, key in names.items():
-                    group.create_task(fetch(name, key))
+                for _ in range(_CONCURRENCY):
+                    group.create_task(fetch_some())
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
@@ -345,7 +345,7 @@ def _parse_manifest(uri: str, content: bytes) -> tuple[ObjectPlace, Sequence[str
 
 
 def _download_failed(why: str) -> str:
-    return f"ClientError: Data download failed: {why}"
+    return f"Data download failed: {why}"
 
 
 async def in_thread(work: Callable[[threading.Event], T]) -> T:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from longshore.domain.ids import Scope
 from longshore.domain.job import Attempt
 from longshore.domain.training import TrainingRequest
 
@@ -86,7 +85,7 @@ def config_files(training: TrainingRequest, cluster: Cluster) -> Mapping[str, ob
 
 
 def variables(
-    training: TrainingRequest, scope: Scope, attempt: Attempt, cluster: Cluster, *, root: str
+    training: TrainingRequest, arn: str, attempt: Attempt, cluster: Cluster, *, root: str
 ) -> Mapping[str, str]:
     """What the container learns; `root` is what stands for /opt/ml where it looks."""
     channels = {channel.name: f"{root}/input/data/{channel.name}" for channel in training.channels}
@@ -126,7 +125,7 @@ def variables(
     return {
         **{f"SM_{name}": value if isinstance(value, str) else _encoded(value) for name, value in of_toolkit.items()},
         "TRAINING_JOB_NAME": training.training_job_name,
-        "TRAINING_JOB_ARN": training.arn(scope),
+        "TRAINING_JOB_ARN": arn,
     }
 
 

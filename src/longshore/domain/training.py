@@ -14,7 +14,7 @@ from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
 
 from longshore.domain.errors import InvalidRequest
-from longshore.domain.ids import Scope
+from longshore.domain.ids import AttemptId, Scope
 
 #: What hyperparameters, channels, output and checkpoints are below, as the container sees them.
 CONTRACT_ROOT = "/opt/ml"
@@ -113,9 +113,10 @@ class TrainingRequest:
         """What follows the entry point: `train` unless the request has words of its own."""
         return self.arguments if self.entrypoint or self.arguments else ("train",)
 
-    def arn(self, scope: Scope) -> str:
-        """What SageMaker would call it."""
-        return f"arn:aws:sagemaker:{scope.region}:{scope.account_id}:training-job/{self.training_job_name}"
+    def arn(self, scope: Scope, attempt_id: AttemptId) -> str:
+        """What SageMaker would call an attempt at it."""
+        name = f"{self.training_job_name}-{attempt_id}"
+        return f"arn:aws:sagemaker:{scope.region}:{scope.account_id}:training-job/{name}"
 
 
 def parse_object_uri(uri: str) -> ObjectPlace | None:

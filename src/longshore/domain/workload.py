@@ -13,6 +13,8 @@ from longshore.domain.requirements import container_resources, pod_container_res
 from longshore.domain.resources import Resources
 from longshore.domain.training import TrainingRequest
 
+#: Source: SageMaker API, StopTrainingJob
+_TRAINING_GRACE_SECONDS = 120
 #: Workloads that are kept, since each step of an attempt asks for its job's.
 _MOST_KEPT = 256
 
@@ -120,6 +122,7 @@ def _training(training: TrainingRequest, resources: Resources) -> Workload:
         ),
         resources=each,
         entrypoint=training.entrypoint,
+        stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
     )
     return Workload(
         nodes=tuple(WorkNode(index=index, containers=(container,), resources=each) for index in range(count))

@@ -33,7 +33,7 @@ _PASSING = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsExcep
 #: Objects take longer; what speaks like S3 may know neither host names for buckets nor checksums at the end of a body.
 _OBJECTS = Config(
     connect_timeout=2,
-    read_timeout=60,
+    read_timeout=20,
     retries={"total_max_attempts": 1},
     s3={"addressing_style": "path"},
     request_checksum_calculation="when_required",

@@ -19,6 +19,7 @@ from longshore.ports.store import JobView, Reader
 from longshore.scheduling.explain import amounts
 from longshore.service.documents import Document
 from longshore.service.everywhere import load_environment
+from longshore.service.training_gaps import training_gaps
 
 _EACH_LINE = "each line that is written is an event of its own"
 #: Options of the awslogs driver.
@@ -112,10 +113,10 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
     gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
-    return gaps | (_gaps_of_form(spec.form) if spec.training is None else _training_gaps(spec, spec.training))
+    return gaps | (_gaps_of_form(spec.form) if spec.training is None else _training_gaps(spec, spec.training, engine))
 
 
-def _training_gaps(spec: JobSpec, training: TrainingRequest) -> dict[str, str]:
+def _training_gaps(spec: JobSpec, training: TrainingRequest, engine: Capabilities) -> dict[str, str]:
     """Instances are given as much of this machine as it has; trainings beside each other share it as other jobs do."""
     asked = [INSTANCE_TYPES[group.instance_type] for group in training.instance_groups]
     count = training.instance_count
@@ -123,11 +124,12 @@ def _training_gaps(spec: JobSpec, training: TrainingRequest) -> dict[str, str]:
     most = Resources(
         vcpu_milli=max(each.vcpu_milli for each in asked), memory_mib=max(each.memory_mib for each in asked)
     )
+    gaps = training_gaps(training, engine)
     if most.fits(given):
-        return {}
+        return gaps
     names = ", ".join(dict.fromkeys(group.instance_type for group in training.instance_groups))
     each = "it is" if count == 1 else f"each of the {count} instances is"
-    return {
+    return gaps | {
         "ResourceConfig.InstanceType": f"{names} has {amounts(most)}, more than this machine can give: {each} given "
         f"{amounts(given)}"
     }

@@ -89,7 +89,7 @@ async def test_manifest(tmp_path: Path) -> None:
 async def test_no_manifest(tmp_path: Path, content: bytes) -> None:
     channel = a_channel("s3://lists/m.json", S3DataType="ManifestFile")
     site, entry = a_site(tmp_path, KeptObjects({"lists/m.json": content})), a_training(InputDataConfig=[channel])
-    with pytest.raises(CannotStage, match="ClientError: Data download failed: the manifest s3://lists/m.json is no"):
+    with pytest.raises(CannotStage, match="Data download failed: the manifest s3://lists/m.json is no"):
         await stage(site, entry)
 
 
@@ -189,7 +189,7 @@ async def test_files_and_variables_of_the_contract(tmp_path: Path) -> None:
     }
     variables = staged.environment
     assert variables["TRAINING_JOB_NAME"] == "a-training"
-    assert variables["TRAINING_JOB_ARN"].endswith(":training-job/a-training")
+    assert variables["TRAINING_JOB_ARN"].endswith(f":training-job/a-training-{entry.attempt.attempt_id}")
     assert json.loads(variables["SM_HPS"]) == {"depth": 3, "name": "x", "layers": [1, 2]}
     assert (variables["SM_HP_DEPTH"], variables["SM_HP_NAME"]) == ("3", "x")
     assert variables["SM_CHANNEL_TRAIN"] == "/opt/ml/input/data/train"
@@ -273,7 +273,7 @@ async def test_what_is_not_there(
     tmp_path: Path, objects: KeptObjects | None, members: dict[str, Any], why: str
 ) -> None:
     """A training that could not get or store its data does not start."""
-    with pytest.raises(CannotStage, match=f"^ClientError: Data download failed: .*{why}"):
+    with pytest.raises(CannotStage, match=f"^Data download failed: .*{why}"):
         await stage(a_site(tmp_path, objects), a_training(**members))
 
 

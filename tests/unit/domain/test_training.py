@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from longshore.domain.errors import InvalidRequest
-from longshore.domain.ids import Scope
+from longshore.domain.ids import AttemptId, Scope
 from longshore.domain.training import (
     FileSystemFolder,
     InstanceGroup,
@@ -73,7 +73,8 @@ def test_whole_request() -> None:
     assert training.checkpoints == TrainingCheckpoints(uri="s3://b/kept", local_path="/opt/ml/checkpoints")
     assert training.max_runtime_seconds == 3600
     here = Scope(account_id="123456789012", region="eu-west-1")
-    assert training.arn(here) == "arn:aws:sagemaker:eu-west-1:123456789012:training-job/a-training"
+    arn = training.arn(here, AttemptId("0123"))
+    assert arn == "arn:aws:sagemaker:eu-west-1:123456789012:training-job/a-training-0123"
 
 
 @pytest.mark.parametrize(

@@ -242,8 +242,8 @@ def _render_latest(view: JobView) -> wire.LatestServiceJobAttempt | None:
 
 def _render_resource_id(spec: JobSpec, attempt: Attempt) -> wire.ServiceResourceId:
     """The name that SageMaker would know the attempt by: training jobs have names of their own each."""
-    arn = _training_of(spec).arn(spec.scope)
-    return wire.ServiceResourceId(name="TrainingJobArn", value=f"{arn}-{attempt.attempt_id}")
+    arn = _training_of(spec).arn(spec.scope, attempt.attempt_id)
+    return wire.ServiceResourceId(name="TrainingJobArn", value=arn)
 
 
 def _render_usage(spec: JobSpec, shape: type[Usage]) -> list[Usage]:
