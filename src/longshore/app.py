@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -32,6 +33,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
 from longshore.control.provisions import Provider
+from longshore.control.staging import TrainingSite
 from longshore.data_folder import STORE_FILE, DataFolder, open_data_folder
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
@@ -46,6 +48,7 @@ from longshore.neighbours.config import NeighbourConfig
 from longshore.ports.clock import Clock
 from longshore.ports.engine import EngineDriver
 from longshore.ports.neighbours import Neighbours
+from longshore.ports.objects import Objects
 from longshore.sealing import FileSealer
 from longshore.service.credentials import CredentialDesk
 from longshore.service.quotas import Quotas
@@ -54,6 +57,9 @@ from longshore.store.sqlite import SqliteStore
 from longshore.system_clock import SystemClock
 from longshore.telemetry.logging import configure_logging
 from longshore.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from longshore.neighbours.aws import AwsNeighbours
 
 _log = structlog.get_logger(__name__)
 
@@ -172,19 +178,33 @@ def _listen_ahead(address: str, port: int) -> socket.socket:
     return listener
 
 
-def _build_neighbours(settings: Settings, clock: Clock) -> Neighbours | None:
-    """Who knows secrets and roles, where the settings say that there is somebody."""
+def _build_neighbours(settings: Settings, clock: Clock) -> "AwsNeighbours | None":
+    """Who knows secrets and roles and keeps objects, where the settings say that there is somebody."""
     aws = settings.aws
     config = NeighbourConfig(
         secrets_endpoint=aws.secrets_endpoint or aws.endpoint,
         ssm_endpoint=aws.ssm_endpoint or aws.endpoint,
         sts_endpoint=aws.sts_endpoint or aws.endpoint,
+        s3_endpoint=aws.s3_endpoint or aws.endpoint,
     )
     if config == NeighbourConfig():
         return None
     from longshore.neighbours.aws import AwsNeighbours  # botocore takes time and memory that most servers can save
 
     return AwsNeighbours(config, clock)
+
+
+def _build_objects(neighbours: "AwsNeighbours | None") -> Objects | None:
+    if neighbours is None:
+        return None
+    from longshore.neighbours.objects import AwsObjects
+
+    return AwsObjects(neighbours)
+
+
+def _open_paths(settings: Settings) -> tuple[Path, ...]:
+    """Folders of this machine that jobs may have, each with all that is in it."""
+    return (*settings.docker.host_paths, *settings.volumes.efs.values())
 
 
 def _credentials_addresses(settings: Settings, host: str) -> Mapping[str, str]:
@@ -231,7 +251,7 @@ def _build_drivers(
         installation_id=folder.installation_id,
         socket=f"unix://{settings.docker.socket}",
         privileged=settings.docker.privileged,
-        host_paths=(*settings.docker.host_paths, *settings.volumes.efs.values()),
+        host_paths=_open_paths(settings),
         network=settings.docker.network,
         log_mib=settings.logs.stream_cap_mib,
         ignored=ignored("docker"),
@@ -277,6 +297,7 @@ async def _serve(
         verifier = Authenticator(credentials, clock)
     await _guard_door(settings, credentials, sockets[0])
     neighbours = _build_neighbours(settings, clock)
+    objects = _build_objects(neighbours)
     host, port = sockets[0].getsockname()[:2]
     addresses = _credentials_addresses(settings, host)
     drivers = _build_drivers(settings, folder, partial(_unserved, neighbours, addresses))
@@ -304,6 +325,12 @@ async def _serve(
             neighbours=neighbours,
             roles=roles,
             file_systems=settings.volumes.efs,
+            trainings=TrainingSite(
+                folder.path / "training",
+                objects=objects,
+                file_systems=settings.volumes.efs,
+                open_paths=_open_paths(settings),
+            ),
             clock=clock,
             patience_seconds=settings.aws.patience_seconds,
         ),
@@ -320,6 +347,7 @@ async def _serve(
             compute_environments=settings.limits.environments_max,
             job_queues=settings.limits.queues_max,
         ),
+        largest_host=_local_host(settings).total,
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(
@@ -359,6 +387,8 @@ async def _serve(
     finally:
         leading.cancel()
         await asyncio.wait([leading])
+        if objects is not None:
+            await objects.close()
     if not leading.cancelled():
         leading.result()
 

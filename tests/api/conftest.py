@@ -18,6 +18,7 @@ from longshore.api.aws.fronts import build_fronts
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings, Limits
 from longshore.api.server import build_server
+from longshore.domain.resources import Resources
 from longshore.service.services import build_services
 from longshore.store.sqlite import InlineStore
 from longshore.testing.clock import VirtualClock
@@ -66,6 +67,7 @@ def batch(_served: tuple[dict[str, Front], Any]) -> Iterator[Batch]:
         fresh.notifier,
         engines={"process", "fake"},
         resolve_engine=choose_process,
+        largest_host=Resources(vcpu_milli=8000, memory_mib=16384),
     )
     fronts.clear()
     fronts.update(build_fronts(batch=build_handlers(services), logs={}))

@@ -13,6 +13,7 @@ from longshore.api.aws.batch.wire.operations import OPERATIONS
 from longshore.api.aws.exchange import Answer, Front, Request
 from longshore.api.aws.fronts import build_fronts
 from longshore.api.aws.shape import Shape
+from longshore.domain.resources import Resources
 from longshore.service.caller import Caller
 from longshore.service.quotas import Quotas
 from longshore.service.services import build_services
@@ -29,6 +30,7 @@ BUILT = sorted(
             CountingNotifier(),
             engines=(),
             resolve_engine=choose_process,
+            largest_host=Resources(vcpu_milli=8000, memory_mib=16384),
         )
     )
 )
@@ -141,6 +143,7 @@ def test_any_requests_that_fit(requests: list[tuple[str, dict[str, Any]]]) -> No
         engines={"fake"},
         resolve_engine=choose_process,
         quotas=Quotas(array_size=10),
+        largest_host=Resources(vcpu_milli=8000, memory_mib=16384),
     )
     front = build_fronts(batch=build_handlers(services), logs={})["batch"]
     for name in ("CreateComputeEnvironment", "CreateJobQueue", "RegisterJobDefinition", "SubmitJob"):

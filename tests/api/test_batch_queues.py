@@ -88,7 +88,7 @@ def test_a_queue_on_fargate_has_its_type(batch: Batch) -> None:
         ),
         (
             {"serviceEnvironmentOrder": [{"order": 1, "serviceEnvironment": "s"}]},
-            "serviceEnvironmentOrder is not built yet in this version of Longshore",
+            "W: A job queue cannot have both computeEnvironmentOrder and serviceEnvironmentOrder",
         ),
         (
             {"jobStateTimeLimitActions": [{**ACTION, "maxTimeSeconds": 599}]},

@@ -1,5 +1,6 @@
 """Services that speak like Secrets Manager, Parameter Store, STS and S3, for servers and jobs of tests."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,14 @@ class Neighbours:
         """A client of one of them."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, **keys)
+
+    def stop(self) -> None:
+        """They keep what they have, and answer nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """They answer again."""
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """They are gone."""

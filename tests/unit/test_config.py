@@ -20,6 +20,7 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("aws.secrets_endpoint", '"http://[::1]:1/x"', "http://[::1]:1/x", "http://[::1]:1/x"),
     ("aws.ssm_endpoint", '"same"', "same", None),
     ("aws.sts_endpoint", '"aws"', "aws", "aws"),
+    ("aws.s3_endpoint", '"aws"', "aws", "aws"),
     ("aws.patience_seconds", "0", "0", 0),
     ("docker.credentials_address", '"169.254.170.2"', "169.254.170.2", "169.254.170.2"),
     ("docker.credentials_address", '"none"', "none", None),

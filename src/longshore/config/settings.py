@@ -163,13 +163,12 @@ class DockerSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsSettings:
     endpoint: str | None = setting(
-        optional(ENDPOINT, "none"),
-        "Where secrets and roles of jobs are asked for; aws: AWS itself; none: nowhere, and jobs with secrets fail.",
-        None,
+        optional(ENDPOINT, "none"), "Where secrets, roles and objects of jobs are; aws: at AWS; none: nowhere.", None
     )
     secrets_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Secrets Manager; same: aws.endpoint.", None)
     ssm_endpoint: str | None = setting(optional(ENDPOINT, "same"), "Parameter Store; same: aws.endpoint.", None)
     sts_endpoint: str | None = setting(optional(ENDPOINT, "same"), "STS, for roles of jobs; same: aws.endpoint.", None)
+    s3_endpoint: str | None = setting(optional(ENDPOINT, "same"), "S3, for trainings; same: aws.endpoint.", None)
     patience_seconds: int = setting(whole(0, 3600, "seconds"), "How long a start waits for one that is away.", 30)
 
 

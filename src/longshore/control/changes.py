@@ -110,6 +110,16 @@ class Changes:
             if conclusion is not None:
                 self.apply(key, conclusion)
 
+    def prioritize(self, key: JobKey) -> None:
+        """Give a loaded job the priority that was requested for it; while it waits, that moves it in its queue."""
+        before = self._jobs[key]
+        after = replace(before, scheduling_priority=before.requested_priority, requested_priority=None)
+        self._jobs[key] = after
+        self._saved.add(key)
+        self._move_in_backlog(before, after)
+        if after.attempt is not None:
+            self._present.ledger.note_job(after)
+
     def _follow_status(self, key: JobKey, before: Job, after: Job, attempt: Attempt | None) -> None:
         """Keep what follows from a status in step with it."""
         self._count(before, after, attempt)
@@ -167,10 +177,11 @@ class Changes:
         backlog = self._present.backlog
         if waits_in_backlog(before):
             assert before.intake is not None
-            backlog.remove(class_of(before.spec), intake=before.intake)
+            backlog.remove(class_of(before.spec, before.scheduling_priority), intake=before.intake)
         if waits_in_backlog(after):
             assert after.intake is not None
-            backlog.add(class_of(after.spec), intake=after.intake, key=after.key)
+            job_class = class_of(after.spec, after.scheduling_priority)
+            backlog.add(job_class, intake=after.intake, key=after.key)
 
     def _on_end(self, key: JobKey, job: Job) -> None:
         """Have those looked at again that wait for this job."""
@@ -321,8 +332,8 @@ def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
 def _detail_of_part(job: Job, event: PartNews) -> str:
     part = next((p for p in job.attempt.parts if p.attempt_id == event.news.attempt_id), None) if job.attempt else None
     assert part is not None, event
-    where = f"container {part.container}" if job.spec.node_properties is None else f"node {part.node}"
-    if job.spec.node_properties is not None and part.container != "default":
+    where = f"container {part.container}" if not job.spec.has_nodes else f"node {part.node}"
+    if job.spec.has_nodes and part.container not in ("default", "algo"):
         where += f", container {part.container}"
     told = part.status_reason if isinstance(event.news, HostLost) else _detail(job, event.news)
     return f"{where}: {told}" if told else where

@@ -98,7 +98,9 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
         front = present.fronts.get(name)
         if front is None:
             continue
-        overdue = [h for h in front.heads if h.code in limits and now.seconds_since(h.since) >= limits[h.code]]
+        overdue = [
+            h for h in front.heads if h.code in limits and now.seconds_since(h.since) >= limits[h.code].max_time_seconds
+        ]
         if not overdue:
             continue
         acted = True
@@ -106,8 +108,10 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
         for head in overdue:
             job = changes.job(head.key)
             if job is not None and job.status is JobStatus.RUNNABLE:
-                reason = reasons.canceled_by_time_limit(head.code)
-                grant(present, changes, head.key, Wish(kind=WishKind.CANCEL, reason=reason))
+                action = limits[head.code].action
+                kind = WishKind.TERMINATE if action == "TERMINATE" else WishKind.CANCEL
+                reason = reasons.ended_by_time_limit(action, head.code)
+                grant(present, changes, head.key, Wish(kind=kind, reason=reason))
         # what is told of the others stays as it is published
         left = tuple(head for head in front.heads if head not in overdue)
         present.fronts[name] = replace(front, heads=left)
@@ -119,7 +123,7 @@ def end_overdue_heads(tx: Transaction, present: Present, changes: Changes, now: 
 def seconds_to_limits(present: Present, now: Instant) -> Sequence[float]:
     """Until actions on heads are due."""
     return [
-        limits[head.code] - now.seconds_since(head.since)
+        limits[head.code].max_time_seconds - now.seconds_since(head.since)
         for name, limits in present.time_limits(None).items()
         if (front := present.fronts.get(name)) is not None
         for head in front.heads

@@ -14,6 +14,7 @@ from longshore.domain.job import Attempt, Job
 from longshore.domain.policy import FairsharePolicy
 from longshore.domain.queue import Instant, ShareUse
 from longshore.ports.store import Reader, Transaction
+from longshore.scheduling.classes import weight_milli
 from longshore.scheduling.fairshare import ShareView, use_after
 
 QueueName = tuple[Scope, str]
@@ -49,7 +50,7 @@ class Holdings:
         queue, share = (spec.scope, spec.queue_name), spec.share_identifier or ""
         if policy is not None and share and self.instant is not None:
             self._bring_forward(queue, share, policy, self.instant)
-        self._milli.setdefault(queue, Counter())[share] += sign * spec.resources.vcpu_milli
+        self._milli.setdefault(queue, Counter())[share] += sign * weight_milli(spec.resources, spec.instances)
         for name, quantity in consumables_of(spec):
             self._consumables[spec.scope, name] += sign * quantity
             if was_held and attempt.started_at is not None:
@@ -88,7 +89,7 @@ class Holdings:
         return self._consumables[scope, consumable]
 
     def held_by(self, queue: QueueName) -> Mapping[str, int]:
-        """Thousandths of a vCPU that jobs of the queue hold, by share."""
+        """Thousandths of a vCPU, or of an instance, that jobs of the queue hold, by share."""
         return self._milli.get(queue) or Counter()
 
     def shares(

@@ -16,7 +16,14 @@ class Released:
     attempt_ids: Sequence[AttemptId]
 
 
-News = Observation | LaunchFailed | Released
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What this attempt, or part of one, needs for its launch is being fetched."""
+
+    attempt_id: AttemptId
+
+
+News = Observation | LaunchFailed | Begun | Released
 
 #: For so long at most news waits that is not pressing.
 REMINDER_SECONDS = 0.2

@@ -8,6 +8,7 @@ from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.events import CancelRequested, TakenIn, TerminateRequested
 from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
+from longshore.domain.service_environment import ServiceEnvironment
 from longshore.ports.store import JobFilter, Transaction
 
 #: How many new jobs, requests or jobs of a deleted queue one turn looks at.
@@ -47,6 +48,17 @@ def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> boo
     return len(requested) == BATCH
 
 
+def look_at_priorities(tx: Transaction, changes: Changes) -> bool:
+    """Give jobs the priorities that were requested for them; returns whether there may be more."""
+    jobs = tx.prioritized_jobs(BATCH)
+    changes.adopt(jobs)
+    for job in jobs:
+        changes.prioritize(job.key)
+    tx.clear_priorities([job.key for job in jobs])
+    changes.flush()
+    return len(jobs) == BATCH
+
+
 def grant(present: Present, changes: Changes, key: JobKey, wish: Wish) -> None:
     """Do to a job, and to the children of an array, what was asked."""
     event = (CancelRequested if wish.kind is WishKind.CANCEL else TerminateRequested)(reason=wish.reason)
@@ -83,6 +95,9 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
     busy = {entry.environment_name for entry in present.ledger.open_attempts()}
     for name, environment in present.environments(tx).items():
         if environment.status == "DELETING" and name not in busy:
-            tx.delete_environment(*name)
+            if isinstance(environment, ServiceEnvironment):
+                tx.delete_service_environment(environment.scope, environment.name)
+            else:
+                tx.delete_environment(*name)
             present.forget_resources()
     return more

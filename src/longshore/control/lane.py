@@ -10,13 +10,15 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from longshore.control.inbox import Inbox, Released
+from longshore.control.deliveries import Deliveries
+from longshore.control.inbox import Begun, Inbox, Released
 from longshore.control.launching import attempt_log, find_obstacle, render_launch, stop_request
 from longshore.control.ledger import OpenAttempt
 from longshore.control.provisions import CannotProvide, Provider, Provision, Provisions
 from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
+from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
 from longshore.ports.engine import (
@@ -79,6 +81,7 @@ class Lane:
         self._provisions = Provisions(
             provider, lambda entry: self.act([entry]), pulls_images=driver.capabilities().uses_images
         )
+        self._deliveries = Deliveries(provider.trainings, clock)
         self._acts: dict[tuple[AttemptId, Intent], OpenAttempt] = {}
         #: their acts are on the way to the engine: what else is asked for these waits until that has been answered
         self._busy: set[AttemptId] = set()
@@ -104,6 +107,7 @@ class Lane:
                 self._acts.pop((attempt_id, outdated), None)
             if intent is not Intent.LAUNCH:
                 self._provisions.drop(attempt_id)
+            self._deliveries.follow(entry)
             self._acts[attempt_id, intent] = entry
         self._wake.set()
 
@@ -116,10 +120,12 @@ class Lane:
                 group.create_task(self._follow())
                 group.create_task(self._serve_acts())
                 group.create_task(self._sweep())
+                group.create_task(self._tell_delivered())
                 if not self._writes_log_files:
                     group.create_task(self._collect())
         finally:
             await self._provisions.close()
+            await self._deliveries.close()
             await self._driver.close()
 
     async def _serve_acts(self) -> None:
@@ -169,6 +175,9 @@ class Lane:
         if releases:
             await self._driver.release([entry.handle for entry in releases])
             crash_point("lane.after-release")
+            for entry in releases:
+                if entry.job.spec.training is not None:
+                    await self._deliveries.release(entry.attempt.attempt_id)
             self._done(releases)
             self._launched.difference_update(entry.attempt.attempt_id for entry in releases)
             self._inbox.put([Released(attempt_ids=[entry.attempt.attempt_id for entry in releases])])
@@ -190,6 +199,8 @@ class Lane:
             attempt_id = entry.attempt.attempt_id
             if attempt_id in self._uncertain:
                 continue
+            if entry.job.status is JobStatus.SCHEDULED:
+                self._inbox.put([Begun(attempt_id=attempt_id)])
             try:
                 if obstacle := await find_obstacle(entry, self._logs):
                     held_up.append((entry, obstacle))
@@ -301,6 +312,8 @@ class Lane:
         await self._logs.attach([attempt_log(entry) for entry in self._entries() if not entry.attempt.has_ended])
         found = await self._driver.discover()
         entries = self._entries()  # read after asking: an attempt is stored before it is launched
+        for entry in entries:
+            self._deliveries.follow(entry)
         known = {entry.attempt.attempt_id for entry in entries}
         strays = [handle for handle in found if handle.attempt_id not in known]
         if strays:
@@ -334,8 +347,12 @@ class Lane:
                 await self._read_logs([entry for entry in self._entries() if entry.attempt.attempt_id in over])
             await self._logs.seal(over)
             crash_point("lane.after-seal")
-        self._inbox.put(observations)
+        self._inbox.put([o for o in observations if not self._deliveries.hold(o)])
         crash_point("lane.after-report")
+
+    async def _tell_delivered(self) -> None:
+        while True:
+            self._inbox.put([await self._deliveries.next()])
 
     async def _read_logs(self, entries: Sequence[OpenAttempt]) -> None:
         await self._logs.attach([attempt_log(entry) for entry in entries])

@@ -24,7 +24,7 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
     variables = {
         "AWS_BATCH_JOB_ID": str(_id_of(entry)),
         "AWS_BATCH_JQ_NAME": job.spec.queue_name,
-        "AWS_BATCH_CE_NAME": attempt.environment_name,
+        "AWS_BATCH_CE_NAME": entry.environment.name,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt.number),
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if entry.environment.is_fargate else "AWS_ECS_EC2",
         "AWS_REGION": scope.region,
@@ -35,7 +35,7 @@ def batch_variables(entry: OpenAttempt) -> dict[str, str]:
         variables["AWS_BATCH_JOB_ARRAY_SIZE"] = str(job.spec.array_size)
     if attempt.gpu_names:
         variables["NVIDIA_VISIBLE_DEVICES"] = variables["CUDA_VISIBLE_DEVICES"] = ",".join(attempt.gpu_names)
-    if job.spec.node_properties is not None:
+    if job.spec.has_nodes:
         variables |= _node_variables(entry)
     if entry.container.pod is not None:
         uid = UUID(bytes=blake2b(attempt.host_id.encode(), digest_size=16).digest(), version=4)
@@ -144,6 +144,8 @@ def render_launch(entry: OpenAttempt, logs: AttemptLogs, provision: Provision | 
         vcpu_is_cap=entry.environment.is_fargate,
         settings=provision.settings,
         pod=work.pod,
+        folders=provision.folders,
+        host_name=provision.host_name,
         registry=provision.registry,
         log_path=logs.path(attempt.attempt_id),
     )

@@ -10,8 +10,8 @@ import structlog
 from longshore.control.changes import Changes
 from longshore.control.dependencies import resolve_dependencies
 from longshore.control.fronts import end_overdue_heads, publish_fronts, seconds_to_blocks, seconds_to_limits
-from longshore.control.inbox import Inbox, News, Released
-from longshore.control.intake import drain_deleted, look_at_requests, take_in_jobs
+from longshore.control.inbox import Begun, Inbox, News, Released
+from longshore.control.intake import drain_deleted, look_at_priorities, look_at_requests, take_in_jobs
 from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
 from longshore.control.present import Present
@@ -22,7 +22,7 @@ from longshore.control.scheduler import place_jobs, render_reason
 from longshore.domain.errors import StaleLeader, StoreUnavailable
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import Intent
-from longshore.domain.lifecycle.events import DependencyTimeoutPassed, TaskFailedToStart, TimeoutPassed
+from longshore.domain.lifecycle.events import DependencyTimeoutPassed, LaunchBegun, TaskFailedToStart, TimeoutPassed
 from longshore.domain.queue import Instant
 from longshore.ports.clock import Clock
 from longshore.ports.crash_points import crash_point
@@ -264,6 +264,7 @@ class Leader:
             present.forget_resources()
             more = take_in_jobs(tx, present, changes)
             more = look_at_requests(tx, present, changes) or more
+            more = look_at_priorities(tx, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
             changes.adopt([entry.job])
@@ -299,6 +300,10 @@ class Leader:
                 continue
             entry = present.ledger.find(item.attempt_id)
             if entry is None or entry.attempt.has_ended:
+                continue
+            if isinstance(item, Begun):
+                begun = LaunchBegun(attempt_id=entry.whole_id or entry.attempt.attempt_id)
+                changes.apply(entry.job.key, begun)
                 continue
             if isinstance(item, LaunchFailed):
                 failure = TaskFailedToStart(attempt_id=item.attempt_id, reason=item.reason)

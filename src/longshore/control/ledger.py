@@ -1,13 +1,14 @@
 """Who holds what: the attempts that are open, and what they leave of hosts and environments."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey
 from longshore.domain.job import Attempt, Intent, Job, Part
 from longshore.domain.lifecycle.parts import by_node
 from longshore.domain.resources import Resources
+from longshore.domain.service_environment import Environment
 from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Handle
 from longshore.scheduling.snapshot import EnvironmentName, HostView
@@ -31,7 +32,7 @@ class OpenAttempt:
     attempt: Attempt
     #: as it is in the store while the attempt has not ended
     job: Job
-    environment: ComputeEnvironment
+    environment: Environment
     #: of a part: the attempt that it belongs to
     whole: Attempt | None = None
 
@@ -75,6 +76,7 @@ class Ledger:
         self._free = {host.id: host.total for host in hosts}
         self._free_gpus = {host.id: list(host.gpu_names) for host in hosts}
         self._environment_milli: dict[EnvironmentName, int] = {}
+        self._instances: dict[EnvironmentName, Counter[str]] = {}
         self._open: dict[AttemptId, OpenAttempt] = {}
         #: parts, each with the attempt that it belongs to
         self._parts: dict[AttemptId, tuple[AttemptId, Part]] = {}
@@ -151,6 +153,8 @@ class Ledger:
         asked = entry.job.spec.resources.vcpu_milli
         environment = entry.environment_name
         self._environment_milli[environment] = self.environment_milli(environment) + sign * asked
+        for kind, count in entry.job.spec.instances:
+            self._instances.setdefault(environment, Counter())[kind] += sign * count
         for host_id, amount, gpu_names in _holdings(entry):
             if host_id not in self._hosts:
                 continue  # a host that is no longer offered
@@ -166,6 +170,10 @@ class Ledger:
     def environment_milli(self, environment: EnvironmentName) -> int:
         """vCPU (thousandths) that attempts of the environment hold."""
         return self._environment_milli.get(environment, 0)
+
+    def instances(self, environment: EnvironmentName) -> Collection[tuple[str, int]]:
+        """Instances that attempts of the environment hold, by type."""
+        return tuple(self._instances.get(environment, Counter()).items())
 
     def has_room(self, host_id: HostId, wanted: Resources) -> bool:
         """Whether the host has that much left."""
@@ -191,7 +199,7 @@ def _of_part(whole: OpenAttempt, part: Part) -> OpenAttempt:
 def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:
     """What an attempt holds of which host. Nodes beside each other are never more than they ask for."""
     attempt = entry.attempt
-    if entry.job.spec.node_properties is None:
+    if not entry.job.spec.has_nodes:
         return ((attempt.host_id, attempt.resources, attempt.gpu_names),)
     workload = workload_of(entry.job.spec)
     parts = by_node(workload, attempt.parts)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from longshore.domain.container import ContainerSettings, HostVolume, Volume
+from longshore.domain.container import ContainerSettings, EfsVolume, HostVolume, Volume
 
 S = TypeVar("S", bound=ContainerSettings)
 
@@ -27,15 +27,25 @@ def on_this_machine(settings: S, file_systems: Mapping[str, Path]) -> S:
 def _local(volume: Volume, file_systems: Mapping[str, Path]) -> Volume:
     efs, s3files = volume.efs_volume_configuration, volume.s3files_volume_configuration
     if efs is not None:
-        access = efs.authorization_config
-        point = access.access_point_id if access is not None else None
-        folder = _folder(efs.file_system_id, point, efs.root_directory, file_systems)
+        folder = folder_of(efs, file_systems)
     elif s3files is not None:
         point = _id_of(s3files.access_point_arn) if s3files.access_point_arn is not None else None
         folder = _folder(_id_of(s3files.file_system_arn), point, s3files.root_directory, file_systems)
     else:
         return volume
-    return Volume(name=volume.name, host=HostVolume(source_path=folder))
+    return replace(
+        volume,
+        efs_volume_configuration=None,
+        s3files_volume_configuration=None,
+        host=HostVolume(source_path=folder),
+    )
+
+
+def folder_of(efs: EfsVolume, file_systems: Mapping[str, Path]) -> str:
+    """The folder of this machine that stands for it. Raises UnknownFileSystem."""
+    access = efs.authorization_config
+    point = access.access_point_id if access is not None else None
+    return _folder(efs.file_system_id, point, efs.root_directory, file_systems)
 
 
 def _id_of(arn: str) -> str:

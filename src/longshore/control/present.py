@@ -8,12 +8,12 @@ from longshore.control.backlog import Backlog
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.domain.consumable import ConsumableResource
-from longshore.domain.environment import ComputeEnvironment
-from longshore.domain.ids import AttemptId, JobKey, Scope
+from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
 from longshore.domain.job import Attempt, Intent, Job
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import FairsharePolicy
-from longshore.domain.queue import JobQueue, QueueFront
+from longshore.domain.queue import JobQueue, QueueFront, StateTimeLimitAction
+from longshore.domain.service_environment import Environment, ServiceEnvironment, demand_on, service_environment_key
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
@@ -47,8 +47,8 @@ class Present:
         self._most_depended_on = 0
         #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
         self.checks: deque[JobKey] = deque()
-        self._time_limits: Mapping[QueueName, Mapping[str, int]] = {}
-        self._resources: tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]] | None = None
+        self._time_limits: Mapping[QueueName, Mapping[str, StateTimeLimitAction]] = {}
+        self._resources: tuple[Sequence[JobQueue], Mapping[EnvironmentName, Environment]] | None = None
         self._policies: Mapping[QueueName, FairsharePolicy] | None = None
         self._consumables: Sequence[ConsumableResource] | None = None
         self._deadlines: list[tuple[float, AttemptId]] = []
@@ -62,9 +62,11 @@ class Present:
         present.holdings.load(reader.share_uses())
         present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
         specs = {spec.key: spec for spec in reader.live_specs()}
+        service_jobs = reader.load_jobs([key for key, spec in specs.items() if spec.training is not None])
         for spec_key, keys, intake in reader.live_runs(JobStatus.RUNNABLE):
-            count = keys.last - keys.first + 1
-            present.backlog.add(class_of(specs[spec_key]), intake=intake, key=keys.first, count=count)
+            count, job = keys.last - keys.first + 1, service_jobs.get(spec_key)
+            job_class = class_of(specs[spec_key], job and job.scheduling_priority)
+            present.backlog.add(job_class, intake=intake, key=keys.first, count=count)
         attempts = reader.open_attempts()
         jobs = reader.load_jobs([attempt.job_key for attempt in attempts])
         for attempt in attempts:
@@ -91,7 +93,7 @@ class Present:
         shares = job.spec.share_identifier is not None
         policy = self.policies(reader).get((job.spec.scope, job.spec.queue_name)) if shares else None
         self.holdings.note(attempt, job, policy)
-        timeout = job.spec.timeout_seconds
+        timeout = job.spec.attempt_seconds
         was_running = known is not None and known.attempt.started_boot_seconds is not None
         if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
             heappush(self._deadlines, (attempt.started_boot_seconds + timeout, attempt.attempt_id))
@@ -179,32 +181,33 @@ class Present:
         assert self.holdings.instant is not None
         return FairShareView(policy=policy, shares=self.holdings.shares(reader, queue, policy, self.holdings.instant))
 
-    def _load_resources(
-        self, reader: Reader
-    ) -> tuple[Sequence[JobQueue], Mapping[tuple[Scope, str], ComputeEnvironment]]:
+    def _load_resources(self, reader: Reader) -> tuple[Sequence[JobQueue], Mapping[EnvironmentName, Environment]]:
         if self._resources is None:
-            environments = {(e.scope, e.name): e for e in reader.environments(None, limit=_ALL)}
             queues = reader.queues(None, limit=_ALL)
-            self._resources = queues, environments
             self._time_limits = {
-                (queue.scope, queue.name): {each.reason: each.max_time_seconds for each in queue.time_limit_actions}
+                (queue.scope, queue.name): {each.reason: each for each in queue.time_limit_actions}
                 for queue in queues
                 if queue.time_limit_actions
             }
+            environments: dict[EnvironmentName, Environment] = {}
+            environments |= {(e.scope, e.name): e for e in reader.environments(None, limit=_ALL)}
+            for service in reader.service_environments(None, limit=_ALL):
+                environments[service.scope, service_environment_key(service.name)] = service
+            self._resources = queues, environments
         return self._resources
 
     def queues(self, reader: Reader) -> Sequence[JobQueue]:
         """All queues."""
         return self._load_resources(reader)[0]
 
-    def time_limits(self, reader: Reader | None) -> Mapping[QueueName, Mapping[str, int]]:
-        """How many seconds a head may wait for what, by queue that has a limit; without a reader as last read."""
+    def time_limits(self, reader: Reader | None) -> Mapping[QueueName, Mapping[str, StateTimeLimitAction]]:
+        """What is done to heads that wait too long, by queue and by what for; without a reader as last read."""
         if reader is not None:
             self._load_resources(reader)
         return self._time_limits
 
-    def environments(self, reader: Reader) -> Mapping[tuple[Scope, str], ComputeEnvironment]:
-        """All environments."""
+    def environments(self, reader: Reader) -> Mapping[EnvironmentName, Environment]:
+        """All environments, service environments by their keys."""
         return self._load_resources(reader)[1]
 
     def engine_of(self, reader: Reader, name: EnvironmentName) -> str:
@@ -234,10 +237,14 @@ class Present:
         host_ids = tuple(hosts)
         views: dict[tuple[Scope, str], EnvironmentView] = {}
         for name, environment in self.environments(reader).items():
+            problem = environment_problem(environment, engine_problems)
+            if isinstance(environment, ServiceEnvironment):
+                views[name] = self._service_view(name, environment, problem, host_ids)
+                continue
             cap = None if environment.max_vcpus is None else environment.max_vcpus * 1000
             views[name] = EnvironmentView(
                 name=name,
-                problem=environment_problem(environment, engine_problems),
+                problem=problem,
                 cap_milli=cap,
                 free_cap_milli=None if cap is None else max(0, cap - self.ledger.environment_milli(name)),
                 hosts=host_ids,
@@ -260,6 +267,21 @@ class Present:
             classes=self.backlog.waiting(),
             oversize=oversize,
             consumables=self._consumable_views(reader),
+        )
+
+    def _service_view(
+        self, name: EnvironmentName, environment: ServiceEnvironment, problem: str, hosts: tuple[HostId, ...]
+    ) -> EnvironmentView:
+        limits = environment.limits
+        held = demand_on(limits, self.ledger.instances(name))
+        return EnvironmentView(
+            name=name,
+            problem=problem,
+            cap_milli=None,
+            free_cap_milli=None,
+            hosts=hosts,
+            limits=limits,
+            free_limits={unit: max(0, most - held.get(unit, 0)) for unit, most in limits.items()},
         )
 
 

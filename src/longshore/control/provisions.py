@@ -1,4 +1,4 @@
-"""What a container is given that others have: values of secrets, its role, network volumes, a way into a registry.
+"""What a container is given that others have: values of secrets, its role, volumes, data, a way into a registry.
 
 All of it is fetched just before the launch, held in memory until the engine has it, and fetched again for a launch that
 is repeated; the store and the logs see references only.
@@ -15,17 +15,17 @@ from typing import TypeVar
 from longshore.control.job_roles import JobRoles
 from longshore.control.ledger import OpenAttempt
 from longshore.control.network_volumes import UnknownFileSystem, on_this_machine
+from longshore.control.patience import persist
+from longshore.control.staging import CannotStage, TrainingSite
 from longshore.domain.container import ContainerSettings
 from longshore.domain.ids import AttemptId
 from longshore.domain.secret import Keeper, SecretReference, parse_secret
 from longshore.ports.clock import Clock
-from longshore.ports.engine import RegistryLogin
+from longshore.ports.engine import GivenFolder, RegistryLogin
 from longshore.ports.neighbours import NeighbourRefused, Neighbours, NeighbourUnavailable
 
 T = TypeVar("T")
 
-#: between two tries while a neighbour is away
-_PAUSE_SECONDS = 1.0
 _NO_NEIGHBOURS = "the settings aws.* name no endpoint to ask"
 
 
@@ -41,6 +41,9 @@ class Provision:
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     #: with network volumes as folders of this machine
     settings: ContainerSettings
+    folders: tuple[GivenFolder, ...] = ()
+    #: empty: as the engine names it
+    host_name: str = ""
     registry: RegistryLogin | None = None
 
 
@@ -53,10 +56,12 @@ class Provider:
         neighbours: Neighbours | None = None,
         roles: JobRoles | None = None,
         file_systems: Mapping[str, Path] | None = None,
+        trainings: TrainingSite | None = None,
         clock: Clock,
         patience_seconds: float = 30.0,
     ) -> None:
         """`patience_seconds`: how long a neighbour that is away is asked again."""
+        self.trainings = trainings
         self._neighbours = neighbours
         self._roles = roles
         self._file_systems = file_systems or {}
@@ -77,7 +82,22 @@ class Provider:
         for option in options:
             await self._value(entry, option.value_from)
         registry = await self._registry(entry) if pulls_images else None
-        return Provision(environment={**environment, **await self._role(entry)}, settings=settings, registry=registry)
+        environment |= await self._role(entry)
+        if entry.job.spec.training is None:
+            return Provision(environment=environment, settings=settings, registry=registry)
+        if self.trainings is None:
+            raise CannotProvide("there is no place for trainings here")
+        try:
+            staged = await self.trainings.stage(entry, in_container=pulls_images, persistently=self._persistently)
+        except CannotStage as problem:
+            raise CannotProvide(str(problem)) from problem
+        return Provision(
+            environment={**environment, **staged.environment},
+            settings=settings,
+            folders=staged.folders,
+            host_name=staged.host_name,
+            registry=registry,
+        )
 
     async def _value(self, entry: OpenAttempt, value_from: str) -> str:
         reference = parse_secret(value_from)
@@ -127,15 +147,7 @@ class Provider:
             ) from problem
 
     async def _persistently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask again while nobody answers, but not for ever."""
-        give_up_at = self._clock.boot_seconds() + self._patience_seconds
-        while True:
-            try:
-                return await ask()
-            except NeighbourUnavailable:
-                if self._clock.boot_seconds() + _PAUSE_SECONDS > give_up_at:
-                    raise
-            await self._clock.sleep(_PAUSE_SECONDS)
+        return await persist(ask, self._clock, lambda: self._patience_seconds)
 
 
 def needs_provision(entry: OpenAttempt) -> bool:
@@ -143,7 +155,8 @@ def needs_provision(entry: OpenAttempt) -> bool:
     properties = entry.container.properties
     logging = properties.log_configuration
     return bool(
-        properties.secrets
+        entry.job.spec.training is not None
+        or properties.secrets
         or properties.repository_credentials
         or properties.job_role_arn
         or (logging and logging.secret_options)

@@ -67,7 +67,8 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
                 TaskExited(
                     attempt_id=attempt_id,
                     exit_code=observation.exit_code,
-                    reason=_reason_of_exit(observation),
+                    # that of a training is whole
+                    reason=_reason_of_exit(observation) if entry.job.spec.training is None else observation.reason,
                     started_at=observation.started_at,
                     stopped_at=observation.stopped_at,
                     cpu_seconds=observation.usage.cpu_seconds,

@@ -71,7 +71,7 @@ def _placed_nodes(
     """Room for each node, and an address that no running node has; none where `is_free` is None: the engine chooses."""
     places = placement.nodes or (placement,)
     addresses = [""] * len(places)
-    if spec.node_properties is not None and is_free is not None:
+    if spec.has_nodes and is_free is not None:
         addresses = free_addresses(attempt_id, len(places), is_free)
     return tuple(
         PlacedNode(host_id=place.host_id, resources=place.resources, gpu_names=place.gpu_names, address=address)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from longshore.domain.ids import JobKey
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class ArraySummary:
     def moved(self, changes: Mapping[JobStatus, int], *, now: datetime) -> "ArraySummary":
         """The summary after `changes` (status to difference, zero in sum)."""
         assert sum(changes.values()) == 0, changes
-        counts = {status: self.counts.get(status, 0) + changes.get(status, 0) for status in JobStatus}
+        counts = {status: self.counts.get(status, 0) + changes.get(status, 0) for status in ARRAY_STATUSES}
         assert min(counts.values()) >= 0, (self, changes)
         return ArraySummary(parent_key=self.parent_key, counts=counts, updated_at=now)
 

@@ -12,8 +12,9 @@ from longshore.domain.eks import EksProperties
 from longshore.domain.ids import Scope
 from longshore.domain.nodes import NodeProperties
 from longshore.domain.retry import RetryStrategy
+from longshore.domain.training import TrainingRequest
 
-#: The forms that a job can have.
+#: The forms that a job definition can have.
 Form = ContainerProperties | EcsProperties | EksProperties | NodeProperties
 
 
@@ -26,16 +27,17 @@ class JobTimeout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formed:
-    """Something that has exactly one of the forms of a job."""
+    """Something that has exactly one of the forms of a job; a training is that of service jobs."""
 
     container: ContainerProperties | None = None
     ecs_properties: EcsProperties | None = None
     eks_properties: EksProperties | None = None
     node_properties: NodeProperties | None = None
+    training: TrainingRequest | None = None
 
     @property
     def form(self) -> Form:
-        """The one that is set."""
+        """The one that is set; not for a service job."""
         form = self.container or self.ecs_properties or self.eks_properties or self.node_properties
         assert form is not None, "neither container nor ecs, eks or node properties"
         return form
@@ -48,8 +50,15 @@ class Formed:
 
     @property
     def has_parts(self) -> bool:
-        """Whether attempts have parts: all but those of the plain form have, however few containers there are."""
+        """Whether attempts have parts: all but those of the plain form, and trainings on one instance, have."""
+        if self.training is not None:
+            return self.training.instance_count > 1
         return self.container is None
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether attempts have several nodes, which start together."""
+        return self.node_properties is not None or (self.training is not None and self.has_parts)
 
     @property
     def single_container(self) -> ContainerProperties:

@@ -27,8 +27,8 @@ class JobSpec(Formed):
     uuid: str
     name: str
     queue_name: str
-    #: `name:revision`
-    definition: str
+    #: `name:revision`; empty of a service job
+    definition: str = ""
     #: what an attempt holds of hosts, all nodes together
     resources: Resources
     retry: RetryStrategy = RetryStrategy()
@@ -44,6 +44,23 @@ class JobSpec(Formed):
     share_identifier: str | None = None
     scheduling_priority: int = 0
     consumable_resource_properties: ConsumableResourceProperties | None = None
+
+    @property
+    def arn_kind(self) -> str:
+        """The kind of resource that its jobs are in ARNs."""
+        return "job" if self.training is None else "service-job"
+
+    @property
+    def instances(self) -> tuple[tuple[str, int], ...]:
+        """Types of instances that a service job asks for, and how many of each."""
+        groups = () if self.training is None else self.training.instance_groups
+        return tuple((group.instance_type, group.instance_count) for group in groups)
+
+    @property
+    def attempt_seconds(self) -> int | None:
+        """How long an attempt may run: as the submission says, and no longer than the training itself allows."""
+        own = None if self.training is None else self.training.max_runtime_seconds
+        return min((seconds for seconds in (self.timeout_seconds, own) if seconds is not None), default=None)
 
     def child_key(self, index: int) -> JobKey:
         """The key of child `index` of this array job."""
@@ -157,16 +174,25 @@ class Job:
     stopped_at: datetime | None = None
     #: place in the order of submission; given when the leader takes the job in
     intake: int | None = None
+    #: in place of the spec's scheduling priority, once that was changed
+    scheduling_priority: int | None = None
+    #: what a caller wants it to be; the control loop makes it so while the job waits
+    requested_priority: int | None = None
     #: number of the latest attempt; 0 before the first
     attempts_made: int = 0
     #: attempts that ended by the loss of their host and were not charged to the retry strategy
     lost_hosts: int = 0
-    #: the attempt that the job holds while STARTING or RUNNING
+    #: the attempt that the job holds while SCHEDULED, STARTING or RUNNING
     attempt: Attempt | None = None
     wish: Wish | None = None
     #: of the latest attempt, as listings show them
     exit_code: int | None = None
     reason: str = ""
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return self.spec.scope.arn(self.spec.arn_kind, str(self.id))
 
     @property
     def is_array_parent(self) -> bool:

@@ -7,6 +7,9 @@ from datetime import datetime
 from longshore.domain.environment import ResourceStatus, State
 from longshore.domain.ids import JobKey, Scope
 
+#: The type of queues of service jobs.
+SERVICE_QUEUE = "SAGEMAKER_TRAINING"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateTimeLimitAction:
@@ -23,6 +26,7 @@ class EnvironmentOrder:
     """One environment of a queue; lower order is tried first."""
 
     order: int
+    #: a service environment by its key
     environment_name: str
 
 
@@ -112,7 +116,7 @@ class QueueFront:
     #: in the order in which they would start, the first hundred
     jobs: tuple[FrontJob, ...] = ()
     heads: tuple[HeadJob, ...] = ()
-    #: thousandths of a vCPU that jobs hold, by share; those without one under an empty text
+    #: thousandths of a vCPU, or of an instance, that jobs hold, by share; those without one under an empty text
     held_milli: Mapping[str, int] = field(default_factory=dict[str, int])
     active_shares: int = 0
     updated_at: datetime

@@ -5,14 +5,17 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import assert_never
 
-from longshore.domain.container import ContainerProperties, OwnSettings
+from longshore.domain.container import ContainerProperties, KeyValue, OwnSettings
 from longshore.domain.ecs import EcsProperties, EcsTaskProperties, TaskContainerProperties
 from longshore.domain.eks import EksContainer, EksPodProperties, EksProperties
 from longshore.domain.job import JobSpec
 from longshore.domain.pods import PodSettings, pod_container_properties, pod_settings
 from longshore.domain.requirements import container_resources, pod_container_resources, resources_of
 from longshore.domain.resources import Resources
+from longshore.domain.training import TrainingRequest
 
+#: Source: SageMaker API, StopTrainingJob
+_TRAINING_GRACE_SECONDS = 120
 #: Workloads that are kept, since each step of an attempt asks for its job's.
 _MOST_KEPT = 256
 
@@ -88,6 +91,8 @@ def workload_of(spec: JobSpec) -> Workload:
 
 
 def _workload(spec: JobSpec) -> Workload:
+    if spec.training is not None:
+        return _training(spec.training, spec.resources)
     nodes = spec.node_properties
     if nodes is None:
         form = spec.form
@@ -100,6 +105,31 @@ def _workload(spec: JobSpec) -> Workload:
         for index, each in enumerate(ranges)
     )
     return Workload(nodes=tuple(work_nodes), main_node=nodes.main_node)
+
+
+def _training(training: TrainingRequest, resources: Resources) -> Workload:
+    """A node for each instance, all alike; the first is the main one."""
+    count = training.instance_count
+    each = Resources(
+        vcpu_milli=resources.vcpu_milli // count,
+        memory_mib=resources.memory_mib // count,
+        gpus=resources.gpus // count,
+    )
+    container = WorkContainer(
+        name="algo",
+        properties=ContainerProperties(
+            image=training.training_image,
+            command=training.command,
+            environment=tuple(KeyValue(name=name, value=value) for name, value in training.environment.items()),
+            job_role_arn=training.role_arn,
+        ),
+        resources=each,
+        entrypoint=training.entrypoint,
+        stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
+    )
+    return Workload(
+        nodes=tuple(WorkNode(index=index, containers=(container,), resources=each) for index in range(count))
+    )
 
 
 def _containers(form: ContainerProperties | EcsProperties | EksProperties) -> tuple[WorkContainer, ...]:

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from longshore.domain.secret import Keeper, SecretReference
 from longshore.neighbours.config import AWS, NeighbourConfig
@@ -28,6 +30,15 @@ _MOST_CLIENTS = 64
 _TIMES = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 #: Source: botocore, data/_retry.json
 _PASSING = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
+#: Objects take longer; what speaks like S3 may know neither host names for buckets nor checksums at the end of a body.
+_OBJECTS = Config(
+    connect_timeout=2,
+    read_timeout=20,
+    retries={"total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
 _SERVICES = {Keeper.SECRETS_MANAGER: "secretsmanager", Keeper.PARAMETER_STORE: "ssm"}
 
 
@@ -39,6 +50,7 @@ class AwsNeighbours:
             "secretsmanager": config.secrets_endpoint,
             "ssm": config.ssm_endpoint,
             "sts": config.sts_endpoint,
+            "s3": config.s3_endpoint,
         }
         self._clock = clock
         self._calls = asyncio.Semaphore(_CONCURRENCY)
@@ -52,17 +64,22 @@ class AwsNeighbours:
         return self._endpoints["sts"] is not None
 
     async def fetch_secret(self, reference: SecretReference, *, region: str, role_arn: str | None) -> str:
-        region = reference.region or region
-        service = _SERVICES[reference.keeper]
-        if self._endpoints[service] is None:
-            names = {"secretsmanager": "aws.secrets_endpoint", "ssm": "aws.ssm_endpoint"}
-            raise NeighbourRefused(f"the setting {names[service]} names no endpoint")
-        role = None
-        if role_arn and self.lends_roles:
-            role = await self._execution_role(role_arn, region)
+        client = await self.client_as(_SERVICES[reference.keeper], role_arn, reference.region or region)
         if reference.keeper is Keeper.SECRETS_MANAGER:
-            return await self._call(lambda: _ask_secrets_manager(self._client(service, region, role), reference))
-        return await self._call(lambda: _ask_parameter_store(self._client(service, region, role), reference))
+            return await self._call(lambda: _ask_secrets_manager(client(), reference))
+        return await self._call(lambda: _ask_parameter_store(client(), reference))
+
+    async def client_as(self, service: str, role_arn: str | None, region: str) -> Callable[[], Any]:
+        """What gives a client in the name of the role, or where there is none in ours, to a thread that has the time.
+
+        Raises:
+            NeighbourRefused, NeighbourUnavailable: there is no such service, or the role can't be had.
+        """
+        if self._endpoints[service] is None:
+            setting = {"secretsmanager": "secrets"}.get(service, service)
+            raise NeighbourRefused(f"the setting aws.{setting}_endpoint names no endpoint")
+        role = await self._execution_role(role_arn, region) if role_arn and self.lends_roles else None
+        return partial(self._client, service, region, role)
 
     async def assume_role(self, role_arn: str, *, session_name: str, region: str) -> RoleCredentials:
         if not self.lends_roles:
@@ -93,18 +110,8 @@ class AwsNeighbours:
 
     async def _call(self, ask: Callable[[], T]) -> T:
         async with self._calls:
-            try:
+            with neighbour_errors():
                 return await asyncio.to_thread(ask)
-            except ClientError as refusal:
-                answer = cast(Mapping[str, Mapping[str, object]], refusal.response)
-                code, message = answer["Error"]["Code"], answer["Error"]["Message"]
-                status = cast(int, answer["ResponseMetadata"]["HTTPStatusCode"])
-                kind = NeighbourUnavailable if status >= 500 or code in _PASSING else NeighbourRefused
-                raise kind(f"{code}: {message}") from refusal
-            except HTTPClientError as problem:
-                raise NeighbourUnavailable(str(problem)) from problem
-            except BotoCoreError as problem:
-                raise NeighbourRefused(str(problem)) from problem
 
     def _client(self, service: str, region: str, role: RoleCredentials | None) -> Any:
         """Clients may be used by any thread, and take long to make. Those of past credentials go."""
@@ -119,7 +126,7 @@ class AwsNeighbours:
                 service,
                 region_name=region,
                 endpoint_url=None if endpoint == AWS else endpoint,
-                config=_TIMES,
+                config=_OBJECTS if service == "s3" else _TIMES,
                 aws_access_key_id=role.access_key_id if role else None,
                 aws_secret_access_key=role.secret_access_key if role else None,
                 aws_session_token=role.token if role else None,
@@ -128,6 +135,23 @@ class AwsNeighbours:
             while len(self._clients) > _MOST_CLIENTS:
                 del self._clients[next(iter(self._clients))]
             return client
+
+
+@contextmanager
+def neighbour_errors() -> Generator[None]:
+    """Errors of botocore are those of the port in here."""
+    try:
+        yield
+    except ClientError as refusal:
+        answer = cast(Mapping[str, Mapping[str, object]], refusal.response)
+        code, message = answer["Error"]["Code"], answer["Error"]["Message"]
+        status = cast(int, answer["ResponseMetadata"]["HTTPStatusCode"])
+        kind = NeighbourUnavailable if status >= 500 or code in _PASSING else NeighbourRefused
+        raise kind(f"{code}: {message}") from refusal
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as problem:
+        raise NeighbourUnavailable(str(problem)) from problem
+    except BotoCoreError as problem:
+        raise NeighbourRefused(str(problem)) from problem
 
 
 def _is_ending(credentials: RoleCredentials, now: datetime) -> bool:

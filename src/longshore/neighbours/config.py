@@ -13,3 +13,4 @@ class NeighbourConfig:
     secrets_endpoint: str | None = None
     ssm_endpoint: str | None = None
     sts_endpoint: str | None = None
+    s3_endpoint: str | None = None

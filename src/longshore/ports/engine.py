@@ -53,6 +53,16 @@ class RegistryLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFolder:
+    """A folder of this machine that we chose, and that the container sees."""
+
+    source: Path
+    #: absolute; one may be below another
+    target: str
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLaunch:
     """A container, every value final: parameters substituted, Batch's variables set."""
 
@@ -72,6 +82,10 @@ class ContainerLaunch:
     settings: ContainerSettings
     #: what only a container of a pod is told; an engine honours what `Capabilities.pod_members` names
     pod: PodSettings | None = None
+    #: to be mounted whatever the operator lets jobs mount; an engine without images has no mounts, and leaves them out
+    folders: tuple[GivenFolder, ...] = ()
+    #: by which it, and others of its attempt, find it where containers have names; empty: as the engine names it
+    host_name: str = ""
     #: for the pull of the image, where the job names any
     registry: RegistryLogin | None = None
     #: where stdout and stderr go when the driver writes log files; its folder exists, it does not

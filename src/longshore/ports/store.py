@@ -20,6 +20,7 @@ from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wis
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront, ShareUse
+from longshore.domain.service_environment import ServiceEnvironment
 
 T = TypeVar("T")
 
@@ -111,6 +112,12 @@ class ResourceReader(Protocol):
     ) -> Sequence[ComputeEnvironment]:
         """Of `scope` (None: of all), those of `names` if given, names greater than `after` first to last."""
         ...
+
+    def service_environment(self, scope: Scope, name: str) -> ServiceEnvironment | None: ...
+
+    def service_environments(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ServiceEnvironment]: ...
 
     def queue(self, scope: Scope, name: str) -> JobQueue | None: ...
 
@@ -231,6 +238,10 @@ class ControlReader(Protocol):
         """Jobs with a request that was not looked at yet, with it."""
         ...
 
+    def prioritized_jobs(self, limit: int) -> Sequence[Job]:
+        """Jobs whose requested priority was not looked at yet."""
+        ...
+
     def live_specs(self) -> Sequence[JobSpec]:
         """Specs of all submissions that are not final (array parents included), oldest first; read at start."""
         ...
@@ -294,6 +305,10 @@ class ResourceWriter(Protocol):
 
     def delete_environment(self, scope: Scope, name: str) -> None: ...
 
+    def put_service_environment(self, environment: ServiceEnvironment) -> None: ...
+
+    def delete_service_environment(self, scope: Scope, name: str) -> None: ...
+
     def put_queue(self, queue: JobQueue) -> None: ...
 
     def delete_queue(self, scope: Scope, name: str) -> None:
@@ -337,6 +352,10 @@ class JobWriter(Protocol):
         """Ask the leader. A termination replaces a cancellation not looked at yet, never the other way round."""
         ...
 
+    def put_priority(self, key: JobKey, priority: int) -> None:
+        """Ask the leader to give a job this scheduling priority; the last one asked for counts."""
+        ...
+
     def put_job_tags(self, key: JobKey, tags: Mapping[str, str]) -> None: ...
 
 
@@ -348,7 +367,7 @@ class ControlWriter(Protocol):
         ...
 
     def save_jobs(self, jobs: Iterable[Job]) -> None:
-        """Status, reason, times, intake, attempt number, losses, wish and outcome of existing jobs."""
+        """Status, reason, times, intake, attempt number, losses, wish, outcome and priority of existing jobs."""
         ...
 
     def save_children(self, parent: JobKey, *, status_from: JobStatus, like: Job, intake_of_first: int | None) -> int:
@@ -370,6 +389,10 @@ class ControlWriter(Protocol):
     def save_summary(self, summary: ArraySummary) -> None: ...
 
     def clear_requests(self, keys: Collection[JobKey]) -> None: ...
+
+    def clear_priorities(self, keys: Collection[JobKey]) -> None:
+        """Nothing is requested of the priorities of these jobs any more."""
+        ...
 
     def append_events(self, entries: Iterable[TimelineEntry]) -> None: ...
 

@@ -27,6 +27,13 @@ class JobClass:
     consumables: tuple[tuple[str, int], ...] = ()
     #: the nodes of a job of several; empty for all others
     gang: Gang = ()
+    #: of a service job: types of instances and how many of each
+    instances: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def weight_milli(self) -> int:
+        """What it counts for in fair shares: thousandths of a vCPU, or of an instance."""
+        return weight_milli(self.resources, self.instances)
 
     @property
     def id(self) -> str:
@@ -45,6 +52,7 @@ def _digest(job_class: JobClass) -> str:
     ]
     if job_class.share:
         parts.append(f"share {job_class.share} {job_class.priority}")
+    parts += (f"instances {kind} {count}" for kind, count in job_class.instances)
     parts += (f"consumable {name} {quantity}" for name, quantity in job_class.consumables)
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
@@ -53,20 +61,27 @@ def _amounts(amounts: Resources) -> str:
     return f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}"
 
 
-def class_of(spec: JobSpec) -> JobClass:
-    """The class that jobs of this submission belong to while they are RUNNABLE."""
-    gang = () if spec.node_properties is None else gang_of([node.resources for node in workload_of(spec).nodes])
+def weight_milli(resources: Resources, instances: tuple[tuple[str, int], ...]) -> int:
+    """What holding so much counts for in fair shares: thousandths of a vCPU, or of an instance where there are any."""
+    return sum(count for _, count in instances) * 1000 if instances else resources.vcpu_milli
+
+
+def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
+    """The class that jobs of this submission belong to while they are RUNNABLE; `priority` is in place of its own."""
+    gang = gang_of([node.resources for node in workload_of(spec).nodes]) if spec.has_nodes else ()
+    priority = spec.scheduling_priority if priority is None else priority
     return JobClass(
         scope=spec.scope,
         queue_name=spec.queue_name,
         resources=spec.resources,
         share=spec.share_identifier or "",
-        priority=spec.scheduling_priority if spec.share_identifier is not None else 0,
+        priority=priority if spec.share_identifier is not None else 0,
         consumables=consumables_of(spec),
         gang=gang,
+        instances=spec.instances,
     )
 
 
-def class_id(spec: JobSpec) -> str:
-    """`class_of(spec).id`, under which its reasons are published."""
-    return class_of(spec).id
+def class_id(spec: JobSpec, priority: int | None = None) -> str:
+    """The id of `class_of`, under which its reasons are published."""
+    return class_of(spec, priority).id

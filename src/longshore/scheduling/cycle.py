@@ -49,15 +49,17 @@ class _Lineup:
         found = self._oversize.get(line)
         if found is None:
             job_class = line.job_class
-            found = "wait" if job_class.gang else oversize_of(self.queue, job_class.resources, self._snapshot)
+            found = oversize_of(self.queue, job_class, self._snapshot)
             self._oversize[line] = found
         return found
 
 
 def capacity_of(queue: QueueView, snapshot: Snapshot) -> int:
-    """Thousandths of a vCPU that the queue's environments allow and its hosts have."""
+    """Thousandths of a vCPU that the queue's environments allow and its hosts have, or of an instance."""
     environments = [snapshot.environments.get((queue.scope, name)) for name in queue.environments]
     found = [environment for environment in environments if environment is not None]
+    if any(environment.limits for environment in found):
+        return sum(sum(environment.limits.values()) for environment in found) * 1000
     hosts = {host_id for environment in found for host_id in environment.hosts}
     offered = sum(snapshot.hosts[host_id].total.vcpu_milli for host_id in hosts)
     caps = [environment.cap_milli for environment in found]
@@ -114,12 +116,12 @@ def _fill(
         lineup = lineups[number]
         queue, order, line = lineup.queue, lineup.order, lineup.order.first
         assert line is not None
-        job_class, asked = line.job_class, line.job_class.resources
+        job_class = line.job_class
         short = room.short_of(job_class) if job_class.consumables else ()
-        is_allowed = order.allows(asked.vcpu_milli)
+        is_allowed = order.allows(job_class.weight_milli)
         fit = _first_fit(lineup, line, snapshot, room) if is_allowed and not short else None
         if fit is not None:
-            room.take(fit, asked)
+            room.take(fit, job_class)
             room.take_consumables(job_class)
             placements.append(
                 Placement(
@@ -141,7 +143,7 @@ def _fill(
                 room.take_consumables(job_class)
             elif not steps_aside:
                 if isinstance(order, FairOrder) and not is_allowed:
-                    reason = explain_reservation(asked, order.standings, lineup.capacity_milli)
+                    reason = explain_reservation(job_class, order.standings, lineup.capacity_milli)
                 else:
                     _hold_room(lineup, line, snapshot, room)
                 room.take_consumables(job_class)
@@ -163,12 +165,12 @@ def _fill(
 
 
 def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> Fit | None:
-    asked, gang = line.job_class.resources, line.job_class.gang
+    job_class = line.job_class
     for environment in _usable(lineup.queue, line, snapshot):
-        if gang:
-            fit = room.find_gang(environment.name, gang, asked)
+        if job_class.gang:
+            fit = room.find_gang(environment.name, job_class)
         else:
-            fit = room.find(environment.name, asked, lineup.oversize(line))
+            fit = room.find(environment.name, job_class, lineup.oversize(line))
         if fit is not None:
             return fit
     return None
@@ -190,20 +192,20 @@ def _hold_room(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> N
     Its share of the cap is kept in either case, hosts that could ever take it only when the cap has room: else they
     would stand idle for a job that its environment does not let start.
     """
-    asked = line.job_class.resources
+    job_class = line.job_class
     able: list[tuple[EnvironmentName, Collection[HostId]]] = []
     for environment in _usable(lineup.queue, line, snapshot):
         hosts = _hosts_that_could(lineup, line, environment, room)
-        if environment.could_allow(asked) and hosts:
+        if environment.could_allow(job_class) and hosts:
             able.append((environment.name, hosts))
     for name, hosts in able:
-        if room.cap_allows(name, asked):
-            room.hold_cap(name, asked)
+        if room.cap_allows(name, job_class):
+            room.hold_cap(name, job_class)
             for host_id in hosts:
                 room.hold(host_id)
             return
     if able:
-        room.hold_cap(able[0][0], asked)
+        room.hold_cap(able[0][0], job_class)
 
 
 def _hosts_that_could(lineup: _Lineup, line: Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.resources import Resources
+from longshore.domain.service_environment import NUM_INSTANCES, service_environment_name
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room, held_resources
@@ -19,6 +20,10 @@ OVER_CAP = (
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU "
     "requirement of the job."
 )
+OVER_LIMIT = (
+    "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot "
+    "meet the capacity requirement of the job."
+)
 NO_ENVIRONMENT = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
 #: AWS Batch documents no reason of its own for what it does not support.
 UNDETERMINED = "UNDETERMINED - Batch job is blocked, root cause is undetermined."
@@ -26,13 +31,18 @@ NO_CAPACITY = (
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type [{}]"
 )
 #: Only a change of set-up helps, and what waits for that steps aside.
-_STEP_ASIDE = (NEVER_FITS, OVER_CAP, UNDETERMINED)
+_STEP_ASIDE = (NEVER_FITS, OVER_CAP, OVER_LIMIT, UNDETERMINED)
 _LASTING = (*_STEP_ASIDE, NO_ENVIRONMENT)
 
 
 def vcpus(milli: int) -> str:
     """`milli` thousandths as people write vCPUs."""
     return f"{milli / 1000:g} vCPU"
+
+
+def instances(milli: int) -> str:
+    """`milli` thousandths as people write instances."""
+    return f"{milli / 1000:g} instances"
 
 
 def amounts(resources: Resources, *, with_gpus: bool = False) -> str:
@@ -59,17 +69,19 @@ def _shortage(asked: Resources, host: HostView) -> str:
 
 def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, room: Room) -> tuple[str, str]:
     """The cause in one environment, and the AWS text where there is one."""
-    name, asked = f"compute environment {environment.name[1]}", job.resources
+    name, asked = called(environment.name[1]), job.resources
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
     if job.gang and not environment.runs_gangs:
         return f"{name}: multi-node parallel jobs run on managed On-Demand EC2 environments only", UNDETERMINED
-    if environment.cap_milli is not None and not environment.could_allow(asked):
+    if environment.limits and not environment.could_allow(job):
+        return f"{name}: {_over_limit(environment, job)}", OVER_LIMIT
+    if environment.cap_milli is not None and not environment.could_allow(job):
         return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
     hosts = [room.host(host_id) for host_id in environment.hosts]
     if job.gang:
         never_fits = lay_out(job.gang, {host.id: host.total for host in hosts}) is None
-        if never_fits or (cause := _cap_cause(environment, asked, room)) is None:
+        if never_fits or (cause := _cap_cause(environment, job, room)) is None:
             return (
                 f"{name}: {_gang_cause(job, hosts, room, never_fits=never_fits)}",
                 NEVER_FITS if never_fits else NO_CAPACITY.format(", ".join(host.id for host in hosts)),
@@ -82,7 +94,7 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
         total = amounts(largest.total, with_gpus=asked.gpus > 0) if largest else ""
         offer = f"its largest host offers {total}" if largest else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
-    if (cause := _cap_cause(environment, asked, room)) is not None:
+    if (cause := _cap_cause(environment, job, room)) is not None:
         return f"{name}: {cause}", ""
     host, taken = max(able, key=lambda pair: pair[0].free)
     assert taken is not None
@@ -94,11 +106,45 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
 
 
-def _cap_cause(environment: EnvironmentView, asked: Resources, room: Room) -> str | None:
-    """What the environment's cap lacks now; None when it has room."""
-    free_cap = room.free_cap_milli(environment.name)
-    if free_cap is None or room.cap_allows(environment.name, asked):
+def called(name: str) -> str:
+    """An environment as people call it."""
+    service = service_environment_name(name)
+    return f"compute environment {name}" if service is None else f"service environment {service}"
+
+
+def _units(unit: str, count: int) -> str:
+    what = "instance" if unit == NUM_INSTANCES else f"{unit} instance"
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _over_limit(environment: EnvironmentView, job: JobClass) -> str:
+    """Which limits could never be kept."""
+    return "; ".join(
+        f"needs {_units(unit, count)}, its limit is {environment.limits.get(unit, 0)}"
+        for unit, count in environment.demand(job).items()
+        if count > environment.limits.get(unit, 0)
+    )
+
+
+def _limit_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str:
+    """Which limits are used up now."""
+    causes: list[str] = []
+    for unit, count in environment.demand(job).items():
+        free, left = environment.free_limits.get(unit, 0), room.free_of(environment.name, unit)
+        if count > left:
+            given = f", {free - left} of them given to jobs ahead" if left < free else ""
+            causes.append(f"needs {_units(unit, count)}; {free} of {environment.limits[unit]} free{given}")
+    return "; ".join(causes)
+
+
+def _cap_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str | None:
+    """What the environment's cap or its limits lack now; None when they have room."""
+    if room.cap_allows(environment.name, job):
         return None
+    if environment.limits:
+        return _limit_cause(environment, job, room)
+    asked, free_cap = job.resources, room.free_cap_milli(environment.name)
+    assert free_cap is not None, environment
     assert environment.cap_milli is not None
     kept = ", kept for a job ahead" if asked.vcpu_milli <= free_cap else ""
     cap = vcpus(environment.cap_milli)
@@ -126,7 +172,7 @@ def explain_head(
     for name in queue.environments:
         environment = snapshot.environments.get((queue.scope, name))
         if environment is None:
-            causes.append(f"compute environment {name} does not exist")
+            causes.append(f"{called(name)} does not exist")
             codes.append(NO_ENVIRONMENT)
             continue
         cause, code = _cause_in(environment, job, oversize, room)
@@ -165,12 +211,13 @@ def explain_shortage(
     return WaitReason(status_reason=f"Waiting: {'; '.join(causes)}", causes=tuple(causes))
 
 
-def explain_reservation(asked: Resources, standings: Standings, capacity_milli: int) -> WaitReason:
+def explain_reservation(job: JobClass, standings: Standings, capacity_milli: int) -> WaitReason:
     """How much of the queue's capacity is kept for shares that are not active."""
     assert standings.limit_milli is not None
+    told = instances if job.instances else vcpus
     cause = (
-        f"asks {vcpus(asked.vcpu_milli)}; computeReservation lets the active shares hold "
-        f"{vcpus(standings.limit_milli)} of {vcpus(capacity_milli)}, and they hold {vcpus(standings.held_milli)}"
+        f"asks {told(job.weight_milli)}; computeReservation lets the active shares hold "
+        f"{told(standings.limit_milli)} of {told(capacity_milli)}, and they hold {told(standings.held_milli)}"
     )
     return WaitReason(status_reason=f"Waiting: {cause}", causes=(cause,))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from longshore.domain.ids import HostId, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.gang import Gang, each_node, lay_out
+from longshore.scheduling.gang import each_node, lay_out
 from longshore.scheduling.plan import NodePlacement
 from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, QueueView, Snapshot
 
@@ -35,13 +35,14 @@ def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Reso
     return None
 
 
-def oversize_of(queue: QueueView, asked: Resources, snapshot: Snapshot) -> Oversize:
-    """What becomes of this job on hosts that are too small: it may run alone only if each host of its queue is."""
-    if snapshot.oversize == "wait":
+def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot) -> Oversize:
+    """What becomes of such a job on hosts that are too small: it may run alone only if each host of its queue is."""
+    if job_class.gang or snapshot.oversize == "wait":
         return "wait"
+    asked = job_class.resources
     for name in queue.environments:
         environment = snapshot.environments.get((queue.scope, name))
-        if environment is None or not environment.could_allow(asked):
+        if environment is None or not environment.could_allow(job_class):
             continue
         if any(asked.fits(snapshot.hosts[host_id].total) for host_id in environment.hosts):
             return "wait"
@@ -55,6 +56,7 @@ class Room:
         self._snapshot = snapshot
         self._hosts = dict(snapshot.hosts)
         self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
+        self._limits = {name: dict(view.free_limits) for name, view in snapshot.environments.items() if view.limits}
         self._held: set[HostId] = set()
         self._held_milli: dict[EnvironmentName, int] = {}
         self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
@@ -67,14 +69,26 @@ class Room:
         """vCPU that the environment's cap has left, what is held back included; None: no cap."""
         return self._caps[environment]
 
-    def cap_allows(self, environment: EnvironmentName, asked: Resources) -> bool:
-        """Whether the cap has that much left and not held back."""
+    def cap_allows(self, environment: EnvironmentName, job_class: JobClass) -> bool:
+        """Whether the cap and the limits have that much left and not held back."""
         cap = self._caps[environment]
-        return cap is None or asked.vcpu_milli <= cap - self._held_milli.get(environment, 0)
+        if cap is not None and job_class.resources.vcpu_milli > cap - self._held_milli.get(environment, 0):
+            return False
+        demand = self._snapshot.environments[environment].demand(job_class)
+        return all(count <= self.free_of(environment, unit) for unit, count in demand.items())
 
-    def hold_cap(self, environment: EnvironmentName, asked: Resources) -> None:
-        """Keep so much of the environment's cap from all that comes later in this cycle."""
-        self._held_milli[environment] = self._held_milli.get(environment, 0) + asked.vcpu_milli
+    def free_of(self, environment: EnvironmentName, unit: str) -> int:
+        """What a limit has left and not held back; below zero where more is held back."""
+        return self._limits.get(environment, {}).get(unit, 0)
+
+    def hold_cap(self, environment: EnvironmentName, job_class: JobClass) -> None:
+        """Keep so much of the environment's cap and limits from all that comes later in this cycle."""
+        self._held_milli[environment] = self._held_milli.get(environment, 0) + job_class.resources.vcpu_milli
+        self._take_limits(environment, job_class)
+
+    def _take_limits(self, environment: EnvironmentName, job_class: JobClass) -> None:
+        for unit, count in self._snapshot.environments[environment].demand(job_class).items():
+            self._limits[environment][unit] = self.free_of(environment, unit) - count
 
     def hold(self, host_id: HostId) -> None:
         """Let nothing more start on this host in this cycle."""
@@ -84,10 +98,11 @@ class Room:
         """Whether the host is held back for a job ahead."""
         return host_id in self._held
 
-    def find(self, environment: EnvironmentName, asked: Resources, oversize: Oversize) -> Fit | None:
+    def find(self, environment: EnvironmentName, job_class: JobClass, oversize: Oversize) -> Fit | None:
         """The first host of the environment with room now."""
-        if not self.cap_allows(environment, asked):
+        if not self.cap_allows(environment, job_class):
             return None
+        asked = job_class.resources
         for host_id in self._snapshot.environments[environment].hosts:
             host = self._hosts[host_id]
             taken = held_resources(asked, host, oversize)
@@ -125,10 +140,11 @@ class Room:
             if view is not None and quantity <= view.total:
                 self._consumables[place] -= quantity
 
-    def find_gang(self, environment: EnvironmentName, gang: Gang, asked: Resources) -> Fit | None:
+    def find_gang(self, environment: EnvironmentName, job_class: JobClass) -> Fit | None:
         """Hosts of the environment with room now for all nodes together; nodes are never stretched."""
-        if not self.cap_allows(environment, asked):
+        if not self.cap_allows(environment, job_class):
             return None
+        gang, asked = job_class.gang, job_class.resources
         hosts = self._snapshot.environments[environment].hosts
         laid = lay_out(gang, {host_id: self._hosts[host_id].free for host_id in hosts if host_id not in self._held})
         if laid is None:
@@ -142,7 +158,7 @@ class Room:
             nodes.append(NodePlacement(host_id=host_id, resources=of_node, gpu_names=names))
         return Fit(environment=environment, host_id=laid[0], resources=asked, gpu_names=(), nodes=tuple(nodes))
 
-    def take(self, fit: Fit, asked: Resources) -> None:
+    def take(self, fit: Fit, job_class: JobClass) -> None:
         """Give the room away."""
         for place in fit.nodes or (fit,):
             host = self._hosts[place.host_id]
@@ -151,4 +167,5 @@ class Room:
             self._hosts[place.host_id] = left
         cap = self._caps[fit.environment]
         if cap is not None:
-            self._caps[fit.environment] = cap - asked.vcpu_milli
+            self._caps[fit.environment] = cap - job_class.resources.vcpu_milli
+        self._take_limits(fit.environment, job_class)

@@ -136,7 +136,7 @@ class FairOrder:
         _, _, share = heappop(self._heap)
         first = self._shares[share].first
         assert first is not None
-        self.standings.take(share, first.job_class.resources.vcpu_milli)
+        self.standings.take(share, first.job_class.weight_milli)
         self._shares[share].step()
         self._push(share)
 

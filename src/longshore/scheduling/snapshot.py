@@ -6,6 +6,7 @@ from typing import Literal
 
 from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.domain.resources import Resources
+from longshore.domain.service_environment import demand_on
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import FairShareView
 
@@ -48,7 +49,7 @@ class HostView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """One compute environment."""
+    """One compute environment or service environment."""
 
     name: EnvironmentName
     #: in plain words why nothing may be placed here now; empty when jobs may be
@@ -59,10 +60,19 @@ class EnvironmentView:
     hosts: tuple[HostId, ...]
     #: whether jobs of several nodes may be placed here
     runs_gangs: bool = True
+    #: of a service environment: how much of each unit it allows in all and has left
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    free_limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def could_allow(self, asked: Resources) -> bool:
-        """Whether its cap is as large as that, used up or not."""
-        return self.cap_milli is None or asked.vcpu_milli <= self.cap_milli
+    def could_allow(self, job_class: JobClass) -> bool:
+        """Whether its cap and its limits are as large as that, used up or not."""
+        if self.cap_milli is not None and job_class.resources.vcpu_milli > self.cap_milli:
+            return False
+        return all(count <= self.limits.get(unit, 0) for unit, count in self.demand(job_class).items())
+
+    def demand(self, job_class: JobClass) -> Mapping[str, int]:
+        """What a job takes of its limits, by unit."""
+        return demand_on(self.limits, job_class.instances)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,21 @@ def check_retry(strategy: RetryStrategy) -> None:
         _check_pattern(rule.on_exit_code, _CODE_PATTERN)
 
 
+def check_service_retry(strategy: RetryStrategy) -> None:
+    """The same of a service job, whose rules may hold any printable characters. Source: ServiceJobEvaluateOnExit."""
+    check_retry(RetryStrategy(attempts=strategy.attempts))
+    if len(strategy.evaluate_on_exit) > _MOST_RULES:
+        raise invalid(f"evaluateOnExit cannot have more than {_MOST_RULES} entries")
+    for rule in strategy.evaluate_on_exit:
+        pattern = rule.on_status_reason
+        if pattern is None:
+            raise invalid("Each entry of evaluateOnExit needs an onStatusReason")
+        if len(pattern) > _LONGEST_PATTERN:
+            raise invalid(f"Evaluate on exit conditions cannot be longer than {_LONGEST_PATTERN} characters")
+        if not pattern.isprintable():
+            raise InvalidRequest("Evaluate on exit condition contains restricted characters")
+
+
 def _check_pattern(pattern: str | None, allowed: re.Pattern[str]) -> None:
     if pattern is None:
         return

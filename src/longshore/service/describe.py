@@ -19,6 +19,7 @@ from longshore.service.refusals import invalid
 _MOST_IDS = 100
 _LARGEST_PAGE = 1000
 _LARGEST_FILTERED_PAGE = 100
+JOB_FILTERS = ("JOB_NAME", "JOB_DEFINITION", "BEFORE_CREATED_AT", "AFTER_CREATED_AT", "SHARE_IDENTIFIER")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -67,7 +68,8 @@ class Descriptions:
             keys = reader.find_jobs(scope, whole.values())
             views = _described(reader, {keys[each] for each in whole.values() if each in keys})
             found = [(job_id, views[keys[each]]) for job_id, each in whole.items() if each in keys]
-            return [each for job_id, view in found for each in _as_asked(view, job_id)]
+            plain = [(job_id, view) for job_id, view in found if view.job.spec.training is None]
+            return [each for job_id, view in plain for each in _as_asked(view, job_id)]
 
         return await self._store.read(work) if ids else []
 
@@ -91,7 +93,7 @@ class Descriptions:
         return await self._list_nodes(scope, given[0], query)
 
     async def _list_queue(self, scope: Scope, queue: str, query: JobQuery) -> Page[JobView]:
-        where = _parse_filter(scope, query)
+        where = parse_filter(scope, query, JOB_FILTERS)
         call = ("jobs", scope, queue, query.status, query.filters)
         cursor = open_token(query.next_token, call)
         before = None if cursor is None else JobKey(int(cursor))
@@ -105,7 +107,8 @@ class Descriptions:
             return with_reasons(reader, reader.list_jobs(scope, found.name, where, before=before, limit=limit + 1))
 
         found = await self._store.read(work)
-        return page_of(found, limit, call, [str(view.job.key) for view in found])
+        page = page_of(found, limit, call, [str(view.job.key) for view in found])
+        return replace(page, items=[view for view in page.items if view.job.spec.training is None])
 
     async def _list_nodes(self, scope: Scope, parent: str, query: JobQuery) -> Page[JobView]:
         status = query.status or JobStatus.RUNNING
@@ -156,7 +159,8 @@ def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:
 
 def with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
     """`views` with the reason why each waiting one waits, as the leader last published it for its class."""
-    classes = {view.job.key: class_id(view.job.spec) for view in views if view.job.status is JobStatus.RUNNABLE}
+    waiting = [view.job for view in views if view.job.status is JobStatus.RUNNABLE]
+    classes = {job.key: class_id(job.spec, job.scheduling_priority) for job in waiting}
     if not classes:
         return views
     published = {key: _status_reason(text) for key, text in reader.class_reasons(set(classes.values())).items()}
@@ -175,8 +179,14 @@ def _status_reason(published: str) -> str:
     return reason
 
 
-def _parse_filter(scope: Scope, query: JobQuery) -> JobFilter:
-    """The store's filter. With a filter `jobStatus` does not count, but for SHARE_IDENTIFIER. Source: ListJobs."""
+def parse_filter(scope: Scope, query: JobQuery, known: Sequence[str]) -> JobFilter:
+    """The store's filter, `known` names those there are. With one `jobStatus` does not count, but for SHARE_IDENTIFIER.
+
+    Source: AWS Batch API, ListJobs and ListServiceJobs.
+
+    Raises:
+        InvalidRequest: it is another one, or not whole.
+    """
     statuses = frozenset({query.status or JobStatus.RUNNING})
     if not query.filters:
         return JobFilter(statuses=statuses)
@@ -186,6 +196,8 @@ def _parse_filter(scope: Scope, query: JobQuery) -> JobFilter:
     if len(condition.values) != 1:
         raise invalid(f"The filter {condition.name[:100]} needs exactly one value")
     value = condition.values[0]
+    if condition.name not in known:
+        raise invalid(f"Filters are {', '.join(known[:-1])} and {known[-1]}, not {condition.name[:100]}")
     match condition.name:
         case "JOB_NAME":
             return JobFilter(name=value)
@@ -195,13 +207,8 @@ def _parse_filter(scope: Scope, query: JobQuery) -> JobFilter:
             return JobFilter(created_before=_parse_time(value))
         case "AFTER_CREATED_AT":
             return JobFilter(created_after=_parse_time(value))
-        case "SHARE_IDENTIFIER":
-            return JobFilter(statuses=statuses, share_identifier=value)
         case _:
-            raise invalid(
-                "Filters are JOB_NAME, JOB_DEFINITION, BEFORE_CREATED_AT, AFTER_CREATED_AT and SHARE_IDENTIFIER, "
-                f"not {condition.name[:100]}"
-            )
+            return JobFilter(statuses=statuses, share_identifier=value)
 
 
 def _definition_pattern(scope: Scope, value: str) -> str:

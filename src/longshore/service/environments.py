@@ -1,6 +1,6 @@
 """Use cases on compute environments: create, describe, update, delete."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import uuid4
@@ -12,9 +12,10 @@ from longshore.domain.queue import JobQueue
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Reader, ResourceReader, Store, Transaction
+from longshore.service.engine_choice import EngineChoice
 from longshore.service.environment_rules import check_cluster, check_resources, check_role_change, merge_resources
 from longshore.service.named import NamedQuery, find, find_to_change, list_page
-from longshore.service.naming import ENGINE_TAG, check_name, check_tags
+from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
 from longshore.service.quotas import Quotas, check_quota
 from longshore.service.refusals import invalid
@@ -44,21 +45,12 @@ class Environments:
     """Compute environments of all scopes."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        notifier: Notifier,
-        *,
-        engines: Collection[str],
-        resolve_engine: Callable[[], Awaitable[str]],
-        quotas: Quotas,
+        self, store: Store, clock: Clock, notifier: Notifier, *, engines: EngineChoice, quotas: Quotas
     ) -> None:
-        """`engines` are those that an environment may choose; `resolve_engine` chooses for one that does not."""
         self._store = store
         self._clock = clock
         self._notifier = notifier
         self._engines = engines
-        self._resolve_engine = resolve_engine
         self._most = quotas.compute_environments
 
     async def create(self, scope: Scope, draft: EnvironmentDraft) -> ComputeEnvironment:
@@ -71,7 +63,7 @@ class Environments:
         check_name(draft.name, "Compute environment")
         check_tags(draft.tags)
         _check_kind(draft.type, draft.document)
-        engine = await self._engine_of(draft.tags)
+        engine = await self._engines.choose(draft.tags)
         environment = _with_capacity(
             ComputeEnvironment(
                 scope=scope,
@@ -145,9 +137,9 @@ class Environments:
                 raise Conflict("Cannot delete, resource is being modified")
             if present.state != "DISABLED":
                 raise Conflict("Cannot delete, state must be DISABLED")
-            if any(present.name in queue.environment_names for queue in _all_queues(tx, scope)):
+            if any(present.name in queue.environment_names for queue in all_queues(tx, scope)):
                 raise Conflict("Cannot delete, found existing JobQueue relationship")
-            if _has_attempts(tx, present):
+            if has_attempts(tx, scope, present.name):
                 tx.put_environment(replace(present, status="DELETING"))
             else:
                 tx.delete_environment(scope, present.name)
@@ -168,16 +160,6 @@ class Environments:
             return reader.environments(scope, names=names, after=after, limit=limit)
 
         return await list_page(self._store, list_from, _KIND, scope, query, "ComputeEnvironments")
-
-    async def _engine_of(self, tags: Mapping[str, str]) -> str:
-        engine = tags.get(ENGINE_TAG)
-        if engine is None:
-            return await self._resolve_engine()
-        if engine not in self._engines:
-            raise invalid(
-                f"There is no engine {engine}; the tag {ENGINE_TAG} may be {', '.join(sorted(self._engines))}"
-            )
-        return engine
 
 
 def _check_kind(kind: str, document: Mapping[str, Any]) -> None:
@@ -207,7 +189,7 @@ def _with_capacity(environment: ComputeEnvironment) -> ComputeEnvironment:
     return replace(environment, resource_type=resources["type"], max_vcpus=resources["maxvCpus"])
 
 
-def _all_queues(reader: ResourceReader, scope: Scope) -> Iterator[JobQueue]:
+def all_queues(reader: ResourceReader, scope: Scope) -> Iterator[JobQueue]:
     """Queues of `scope`, those that are being deleted included."""
     after = ""
     while page := reader.queues(scope, after=after):
@@ -215,6 +197,7 @@ def _all_queues(reader: ResourceReader, scope: Scope) -> Iterator[JobQueue]:
         after = page[-1].name
 
 
-def _has_attempts(reader: Reader, environment: ComputeEnvironment) -> bool:
-    keys = {each.job_key for each in reader.open_attempts() if each.environment_name == environment.name}
-    return any(job.spec.scope == environment.scope for job in reader.load_jobs(keys).values())
+def has_attempts(reader: Reader, scope: Scope, environment_name: str) -> bool:
+    """Whether anything is left of attempts in the environment."""
+    keys = {each.job_key for each in reader.open_attempts() if each.environment_name == environment_name}
+    return any(job.spec.scope == scope for job in reader.load_jobs(keys).values())

@@ -3,12 +3,19 @@
 from dataclasses import replace
 
 from longshore.domain.errors import InvalidRequest, NotFound
-from longshore.domain.ids import parse_job_id
-from longshore.ports.store import JobView, Reader
+from longshore.domain.ids import Scope, parse_job_id
+from longshore.domain.service_environment import Environment, service_environment_name
+from longshore.ports.store import JobView, Reader, ResourceReader
 from longshore.service.nodes import node_views
 
 #: More than there ever are of queues or environments.
 ALL = 1_000_000
+
+
+def load_environment(reader: ResourceReader, scope: Scope, name: str) -> Environment | None:
+    """The environment that queues and attempts know by this name."""
+    service = service_environment_name(name)
+    return reader.environment(scope, name) if service is None else reader.service_environment(scope, service)
 
 
 def find_job(reader: Reader, text: str, account_id: str | None) -> JobView:

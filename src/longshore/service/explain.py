@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from longshore.domain.job import TimelineEntry
+from longshore.domain.job import JobSpec, TimelineEntry
 from longshore.domain.lifecycle.status import FINAL_STATUSES, WAITING_STATUSES, JobStatus
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
@@ -79,7 +79,7 @@ def explain_job(
         job_id=str(job.id),
         name=spec.name,
         place=place_of(spec),
-        definition=spec.definition,
+        definition=spec.definition or _training_text(spec),
         status=job.status,
         since=since,
         summary=_summarise(view, causes, attempts, now - since),
@@ -88,7 +88,7 @@ def explain_job(
         started_at=job.started_at,
         stopped_at=job.stopped_at,
         asked=amounts_of(spec.resources),
-        timeout_seconds=spec.timeout_seconds,
+        timeout_seconds=spec.attempt_seconds,
         attempts_allowed=spec.retry.attempts,
         children=Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None,
         failed_children=_failed_children(reader, view),
@@ -97,6 +97,12 @@ def explain_job(
         attempts=tuple(attempts),
         timeline=tuple(map(_step, timeline)),
     )
+
+
+def _training_text(spec: JobSpec) -> str:
+    """What stands in the place of a definition where a job has none."""
+    instances = " and ".join(f"{count} x {kind}" for kind, count in spec.instances)
+    return f"training on {instances}"
 
 
 def _step(entry: TimelineEntry) -> Step:
@@ -141,7 +147,8 @@ def _summarise(view: JobView, causes: Sequence[Cause], attempts: Sequence[Attemp
     if job.status in FINAL_STATUSES:
         return f"{stands}: {_render_end(view, attempts)}"
     latest = attempts[-1]
-    doing = "runs" if job.status is JobStatus.RUNNING else "is being started"
+    begun = {JobStatus.RUNNING: "runs", JobStatus.SCHEDULED: "is placed"}
+    doing = begun.get(job.status, "is being started")
     return f"{stands}: attempt {latest.number} {doing} on host {latest.host} in {latest.environment}"
 
 

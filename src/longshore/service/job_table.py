@@ -89,7 +89,7 @@ def _has_queue(reader: Reader, name: str, account_id: str | None) -> bool:
 
 
 def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:
-    waiting = [view.job.spec for view in views if view.job.status is JobStatus.RUNNABLE]
+    waiting = [view.job for view in views if view.job.status is JobStatus.RUNNABLE]
     reasons = published_reasons(reader, waiting)
     rows: list[JobRow] = []
     for view in views:

@@ -166,7 +166,7 @@ def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
         raise InvalidRequest(
             f"array job {query.job_id} has no output of its own: name one of its children, 0 to {last}"
         )
-    waiting = [view.job.spec] if view.job.status is JobStatus.RUNNABLE else []
+    waiting = [view.job] if view.job.status is JobStatus.RUNNABLE else []
     published = published_reasons(reader, waiting).get(view.job.spec.key)
     return view, published.status_reason if published else view.job.status_reason
 

@@ -8,10 +8,11 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.errors import Conflict, NotFound
 from longshore.domain.ids import Scope, resource_name
 from longshore.domain.queue import JobQueue
+from longshore.domain.service_environment import ServiceEnvironment
 from longshore.ports.store import Reader, Store
 from longshore.service.paging import Page, check_page, open_token, page_of
 
-T = TypeVar("T", ComputeEnvironment, JobQueue)
+T = TypeVar("T", ComputeEnvironment, ServiceEnvironment, JobQueue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from longshore.domain.job import Attempt, Job, JobSpec, Part, StopCause
 from longshore.domain.lifecycle import reasons
+from longshore.domain.lifecycle.trainings import has_succeeded, status_reason_of
 from longshore.domain.retry import RetryStrategy, matching_action
 from longshore.ports.store import JobView
 from longshore.service.documents import Amounts, Document, Used, amounts_of, use_of
@@ -75,7 +76,7 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
             stopped_at=attempt.stopped_at,
             exit_code=attempt.exit_code,
             reason=attempt.reason,
-            status_reason=attempt.status_reason,
+            status_reason=status_reason_of(spec, attempt),
             asked=amounts_of(spec.resources),
             used=used,
             use=_render_use(spec, used) if used else "",
@@ -127,12 +128,12 @@ def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool)
     if attempt.stop_cause is StopCause.TERMINATED:
         return "not tried again: it was terminated"
     if attempt.stop_cause is StopCause.TIMED_OUT:
-        return f"not tried again: it ran longer than its time-out of {job.spec.timeout_seconds} s"
-    if attempt.exit_code == 0:
+        return f"not tried again: it ran longer than its time-out of {job.spec.attempt_seconds} s"
+    if has_succeeded(job.spec, attempt):
         return ""
     if is_free:
         return "tried again: the loss of a host is not charged to the job's own attempts"
-    rule = _matching_rule(strategy, attempt)
+    rule = _matching_rule(strategy, attempt, status_reason_of(job.spec, attempt))
     spent = f"{charged} of {counted(strategy.attempts, 'attempt')} spent"
     if was_tried_again:
         return f"tried again{f': {rule} says RETRY' if rule else ''}; {spent}"
@@ -143,13 +144,11 @@ def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool)
     return f"not tried again: {spent}"
 
 
-def _matching_rule(strategy: RetryStrategy, attempt: Attempt) -> str:
+def _matching_rule(strategy: RetryStrategy, attempt: Attempt, status_reason: str) -> str:
     """The first rule of evaluateOnExit that matches, in words; empty when none does."""
     for number, rule in enumerate(strategy.evaluate_on_exit, start=1):
         alone = RetryStrategy(attempts=strategy.attempts, evaluate_on_exit=(rule,))
-        action = matching_action(
-            alone, status_reason=attempt.status_reason, reason=attempt.reason, exit_code=attempt.exit_code
-        )
+        action = matching_action(alone, status_reason=status_reason, reason=attempt.reason, exit_code=attempt.exit_code)
         if action is None:
             continue
         given = {

@@ -4,24 +4,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from longshore.domain.environment import State
-from longshore.domain.errors import AlreadyExists, Conflict, InvalidRequest, NotFound
+from longshore.domain.errors import AlreadyExists, Conflict
 from longshore.domain.ids import Scope
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
-from longshore.domain.queue import EnvironmentOrder, JobQueue, StateTimeLimitAction
+from longshore.domain.queue import SERVICE_QUEUE, EnvironmentOrder, JobQueue, StateTimeLimitAction
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Transaction
-from longshore.service.environment_rules import architecture_of
-from longshore.service.named import NamedQuery, arn_of, find, find_to_change, list_page
+from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
 from longshore.service.policies import find_policy
+from longshore.service.queue_environments import (
+    Choices,
+    EnvironmentChoice,
+    ServiceEnvironmentChoice,
+    one_kind,
+    resolve_environments,
+)
 from longshore.service.quotas import Quotas, check_quota
-from longshore.service.refusals import invalid
+from longshore.service.refusals import invalid, not_built
 
 _KIND = "job-queue"
 _HEALTHY = "JobQueue Healthy"
-_MOST_ENVIRONMENTS = 3
 _UNFINISHED = JobFilter(statuses=frozenset(JobStatus) - FINAL_STATUSES)
 #: Why a job may be blocked, as far as an action can be tied to it. Source: AWS Batch API, JobStateTimeLimitAction.
 _BLOCKED_REASONS = (
@@ -30,14 +35,11 @@ _BLOCKED_REASONS = (
     "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentChoice:
-    """A compute environment that is to serve a queue, by name or ARN."""
-
-    order: int
-    compute_environment: str
+_BLOCKED_SERVICE = (
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+    "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class QueueDraft:
 
     name: str
     priority: int
-    environments: Sequence[EnvironmentChoice]
+    environments: Sequence[EnvironmentChoice] = ()
+    service_environments: Sequence[ServiceEnvironmentChoice] = ()
     state: State = "ENABLED"
     #: ECS, ECS_FARGATE, ECS_MANAGED_INSTANCES or EKS; None: as its environments are
     queue_type: str | None = None
@@ -63,6 +66,7 @@ class QueueChanges:
     priority: int | None = None
     state: State | None = None
     environments: Sequence[EnvironmentChoice] | None = None
+    service_environments: Sequence[ServiceEnvironmentChoice] | None = None
     scheduling_policy_arn: str | None = None
     time_limit_actions: tuple[StateTimeLimitAction, ...] | None = None
 
@@ -86,20 +90,24 @@ class Queues:
         check_name(draft.name, "Job queue")
         check_tags(draft.tags)
         _check_priority(draft.priority)
-        _check_actions(draft.time_limit_actions)
-        if not draft.environments:
-            raise invalid("computeEnvironmentOrder needs at least one entry")
+        is_service = draft.queue_type == SERVICE_QUEUE
+        _check_actions(draft.time_limit_actions, is_service=is_service)
+        choices = one_kind(draft.environments, draft.service_environments)
+        if draft.service_environments and not is_service:
+            raise invalid(f"jobQueueType should be {SERVICE_QUEUE} for a job queue with serviceEnvironmentOrder")
+        if not choices:
+            raise invalid(f"{'service' if is_service else 'compute'}EnvironmentOrder needs at least one entry")
         created_at = self._clock.now()
 
         def work(tx: Transaction) -> JobQueue:
             if tx.queue(scope, draft.name) is not None:
                 raise AlreadyExists(wrapped=True)
             check_quota(tx.queues(scope, limit=self._most), self._most, "job queues")
-            environments, queue_type = _resolve_environments(tx, scope, draft.environments)
+            environments, queue_type = resolve_environments(tx, scope, choices)
             if draft.queue_type not in (None, queue_type):
                 raise invalid(f"jobQueueType is {draft.queue_type}, but the compute environments are {queue_type}")
             if draft.scheduling_policy_arn is not None:
-                _check_policy(tx, scope, draft.scheduling_policy_arn)
+                _check_policy(tx, scope, draft.scheduling_policy_arn, queue_type)
             queue = JobQueue(
                 scope=scope,
                 name=draft.name,
@@ -131,19 +139,18 @@ class Queues:
         """
         if changes.priority is not None:
             _check_priority(changes.priority)
-        if changes.time_limit_actions is not None:
-            _check_actions(changes.time_limit_actions)
+        choices = one_kind(changes.environments, changes.service_environments)
 
         def work(tx: Transaction) -> JobQueue:
             queue = find_to_change(tx.queue, _KIND, scope, text)
-            environments = queue.environments
-            if changes.environments is not None:
-                environments = _replaced_environments(tx, queue, changes.environments)
+            if changes.time_limit_actions is not None:
+                _check_actions(changes.time_limit_actions, is_service=queue.queue_type == SERVICE_QUEUE)
+            environments = queue.environments if choices is None else _replaced(tx, queue, choices)
             policy_arn = changes.scheduling_policy_arn
             if policy_arn is not None:
                 if queue.scheduling_policy_arn is None:
                     raise invalid("A job queue that was created without a scheduling policy cannot be given one")
-                _check_policy(tx, scope, policy_arn)
+                _check_policy(tx, scope, policy_arn, queue.queue_type)
             actions = changes.time_limit_actions
             queue = replace(
                 queue,
@@ -199,63 +206,29 @@ def _check_priority(priority: int) -> None:
         raise invalid(f"Priority should be at least 0, got {priority}")
 
 
-def _check_actions(actions: Sequence[StateTimeLimitAction]) -> None:
+def _check_actions(actions: Sequence[StateTimeLimitAction], *, is_service: bool) -> None:
+    reasons, done = (_BLOCKED_SERVICE, "TERMINATE") if is_service else (_BLOCKED_REASONS, "CANCEL")
     for action in actions:
-        if action.reason not in _BLOCKED_REASONS:
-            raise invalid(f"The reason of jobStateTimeLimitActions should be one of {', '.join(_BLOCKED_REASONS)}")
+        if action.reason not in reasons:
+            raise invalid(f"The reason of jobStateTimeLimitActions should be one of {', '.join(reasons)}")
         if not 600 <= action.max_time_seconds <= 86_400:
             raise invalid(f"maxTimeSeconds should be between 600 and 86400, got {action.max_time_seconds}")
-        if action.action != "CANCEL":
-            raise invalid("The action of jobStateTimeLimitActions should be CANCEL")
+        if action.action != done:
+            raise invalid(f"The action of jobStateTimeLimitActions should be {done}")
 
 
-def _check_policy(reader: ResourceReader, scope: Scope, arn: str) -> None:
-    if find_policy(reader, scope, arn).fairshare_policy is None:
-        raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
+def _check_policy(reader: ResourceReader, scope: Scope, arn: str, queue_type: str) -> None:
+    if find_policy(reader, scope, arn).fairshare_policy is not None:
+        return
+    if queue_type == SERVICE_QUEUE:
+        raise not_built("A job queue with a quota share policy")
+    raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
 
 
-def _replaced_environments(
-    tx: Transaction, queue: JobQueue, choices: Sequence[EnvironmentChoice]
-) -> tuple[EnvironmentOrder, ...]:
+def _replaced(tx: Transaction, queue: JobQueue, choices: Choices) -> tuple[EnvironmentOrder, ...]:
     if not choices:
         return ()
-    environments, queue_type = _resolve_environments(tx, queue.scope, choices)
+    environments, queue_type = resolve_environments(tx, queue.scope, choices)
     if queue_type != queue.queue_type:
         raise invalid(f"The job queue is {queue.queue_type} and cannot be attached to {queue_type} environments")
     return environments
-
-
-def _resolve_environments(
-    reader: ResourceReader, scope: Scope, choices: Sequence[EnvironmentChoice]
-) -> tuple[tuple[EnvironmentOrder, ...], str]:
-    """The order of environments by name, and the queue type that they make.
-
-    Raises:
-        InvalidRequest: they are too many, not VALID, of two families or architectures, or twice in one place.
-    """
-    if len(choices) > _MOST_ENVIRONMENTS:
-        raise invalid(f"A job queue cannot have more than {_MOST_ENVIRONMENTS} compute environments")
-    if len({choice.order for choice in choices}) < len(choices):
-        raise invalid("The orders of computeEnvironmentOrder should be unique")
-    entries: list[EnvironmentOrder] = []
-    families: set[str] = set()
-    architectures: set[str] = set()
-    for choice in choices:
-        text = choice.compute_environment
-        environment = find(reader.environment, "compute-environment", scope, text)
-        if environment is None:
-            raise NotFound(f"Compute Environment {arn_of('compute-environment', scope, text)} does not exist")
-        if environment.status not in ("VALID", "UPDATING"):
-            raise InvalidRequest(f"Compute Environment {environment.arn} is not valid")
-        entries.append(EnvironmentOrder(order=choice.order, environment_name=environment.name))
-        families.add(environment.queue_type)
-        architectures.update(filter(None, [architecture_of(environment.document)]))
-    if len({entry.environment_name for entry in entries}) < len(entries):
-        raise invalid("A compute environment can serve a job queue once only")
-    if len(families) > 1:
-        raise invalid(
-            f"The compute environments of a job queue should be of one kind, got {' and '.join(sorted(families))}"
-        )
-    if len(architectures) > 1:
-        raise invalid("The compute environments of a job queue should all have one processor architecture")
-    return tuple(entries), families.pop()

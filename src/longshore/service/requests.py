@@ -1,4 +1,4 @@
-"""Use cases CancelJob and TerminateJob: callers' wishes on jobs, recorded for the control loop."""
+"""Use cases CancelJob, TerminateJob and TerminateServiceJob: callers' wishes on jobs, recorded for the control loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from longshore.domain.ids import JobId, Scope
 from longshore.domain.job import Wish, WishKind
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Store, Transaction
-from longshore.service.job_references import parse_job_reference
+from longshore.service.job_references import JobKind, parse_job_reference
 from longshore.service.refusals import invalid
 
 _LONGEST_REASON = 1024
@@ -23,11 +23,12 @@ class BulkOutcome:
 
 
 class Requests:
-    """What callers ask of jobs that were submitted."""
+    """What callers ask of jobs of one kind that were submitted."""
 
-    def __init__(self, store: Store, notifier: Notifier) -> None:
+    def __init__(self, store: Store, notifier: Notifier, *, kind: JobKind = "job") -> None:
         self._store = store
         self._notifier = notifier
+        self._kind: JobKind = kind
 
     async def request(self, scope: Scope, text: str, wish: Wish) -> None:
         """Record `wish` on a job that has not ended. Any text that names no such job is fine.
@@ -36,7 +37,7 @@ class Requests:
             InvalidRequest: the reason is too long.
         """
         _check_reason(wish)
-        job_id = parse_job_reference(text, scope)
+        job_id = parse_job_reference(text, scope, self._kind)
         if job_id is not None:
             await self._record(scope, [job_id], wish)
 
@@ -49,15 +50,15 @@ class Requests:
         _check_reason(wish)
         if len(texts) > _MOST_JOBS:
             raise invalid(f"Maximum number of jobs supported is {_MOST_JOBS}, got {len(texts)}")
-        parsed = {text: parse_job_reference(text, scope) for text in texts}
+        parsed = {text: parse_job_reference(text, scope, self._kind) for text in texts}
         malformed = [text for text, job_id in parsed.items() if job_id is None]
         await self._record(scope, [job_id for job_id in parsed.values() if job_id is not None], wish)
         return BulkOutcome(successful=[text for text in parsed if text not in malformed], malformed=malformed)
 
     async def _record(self, scope: Scope, ids: Sequence[JobId], wish: Wish) -> None:
         def work(tx: Transaction) -> bool:
-            statuses = tx.statuses(list(tx.find_jobs(scope, ids).values()))
-            unfinished = [key for key, status in statuses.items() if not status.is_final]
+            jobs = tx.load_jobs(list(tx.find_jobs(scope, ids).values())).values()
+            unfinished = [job.key for job in jobs if job.spec.arn_kind == self._kind and not job.status.is_final]
             for key in unfinished:
                 tx.put_request(key, wish)
             return bool(unfinished)

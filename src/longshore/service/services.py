@@ -3,17 +3,21 @@
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from longshore.domain.resources import Resources
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import Store
 from longshore.service.consumables import Consumables
 from longshore.service.definitions import Definitions
 from longshore.service.describe import Descriptions
+from longshore.service.engine_choice import EngineChoice
 from longshore.service.environments import Environments
 from longshore.service.policies import Policies
 from longshore.service.queues import Queues
 from longshore.service.quotas import Quotas
 from longshore.service.requests import Requests
+from longshore.service.service_environments import ServiceEnvironments
+from longshore.service.service_jobs import ServiceJobs
 from longshore.service.snapshots import Snapshots
 from longshore.service.submit import Submissions
 from longshore.service.tags import Tags
@@ -28,6 +32,9 @@ class Services:
     consumables: Consumables
     definitions: Definitions
     environments: Environments
+    service_environments: ServiceEnvironments
+    service_jobs: ServiceJobs
+    service_requests: Requests
     policies: Policies
     queues: Queues
     snapshots: Snapshots
@@ -45,19 +52,25 @@ def build_services(
     engines: Collection[str],
     resolve_engine: Callable[[], Awaitable[str]],
     quotas: Quotas = _DEFAULT_QUOTAS,
+    largest_host: Resources,
 ) -> Services:
-    """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not."""
+    """`engines` are those that environments may choose by tag; `resolve_engine` chooses for those that do not.
+
+    Instances of service jobs are given as much of `largest_host` as it has.
+    """
+    choice = EngineChoice(names=engines, resolve=resolve_engine)
     return Services(
         consumables=Consumables(store, clock, notifier),
         definitions=Definitions(store, clock),
-        environments=Environments(
-            store, clock, notifier, engines=engines, resolve_engine=resolve_engine, quotas=quotas
-        ),
+        environments=Environments(store, clock, notifier, engines=choice, quotas=quotas),
         policies=Policies(store, clock, notifier),
         queues=Queues(store, clock, notifier, quotas=quotas),
         snapshots=Snapshots(store),
         submissions=Submissions(store, clock, notifier, quotas=quotas),
         requests=Requests(store, notifier),
+        service_environments=ServiceEnvironments(store, clock, notifier, engines=choice),
+        service_jobs=ServiceJobs(store, clock, notifier, largest_host=largest_host),
+        service_requests=Requests(store, notifier, kind="service-job"),
         descriptions=Descriptions(store),
         tags=Tags(store),
     )

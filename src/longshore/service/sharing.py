@@ -31,9 +31,24 @@ def is_recent(use: ShareUse, policy: FairsharePolicy, now: datetime) -> bool:
 
 def check_sharing(reader: Reader, queue: JobQueue, share: str | None, priority: int | None, *, now: datetime) -> None:
     """Raises InvalidRequest unless a job under `share` with this priority may be submitted to `queue`."""
+    if fairshare_of(reader, queue) is None and priority is not None:
+        raise InvalidRequest(_NOT_SHARED)
+    if priority is not None:
+        check_priority(priority, "schedulingPriorityOverride")
+    check_share_of(reader, queue, share, now=now)
+
+
+def check_priority(priority: int, member: str) -> None:
+    """Raises InvalidRequest for a priority that no job can have."""
+    if not 0 <= priority <= 9999:
+        raise invalid(f"{member} should be between 0 and 9999, got {priority}")
+
+
+def check_share_of(reader: Reader, queue: JobQueue, share: str | None, *, now: datetime) -> None:
+    """Raises InvalidRequest unless a job under `share` may be submitted to `queue`."""
     policy = fairshare_of(reader, queue)
     if policy is None:
-        if share is not None or priority is not None:
+        if share is not None:
             raise InvalidRequest(_NOT_SHARED)
         return
     if share is None:
@@ -41,8 +56,6 @@ def check_sharing(reader: Reader, queue: JobQueue, share: str | None, priority: 
             "A shareIdentifier is required to submit a job to a job queue with a fair share scheduling policy."
         )
     check_share(share)
-    if priority is not None and not 0 <= priority <= 9999:
-        raise invalid(f"schedulingPriorityOverride should be between 0 and 9999, got {priority}")
     active = active_shares(reader, queue.scope, queue.name, policy, now)
     if share not in active and len(active) >= _MOST_SHARES:
         raise InvalidRequest(f"A job queue cannot have more than {_MOST_SHARES} active share identifiers")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longshore.domain.errors import NotFound
-from longshore.domain.ids import JobId, Scope, resource_name
-from longshore.domain.queue import FrontJob, QueueFront
+from longshore.domain.ids import Scope, resource_name
+from longshore.domain.queue import SERVICE_QUEUE, FrontJob, QueueFront
+from longshore.domain.service_environment import NUM_INSTANCES
 from longshore.ports.store import Reader, Store
 from longshore.service.sharing import fairshare_of
 
@@ -14,11 +15,13 @@ from longshore.service.sharing import fairshare_of
 class QueueSnapshot:
     """The front of a queue, as the leader last published it."""
 
-    scope: Scope
+    #: what capacity is counted in
+    unit: str
     is_fair_share: bool
     #: None before the leader has looked at the queue for the first time
     front: QueueFront | None
-    jobs: Sequence[tuple[JobId, FrontJob]]
+    #: each with its ARN
+    jobs: Sequence[tuple[str, FrontJob]]
 
 
 class Snapshots:
@@ -43,11 +46,11 @@ class Snapshots:
             placed = () if front is None else front.jobs
             jobs = reader.load_jobs([each.key for each in placed])
             return QueueSnapshot(
-                scope=scope,
+                unit=NUM_INSTANCES if queue.queue_type == SERVICE_QUEUE else "VCPU",
                 is_fair_share=fairshare_of(reader, queue) is not None,
                 front=front,
                 jobs=[
-                    (jobs[each.key].id, each)
+                    (jobs[each.key].arn, each)
                     for each in placed
                     if each.key in jobs and jobs[each.key].status == "RUNNABLE"
                 ],

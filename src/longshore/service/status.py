@@ -113,6 +113,6 @@ def _head_waits(reader: Reader, scope: Scope, queue_name: str) -> str:
     for view in views:
         counts = view.summary.counts if view.summary else {view.job.status: 1}
         if counts.get(JobStatus.RUNNABLE):
-            reason = root_reason(reader, view.job.spec)
+            reason = root_reason(reader, view.job)
             return "; ".join(reason.causes) if reason is not None else ""
     return ""

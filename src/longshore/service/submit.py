@@ -12,7 +12,7 @@ from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import JobSpec
-from longshore.domain.queue import JobQueue
+from longshore.domain.queue import SERVICE_QUEUE, JobQueue
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
@@ -115,7 +115,9 @@ class Submissions:
 
 
 def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime) -> None:
-    queue = _open_queue(tx, scope, submission.queue)
+    queue = open_queue(tx, scope, submission.queue)
+    if queue.queue_type == SERVICE_QUEUE:
+        raise InvalidRequest(f"JobQueue {submission.queue} is for service jobs only; SubmitServiceJob takes them")
     definition = resolve_active(tx, scope, submission.definition)
     if submission.own_override is not None:
         definition = override_definition(definition, submission.own_override)
@@ -133,7 +135,8 @@ def _first_given(overriding: int | None, given: int | None) -> int:
     return (given or 0) if overriding is None else overriding
 
 
-def _open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
+def open_queue(reader: ResourceReader, scope: Scope, text: str) -> JobQueue:
+    """The queue, which takes jobs now. Raises NotFound, or Conflict when it does not take any."""
     queue = find(reader.queue, "job-queue", scope, text)
     if queue is None:
         raise NotFound(f"JobQueue {text} not found.")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Arn, JobKey, Scope, parse_arn, parse_job_id
+from longshore.domain.service_environment import Environment, ServiceEnvironment
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.service.definitions import parse_definition
 from longshore.service.naming import ENGINE_TAG, check_tag_keys, check_tags
@@ -80,6 +81,8 @@ def _load(reader: Reader, arn: Arn, text: str) -> Mapping[str, str]:
     match arn.kind:
         case "compute-environment":
             found = reader.environment(arn.scope, arn.resource)
+        case "service-environment":
+            found = reader.service_environment(arn.scope, arn.resource)
         case "job-queue":
             found = reader.queue(arn.scope, arn.resource)
         case "scheduling-policy":
@@ -89,9 +92,10 @@ def _load(reader: Reader, arn: Arn, text: str) -> Mapping[str, str]:
         case "job-definition":
             name, revision = parse_definition(arn.scope, arn.resource)
             found = None if name is None or revision is None else reader.definition(arn.scope, name, revision)
-        case "job":
+        case "job" | "service-job":
             key = _job_key(reader, arn)
             found = None if key is None else next(iter(reader.describe_jobs([key])), None)
+            found = None if found is None or found.job.spec.arn_kind != arn.kind else found
         case _:
             found = None
     if found is None:
@@ -105,9 +109,13 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
         case "compute-environment":
             environment = tx.environment(arn.scope, arn.resource)
             assert environment is not None
-            if tags.get(ENGINE_TAG, environment.engine) != environment.engine:
-                raise invalid(f"The engine of a compute environment is fixed when it is created: {environment.engine}")
+            _check_engine(environment, tags)
             tx.put_environment(replace(environment, tags=tags))
+        case "service-environment":
+            service = tx.service_environment(arn.scope, arn.resource)
+            assert service is not None
+            _check_engine(service, tags)
+            tx.put_service_environment(replace(service, tags=tags))
         case "job-queue":
             queue = tx.queue(arn.scope, arn.resource)
             assert queue is not None
@@ -129,6 +137,13 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
             key = _job_key(tx, arn)
             assert key is not None
             tx.put_job_tags(key, tags)
+
+
+def _check_engine(environment: Environment, tags: Mapping[str, str]) -> None:
+    """Raises InvalidRequest for tags that name another engine than the one of the environment."""
+    if tags.get(ENGINE_TAG, environment.engine) != environment.engine:
+        kind = "service" if isinstance(environment, ServiceEnvironment) else "compute"
+        raise invalid(f"The engine of a {kind} environment is fixed when it is created: {environment.engine}")
 
 
 def _job_key(reader: Reader, arn: Arn) -> JobKey | None:

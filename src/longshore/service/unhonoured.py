@@ -7,13 +7,19 @@ from longshore.domain.container import ContainerProperties
 from longshore.domain.definition import Form
 from longshore.domain.ecs import EcsProperties
 from longshore.domain.eks import EksPodProperties, EksProperties
+from longshore.domain.instance_types import INSTANCE_TYPES
 from longshore.domain.job import JobSpec
 from longshore.domain.nodes import NodeProperties
+from longshore.domain.resources import Resources
+from longshore.domain.training import TrainingRequest
 from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Capabilities
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
+from longshore.scheduling.explain import amounts
 from longshore.service.documents import Document
+from longshore.service.everywhere import load_environment
+from longshore.service.training_gaps import training_gaps
 
 _EACH_LINE = "each line that is written is an event of its own"
 #: Options of the awslogs driver.
@@ -77,7 +83,7 @@ def unhonoured(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth
     else:
         queue = reader.queue(spec.scope, spec.queue_name)
         names = queue.environment_names if queue is not None else ()
-    environments = [reader.environment(spec.scope, name) for name in names]
+    environments = [load_environment(reader, spec.scope, name) for name in names]
     used = dict.fromkeys(environment.engine for environment in environments if environment is not None)
     return [
         Unhonoured(engine=name, setting=setting, text=text)
@@ -109,7 +115,28 @@ def _gaps(spec: JobSpec, engine: Capabilities) -> dict[str, str]:
     gaps |= _log_gaps(containers)
     if spec.task_tags and not engine.bears_tags:
         gaps["propagateTags"] = "tags stay with the job; what this engine starts for it bears none of them"
+    if spec.training is not None:
+        return gaps | _training_gaps(spec, spec.training, engine)
     return gaps | _gaps_of_form(spec.form, engine)
+
+
+def _training_gaps(spec: JobSpec, training: TrainingRequest, engine: Capabilities) -> dict[str, str]:
+    """Instances are given as much of this machine as it has; trainings beside each other share it as other jobs do."""
+    asked = [INSTANCE_TYPES[group.instance_type] for group in training.instance_groups]
+    count = training.instance_count
+    given = Resources(vcpu_milli=spec.resources.vcpu_milli // count, memory_mib=spec.resources.memory_mib // count)
+    most = Resources(
+        vcpu_milli=max(each.vcpu_milli for each in asked), memory_mib=max(each.memory_mib for each in asked)
+    )
+    gaps = training_gaps(training, engine)
+    if most.fits(given):
+        return gaps
+    names = ", ".join(dict.fromkeys(group.instance_type for group in training.instance_groups))
+    each = "it is" if count == 1 else f"each of the {count} instances is"
+    return gaps | {
+        "ResourceConfig.InstanceType": f"{names} has {amounts(most)}, more than this machine can give: {each} given "
+        f"{amounts(given)}"
+    }
 
 
 def _gaps_of_form(form: Form, engine: Capabilities) -> dict[str, str]:

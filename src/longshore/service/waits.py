@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from longshore.domain.dependency import DependencyType
-from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.domain.queue import JobQueue
+from longshore.domain.service_environment import Environment
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import Edge, JobFilter, JobView, Reader
+from longshore.scheduling.explain import called
 from longshore.service.documents import Document
-from longshore.service.everywhere import ALL
+from longshore.service.everywhere import ALL, load_environment
 from longshore.service.published import Published, root_reason
 from longshore.service.wording import counted
 
@@ -44,7 +45,7 @@ def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealt
         if job.wish is not None:
             text = f"it was asked to {job.wish.kind} ({job.wish.reason}) and ends when its dependencies have ended"
             causes.append(Cause(kind="request", text=text))
-    reason = root_reason(reader, job.spec) if counts.get(JobStatus.RUNNABLE) else None
+    reason = root_reason(reader, job) if counts.get(JobStatus.RUNNABLE) else None
     if counts.get(JobStatus.RUNNABLE):
         causes += _order_causes(reader, job)
         causes += _capacity_causes(reason)
@@ -200,12 +201,12 @@ def _queue_causes(
         yield Cause(kind="queue", text=f"job queue {name} is DISABLED: it takes no new jobs; those in it still start")
     problems = {name: health.problem for name, health in engines.items()}
     for environment_name in queue.environment_names if with_environments else ():
-        problem = environment_problem(reader.environment(scope, environment_name), problems)
+        problem = environment_problem(load_environment(reader, scope, environment_name), problems)
         if problem:
-            yield Cause(kind="environment", text=f"compute environment {environment_name}: {problem}")
+            yield Cause(kind="environment", text=f"{called(environment_name)}: {problem}")
 
 
-def environment_problem(environment: ComputeEnvironment | None, engine_problems: Mapping[str, str]) -> str:
+def environment_problem(environment: Environment | None, engine_problems: Mapping[str, str]) -> str:
     """Why nothing can be placed on it now; empty when jobs can be. Every engine is in `engine_problems`."""
     if environment is None:
         return "does not exist"

@@ -7,7 +7,7 @@ from sqlalchemy import Integer, bindparam, or_, select, update
 from longshore.domain.array import ArraySummary
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Job, JobSpec
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.ports.store import KeyRange
 from longshore.store.codec import encode_list, from_ms, to_ms, to_ms_or_none
 from longshore.store.counters import CounterRows
@@ -15,7 +15,7 @@ from longshore.store.specs import SpecRows
 from longshore.store.statements import InList, Row, Statement, assigned, insert_into
 from longshore.store.tables import IS_LIVE, array_summaries, jobs
 
-_COUNTS = tuple(status.lower() for status in JobStatus)
+_COUNTS = tuple(status.lower() for status in ARRAY_STATUSES)
 _INSERT_SUMMARY = insert_into(array_summaries, "parent_key", *_COUNTS, "updated_at")
 _SAVE_SUMMARY = Statement(
     update(array_summaries)
@@ -127,10 +127,10 @@ def _summary(row: Row) -> ArraySummary:
     parent_key, *counts, updated_at = row
     return ArraySummary(
         parent_key=JobKey(parent_key),
-        counts=dict(zip(JobStatus, counts, strict=True)),
+        counts=dict(zip(ARRAY_STATUSES, counts, strict=True)),
         updated_at=from_ms(updated_at),
     )
 
 
 def _counted(summary: ArraySummary) -> Row:
-    return *(summary.counts.get(status, 0) for status in JobStatus), to_ms(summary.updated_at)
+    return *(summary.counts.get(status, 0) for status in ARRAY_STATUSES), to_ms(summary.updated_at)

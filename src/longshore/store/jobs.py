@@ -14,13 +14,22 @@ from longshore.store.counters import CounterRows
 from longshore.store.parts import PartRows
 from longshore.store.specs import SpecRows
 from longshore.store.statements import InList, Row, Statement, assigned
-from longshore.store.tables import HAS_REQUEST, IS_SUBMITTED_JOB, WAITS_FOR_INTAKE, attempts, jobs, queue_names
+from longshore.store.tables import (
+    HAS_REQUEST,
+    IS_SUBMITTED_JOB,
+    WAITS_FOR_INTAKE,
+    WANTS_PRIORITY,
+    attempts,
+    jobs,
+    queue_names,
+)
 
 _j = jobs.c
 #: In the order in which `JobRows.jobs_from` reads them; those of the attempt that the job holds follow.
 _COLUMNS = (
     *(_j.key, _j.parent_key, _j.array_index, _j.status, _j.status_reason, _j.created_at, _j.started_at, _j.stopped_at),
     *(_j.intake, _j.attempts_made, _j.lost_hosts, _j.wish_kind, _j.wish_reason, _j.exit_code, _j.reason),
+    *(_j.scheduling_priority, _j.requested_priority),
 )
 _WIDTH = len(_COLUMNS)
 _HELD = and_(attempts.c.job_key == _j.key, attempts.c.number == _j.attempts_made, attempts.c.stopped_at.is_(None))
@@ -45,7 +54,7 @@ _FIND = Statement(
 
 _CHANGING = (
     *("status", "status_reason", "started_at", "stopped_at", "intake", "attempts_made", "lost_hosts"),
-    *("wish_kind", "wish_reason", "exit_code", "reason"),
+    *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority"),
 )
 _SAVE = Statement(
     update(jobs).values(assigned(_CHANGING)).where(_j.key == bindparam("of_key")),
@@ -73,6 +82,15 @@ _PUT_REQUEST = Statement(
 )
 _CLEAR_REQUESTS = Statement(
     update(jobs).values(request_kind=null(), request_reason=null()).where(InList(_j.key, "keys"), HAS_REQUEST), "keys"
+)
+
+_PRIORITIZED = Statement(_JOBS.where(WANTS_PRIORITY).order_by(_j.key).limit(bindparam("at_most")), "at_most")
+_PUT_PRIORITY = Statement(
+    update(jobs).values(assigned(["requested_priority"])).where(_j.key == bindparam("of_key")),
+    *("new_requested_priority", "of_key"),
+)
+_CLEAR_PRIORITIES = Statement(
+    update(jobs).values(requested_priority=null()).where(InList(_j.key, "keys"), WANTS_PRIORITY), "keys"
 )
 
 _STATUS = {str(status): status for status in JobStatus}
@@ -118,6 +136,15 @@ class JobRows(CounterRows, SpecRows, PartRows):
     def clear_requests(self, keys: Collection[JobKey]) -> None:
         self.run(_CLEAR_REQUESTS, encode_list(keys))
 
+    def prioritized_jobs(self, limit: int) -> Sequence[Job]:
+        return self._jobs_from(self.rows(_PRIORITIZED, limit))
+
+    def put_priority(self, key: JobKey, priority: int) -> None:
+        self.run(_PUT_PRIORITY, priority, key)
+
+    def clear_priorities(self, keys: Collection[JobKey]) -> None:
+        self.run(_CLEAR_PRIORITIES, encode_list(keys))
+
     def save_jobs(self, jobs: Iterable[Job]) -> None:
         rows = [_changing(job) for job in jobs]
         changed = self.run_many(_SAVE, rows)
@@ -146,6 +173,8 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 wish_reason,
                 exit_code,
                 reason,
+                scheduling_priority,
+                requested_priority,
             ) = row[:_WIDTH]
             spec = specs[key if parent_key is None else parent_key]
             job = Job(
@@ -164,6 +193,8 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 wish=None if wish_kind is None else Wish(kind=_WISH_KINDS[wish_kind], reason=wish_reason),
                 exit_code=exit_code,
                 reason=reason,
+                scheduling_priority=scheduling_priority,
+                requested_priority=requested_priority,
             )
             made.append(job)
         return self._with_parts(made) if any(spec.has_parts for spec in specs.values()) else made
@@ -189,5 +220,6 @@ def _changing(job: Job) -> Row:
         None if wish is None else wish.reason,
         job.exit_code,
         job.reason,
+        job.scheduling_priority,
         job.key,
     )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, ColumnElement, Text, bindparam, func, literal_column, select
 
 from longshore.domain.ids import JobKey, Scope
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.ports.store import JobFilter, QueueDepth
 from longshore.store.codec import encode_list, from_ms, to_ms
 from longshore.store.queue_names import QueueNameRows, fold_name
@@ -27,8 +27,8 @@ FEW_MATCHES = 20_000
 
 Values = Mapping[str, Any]
 
-#: The statuses that are not final.
-WORKING_STATUSES = tuple(status for status in JobStatus if not status.is_final)
+#: The statuses of array children that are not final.
+_OF_CHILDREN = tuple(status for status in ARRAY_STATUSES if not status.is_final)
 
 _j = jobs.c
 _ABOVE_ALL_KEYS = 2**62
@@ -103,7 +103,7 @@ _LIVE_SINGLES = Statement(
     .group_by(_j.queue_id, _j.status)
 )
 _LIVE_ARRAYS = Statement(
-    select(_j.queue_id, _j.created_at, *(array_summaries.c[status.lower()] for status in WORKING_STATUSES))
+    select(_j.queue_id, _j.created_at, *(array_summaries.c[status.lower()] for status in _OF_CHILDREN))
     .join(array_summaries, array_summaries.c.parent_key == _j.key)
     .where(IS_LIVE, _j.array_size.is_not(None))
 )
@@ -156,7 +156,7 @@ class ListingRows(QueueNameRows):
         for queue_id, status, count, created_at in self.rows(_LIVE_SINGLES):
             add((queue_id, JobStatus(status)), count, created_at)
         for queue_id, created_at, *of_children in self.rows(_LIVE_ARRAYS):
-            for status, count in zip(WORKING_STATUSES, of_children, strict=True):
+            for status, count in zip(_OF_CHILDREN, of_children, strict=True):
                 add((queue_id, status), count, created_at)
         names = self.queues_by_id()
         return [

@@ -11,6 +11,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import Scope
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront
+from longshore.domain.service_environment import ServiceEnvironment
 from longshore.store.codec import encode_document, encode_list
 from longshore.store.definitions import DefinitionRows
 from longshore.store.documents import DOCUMENT_VERSION, SCOPE, decoded, in_scope
@@ -21,6 +22,7 @@ from longshore.store.tables import (
     job_queues,
     queue_fronts,
     scheduling_policies,
+    service_environments,
 )
 
 
@@ -84,6 +86,7 @@ class _NamedDocuments(Generic[N]):
 
 
 _ENVIRONMENTS = _NamedDocuments(compute_environments, ComputeEnvironment)
+_SERVICE_ENVIRONMENTS = _NamedDocuments(service_environments, ServiceEnvironment)
 _QUEUES = _NamedDocuments(job_queues, JobQueue)
 _FRONTS = _NamedDocuments(queue_fronts, QueueFront)
 _CONSUMABLES = _NamedDocuments(consumable_resources, ConsumableResource)
@@ -106,6 +109,20 @@ class ResourceRows(DefinitionRows):
 
     def delete_environment(self, scope: Scope, name: str) -> None:
         _ENVIRONMENTS.delete(self, scope, name)
+
+    def service_environment(self, scope: Scope, name: str) -> ServiceEnvironment | None:
+        return _SERVICE_ENVIRONMENTS.get(self, scope, name)
+
+    def service_environments(
+        self, scope: Scope | None, *, names: Collection[str] | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[ServiceEnvironment]:
+        return _SERVICE_ENVIRONMENTS.page(self, scope, names, after, limit)
+
+    def put_service_environment(self, environment: ServiceEnvironment) -> None:
+        _SERVICE_ENVIRONMENTS.put(self, environment)
+
+    def delete_service_environment(self, scope: Scope, name: str) -> None:
+        _SERVICE_ENVIRONMENTS.delete(self, scope, name)
 
     def queue(self, scope: Scope, name: str) -> JobQueue | None:
         return _QUEUES.get(self, scope, name)

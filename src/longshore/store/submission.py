@@ -116,7 +116,8 @@ class SubmissionRows(ArrayRows, ConsumableRows, DependencyRows, QueueNameRows):
 
     def insert_job(self, new: NewJob) -> None:
         spec = new.spec
-        definition_name, _, revision = spec.definition.rpartition(":")
+        name, _, revision = spec.definition.rpartition(":")
+        definition = (name, int(revision)) if spec.definition else (None, None)
         created_at = to_ms(new.created_at)
         place = spec.scope, spec.queue_name
         if place not in self._batch.queue_ids:
@@ -126,7 +127,7 @@ class SubmissionRows(ArrayRows, ConsumableRows, DependencyRows, QueueNameRows):
             (
                 *(spec.key, str(JobStatus.SUBMITTED), "", created_at, 0, 0, "", spec.array_size, spec.uuid),
                 *(self._batch.queue_ids[place], fold_name(spec.name)),
-                *(definition_name, int(revision), spec.share_identifier),
+                *(*definition, spec.share_identifier),
             )
         )
         if spec.array_size is not None:

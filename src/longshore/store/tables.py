@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from longshore.domain.dependency import DependencyType
 from longshore.domain.job import Intent, StopCause, WishKind
-from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, FINAL_STATUSES, JobStatus
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s"})
 
@@ -65,6 +65,7 @@ counters = Table("counters", metadata, Column("name", Text, primary_key=True), C
 leadership = Table("leadership", metadata, Column("epoch", Key, nullable=False))
 
 compute_environments = _documents("compute_environments")
+service_environments = _documents("service_environments")
 job_queues = _documents("job_queues")
 scheduling_policies = _documents("scheduling_policies")
 
@@ -203,6 +204,9 @@ jobs = Table(
     Column("definition_name", Text),
     Column("definition_revision", Integer),
     Column("share_identifier", Text),
+    #: in place of the submission's
+    Column("scheduling_priority", Integer),
+    Column("requested_priority", Integer),
     CheckConstraint("parent_key IS NULL OR (array_index >= 0 AND key = parent_key + 1 + array_index)", "child_key"),
     CheckConstraint("(parent_key IS NULL) = (array_index IS NULL)", "child_index"),
     CheckConstraint("(parent_key IS NULL) = (uuid IS NOT NULL)", "submitted_uuid"),
@@ -231,10 +235,12 @@ HAS_QUEUE = _j.queue_id.is_not(None)
 HAS_SHARE = _j.share_identifier.is_not(None)
 LIVES_IN_SHARE = and_(IS_LIVE, HAS_SHARE)
 HAS_REQUEST = _j.request_kind.is_not(None)
+WANTS_PRIORITY = _j.requested_priority.is_not(None)
 
 _index("ix_jobs_uuid", _j.uuid, where=IS_SUBMITTED_JOB, unique=True)
 _index("ix_jobs_intake", _j.key, where=WAITS_FOR_INTAKE)
 _index("ix_jobs_request", _j.key, where=HAS_REQUEST)
+_index("ix_jobs_priority", _j.key, where=WANTS_PRIORITY)
 # The columns of its condition are part of it, so that it answers alone.
 _index(
     "ix_jobs_live",
@@ -255,9 +261,9 @@ array_summaries = Table(
     "array_summaries",
     metadata,
     Column("parent_key", Key, primary_key=True, autoincrement=False),
-    *(Column(status.lower(), Integer, nullable=False) for status in JobStatus),
+    *(Column(status.lower(), Integer, nullable=False) for status in ARRAY_STATUSES),
     Column("updated_at", BigInteger, nullable=False),
-    *(CheckConstraint(f"{status.lower()} >= 0", status.lower()) for status in JobStatus),
+    *(CheckConstraint(f"{status.lower()} >= 0", status.lower()) for status in ARRAY_STATUSES),
 )
 
 attempts = Table(

@@ -12,6 +12,7 @@ from longshore.domain.job import JobSpec
 from longshore.domain.nodes import NodeProperties, NodeRangeProperty
 from longshore.domain.requirements import resources_of
 from longshore.domain.resources import Resources
+from longshore.domain.training import InstanceGroup, TrainingRequest
 from longshore.testing.builders import A_SMALL_SHARE, a_container, a_definition, a_job_spec
 
 NOTHING: Mapping[str, str] = {}
@@ -35,6 +36,24 @@ def a_task_container(
         resource_requirements=_requirements(resources),
         **settings,
     )
+
+
+def a_training_spec(*, instances: int = 1, max_runtime_seconds: int | None = None, **values: Any) -> JobSpec:
+    """A service job on so many small instances."""
+    group = InstanceGroup(name="", instance_type="ml.m5.large", instance_count=instances)
+    training = TrainingRequest(
+        payload="{}",
+        training_job_name="training",
+        training_image="busybox",
+        role_arn="arn:aws:iam::000000000000:role/training",
+        output_uri="s3://bucket/prefix",
+        instance_groups=(group,),
+        max_runtime_seconds=max_runtime_seconds,
+    )
+    each = A_SMALL_SHARE
+    resources = Resources(vcpu_milli=each.vcpu_milli * instances, memory_mib=each.memory_mib * instances)
+    spec = a_job_spec(**values)
+    return replace(spec, container=None, definition="", training=training, resources=resources)
 
 
 def _requirements(resources: Resources) -> tuple[ResourceRequirement, ...]:

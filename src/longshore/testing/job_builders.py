@@ -10,7 +10,7 @@ from longshore.domain.consumable import ConsumableResourceProperties, Consumable
 from longshore.domain.container import ContainerProperties
 from longshore.domain.definition import JobDefinition
 from longshore.domain.dependency import DependencyType
-from longshore.domain.environment import ComputeEnvironment
+from longshore.domain.environment import ComputeEnvironment, State
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec
 from longshore.domain.lifecycle.status import JobStatus
@@ -18,6 +18,7 @@ from longshore.domain.nodes import NodeProperties
 from longshore.domain.queue import EnvironmentOrder, JobQueue
 from longshore.domain.resources import Resources
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
+from longshore.domain.service_environment import CapacityLimit, ServiceEnvironment
 from longshore.ports.store import Edge, JobWriter, NewJob
 
 A_SCOPE = Scope(account_id="000000000000", region="us-east-1")
@@ -159,6 +160,21 @@ def an_attempt(job: Job, *, number: int = 1, **values: Any) -> Attempt:
         "opened_at": A_MOMENT,
     }
     return Attempt(job_key=job.key, number=number, **{**defaults, **values})
+
+
+def a_service_environment(name: str, *, state: State = "ENABLED") -> ServiceEnvironment:
+    """One with two limits."""
+    return ServiceEnvironment(
+        scope=A_SCOPE,
+        name=name,
+        type="SAGEMAKER_TRAINING",
+        state=state,
+        status="VALID",
+        engine="fake",
+        capacity_limits=tuple(CapacityLimit(max_capacity=n, capacity_unit=u) for n, u in ((2, "a"), (3, "b"))),
+        tags={"team": "a"},
+        created_at=moment(0),
+    )
 
 
 def an_environment(name: str = "environment", **values: Any) -> ComputeEnvironment:

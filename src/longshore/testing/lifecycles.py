@@ -15,6 +15,7 @@ from longshore.domain.lifecycle.events import (
     DependencyFailed,
     Event,
     HostLost,
+    LaunchBegun,
     LaunchConfirmed,
     PartNews,
     PlacedNode,
@@ -27,10 +28,10 @@ from longshore.domain.lifecycle.events import (
     TimeoutPassed,
 )
 from longshore.domain.lifecycle.machine import advance
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.workload import workload_of
 from longshore.testing.builders import AT, LOCAL, a_job, a_job_spec, a_retry, an_attempt_id
-from longshore.testing.forms import a_task, a_task_container, formed_spec
+from longshore.testing.forms import a_task, a_task_container, a_training_spec, formed_spec
 
 FIRST = an_attempt_id(1, 1)
 SECOND = an_attempt_id(1, 2)
@@ -78,10 +79,13 @@ def jobs_by_status() -> Mapping[JobStatus, Sequence[Job]]:
     starting = [grown(job, taken, placed) for job in (once, thrice)]
     starting_task = grown(task, taken, a_placement(task.spec, FIRST))
     running = [grown(job, a_start(FIRST)) for job in starting]
+    trainings = [a_job(a_training_spec(instances=count)) for count in (1, 2)]
+    scheduled = [grown(job, taken, a_placement(job.spec, FIRST)) for job in trainings]
     return {
         JobStatus.SUBMITTED: [once],
         JobStatus.PENDING: [pending, grown(pending, cancel)],
         JobStatus.RUNNABLE: [grown(once, taken), grown(running[1], an_exit(FIRST, 1))],
+        JobStatus.SCHEDULED: [*scheduled, grown(scheduled[0], terminate)],
         JobStatus.STARTING: [*starting, grown(starting[1], terminate), starting_task],
         JobStatus.RUNNING: [
             *running,
@@ -99,7 +103,7 @@ def parents_by_status() -> Mapping[JobStatus, Sequence[Job]]:
     parent = a_job(a_job_spec(array_size=CHILDREN))
     pending = grown(parent, TakenIn(intake=1, must_wait=False), _children(JobStatus.RUNNABLE))
     ended = [grown(pending, _children(status)) for status in (JobStatus.SUCCEEDED, JobStatus.FAILED)]
-    never = (JobStatus.RUNNABLE, JobStatus.STARTING, JobStatus.RUNNING)
+    never = (JobStatus.RUNNABLE, *sorted(LIVE_STATUSES))
     return {
         JobStatus.SUBMITTED: [parent],
         JobStatus.PENDING: [pending, grown(pending, CancelRequested(reason="cancelled by me"))],
@@ -117,6 +121,7 @@ def events_for(job: Job) -> Sequence[Event]:
         DependenciesSucceeded(),
         DependencyFailed(job_id="another job"),
         a_placement(job.spec, SECOND),
+        LaunchBegun(attempt_id=attempt_id),
         LaunchConfirmed(attempt_id=attempt_id, handle="handle"),
         a_start(attempt_id),
         an_exit(attempt_id, 0),
@@ -127,6 +132,7 @@ def events_for(job: Job) -> Sequence[Event]:
         TimeoutPassed(attempt_id=attempt_id),
         PartNews(attempt_id=attempt_id, news=a_start(part_id(attempt_id, 0, "first"))),
         PartNews(attempt_id=attempt_id, news=an_exit(part_id(attempt_id, 0, "first"), 1)),
+        PartNews(attempt_id=attempt_id, news=a_start(part_id(attempt_id, 0, "algo"))),
         CancelRequested(reason="cancel, please"),
         TerminateRequested(reason="terminate, please"),
         *(_children(status) for status in (JobStatus.PENDING, JobStatus.RUNNABLE, JobStatus.FAILED)),

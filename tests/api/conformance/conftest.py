@@ -7,7 +7,7 @@ import pytest
 from tests.api.conformance import examples
 from tests.api.conformance.gaps import FILLED, GAPS, prune
 from tests.api.conformance.wire import Wire
-from tests.api.conformance.world import EXAMPLES, World
+from tests.api.conformance.world import EXAMPLES, OPEN_FOLDER, World
 from tests.integration.live import LiveServer, live_server
 
 assert examples and EXAMPLES
@@ -16,7 +16,9 @@ assert examples and EXAMPLES
 @pytest.fixture(scope="session")
 def conforming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The server that is asked."""
-    with live_server(tmp_path_factory.mktemp("conformance")) as server:
+    with live_server(
+        tmp_path_factory.mktemp("conformance"), settings={"LONGSHORE_DOCKER_HOST_PATHS": OPEN_FOLDER}
+    ) as server:
         server.start()
         yield server
 

@@ -1,5 +1,6 @@
 """Every member of every answer is given by some answer."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.api.conformance.gaps import GAPS, NOT_BUILT, note_members
 from tests.api.conformance.model import OPERATIONS, answer_members, operation_model
 from tests.api.conformance.observation import observe
 from tests.api.conformance.wire import Reply, Wire
-from tests.api.conformance.world import EXAMPLES, FOR_PODS, ON_EC2, SMALL, Unmet, World
+from tests.api.conformance.world import EXAMPLES, FOR_PODS, ON_EC2, OPEN_FOLDER, SMALL, TRAINING, Unmet, World
 from tests.integration.live import FINAL, eventually
 
 
@@ -150,6 +151,47 @@ def run_forms(world: World) -> None:
     world.make("TerminateJob", jobId=job, reason="seen")
 
 
+def run_trainings(world: World) -> None:
+    """Service jobs that end, one of which is terminated, and lists of them."""
+    limits = [{"maxCapacity": 4, "capacityUnit": "NUM_INSTANCES"}]
+    world.make(
+        "CreateServiceEnvironment",
+        serviceEnvironmentName="runs",
+        serviceEnvironmentType="SAGEMAKER_TRAINING",
+        capacityLimits=limits,
+    )
+    order = [{"order": 1, "serviceEnvironment": "runs"}]
+    members = {
+        "jobQueueType": "SAGEMAKER_TRAINING",
+        "serviceEnvironmentOrder": order,
+        "schedulingPolicyArn": world.policy,
+    }
+    world.make("CreateJobQueue", jobQueueName="runs", priority=1, **members)
+    shared = {"jobQueue": "runs", "shareIdentifier": "team"}
+    rules = [{"action": "RETRY", "onStatusReason": "Received status from SageMaker: *"}]
+    payload = json.loads(TRAINING) | {
+        "AlgorithmSpecification": {
+            "TrainingImage": "busybox",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["false"],
+        },
+        "OutputDataConfig": {"S3OutputPath": f"file://{OPEN_FOLDER}"},
+    }
+    world.submit_service_job(
+        "fails",
+        serviceRequestPayload=json.dumps(payload),
+        retryStrategy={"attempts": 2, "evaluateOnExit": rules},
+        **shared,
+    )
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="it has ended")
+    waiting = world.submit_service_job("waits")
+    world.make("TerminateServiceJob", jobId=waiting, reason="to see that it is told")
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all have ended")
+    for queue in ("runs", world.service_queue):
+        world.make("ListServiceJobs", jobQueue=queue, jobStatus="FAILED")
+    world.make("TerminateServiceJobs", jobs=["nonsense"], reason="to see the error")
+
+
 def _snapshot(world: World) -> tuple[Any, Any]:
     """Which jobs of the queue come next, and which shares hold something."""
     shown = world.make("GetJobQueueSnapshot", jobQueue="on")
@@ -168,7 +210,7 @@ def all_replies(wire: Wire) -> Iterator[Reply]:
             except Unmet:
                 pass
             yield from world.replies
-    for run in (run_jobs, run_forms):
+    for run in (run_jobs, run_trainings, run_forms):
         world = World(wire=wire)
         run(world)
         yield from world.replies

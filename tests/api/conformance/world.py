@@ -61,7 +61,18 @@ MANAGED_INSTANCES: Mapping[str, Any] = {
     },
     "capacityTags": {"capacity": "tag"},
 }
-TRAINING = json.dumps({"TrainingJobName": "train", "RoleArn": "arn:aws:iam::000000000000:role/train"})
+#: A folder of the machine that trainings may store to; none of these leaves anything.
+OPEN_FOLDER = "/var/tmp"
+TRAINING = json.dumps(
+    {
+        "TrainingJobName": "train",
+        "RoleArn": "arn:aws:iam::000000000000:role/train",
+        "AlgorithmSpecification": {"TrainingImage": "busybox", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/prefix"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+)
 
 
 class Unmet(AssertionError):
@@ -286,14 +297,9 @@ class World:
         return self.submit("array", arrayProperties={"size": 2})
 
     def submit_service_job(self, name: str, **members: Any) -> str:
-        members = {"jobQueue": self.service_queue, **members}
-        answer = self.make(
-            "SubmitServiceJob",
-            jobName=name,
-            serviceRequestPayload=TRAINING,
-            serviceJobType="SAGEMAKER_TRAINING",
-            **members,
-        )
+        members = {"serviceRequestPayload": TRAINING, "serviceJobType": "SAGEMAKER_TRAINING", **members}
+        members = {"jobQueue": members.pop("jobQueue", None) or self.service_queue, **members}
+        answer = self.make("SubmitServiceJob", jobName=name, **members)
         return str(answer["jobId"])
 
     @cached_property

@@ -113,8 +113,8 @@ class Scene:
 
     async def told(self, key: JobKey) -> str:
         """Why the job waits, as callers see it."""
-        spec = (await self.job(key)).spec
-        return (await self.store.read(lambda reader: published_reasons(reader, [spec])))[key].status_reason
+        job = await self.job(key)
+        return (await self.store.read(lambda reader: published_reasons(reader, [job])))[key].status_reason
 
     async def observe(self, key: JobKey, state: TaskState, **members: Any) -> None:
         attempt = (await self.job(key)).attempt

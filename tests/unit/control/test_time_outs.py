@@ -20,6 +20,9 @@ class _Environments:
     def environments(self, scope: object, *, limit: int) -> list[object]:
         return [an_environment()]
 
+    def service_environments(self, scope: object, *, limit: int) -> list[object]:
+        return []
+
     def queues(self, scope: object, *, limit: int) -> list[object]:
         return []
 

@@ -14,6 +14,7 @@ _STYLES = {
     JobStatus.SUBMITTED: "dim",
     JobStatus.PENDING: "yellow",
     JobStatus.RUNNABLE: "yellow",
+    JobStatus.SCHEDULED: "cyan",
     JobStatus.STARTING: "cyan",
     JobStatus.RUNNING: "bold cyan",
     JobStatus.SUCCEEDED: "green",

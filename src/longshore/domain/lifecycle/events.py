@@ -55,6 +55,13 @@ class PlacementCommitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchBegun:
+    """What the attempt needs is being fetched; only of service jobs, which show it."""
+
+    attempt_id: AttemptId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchConfirmed:
     """The engine accepted the attempt."""
 
@@ -149,7 +156,9 @@ class ChildrenMoved:
 
 
 #: News of one attempt; it means nothing to a job that holds another.
-AttemptNews = LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | TimeoutPassed | PartNews
+AttemptNews = (
+    LaunchBegun | LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | TimeoutPassed | PartNews
+)
 Event = (
     TakenIn
     | DependenciesSucceeded

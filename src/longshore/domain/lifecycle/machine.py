@@ -23,6 +23,7 @@ from longshore.domain.lifecycle.events import (
     DependencyFailed,
     Event,
     HostLost,
+    LaunchBegun,
     LaunchConfirmed,
     PartNews,
     PlacementCommitted,
@@ -34,8 +35,9 @@ from longshore.domain.lifecycle.events import (
     TimeoutPassed,
 )
 from longshore.domain.lifecycle.parts import direct, note_news, open_parts
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.lifecycle.story import render_story
+from longshore.domain.lifecycle.trainings import has_succeeded, status_reason_of, time_out_of
 from longshore.domain.retry import RetryAction, matching_action
 from longshore.domain.workload import workload_of
 
@@ -108,7 +110,7 @@ def _open_attempt(job: Job, event: Event, now: datetime) -> Step:
         attempt = replace(attempt, parts=open_parts(workload_of(job.spec), attempt, event.nodes))
     started = replace(
         job,
-        status=JobStatus.STARTING,
+        status=JobStatus.STARTING if job.spec.training is None else JobStatus.SCHEDULED,
         status_reason="",
         attempts_made=attempt.number,
         attempt=attempt,
@@ -116,6 +118,19 @@ def _open_attempt(job: Job, event: Event, now: datetime) -> Step:
         reason="",
     )
     return Step(job=started, attempt=attempt)
+
+
+def _begin_launch(job: Job, event: Event, now: datetime) -> Step:
+    return Step(job=replace(job, status=JobStatus.STARTING))
+
+
+def _once_begun(rule: Rule) -> Rule:
+    """The rule for news that only comes of a launch which has begun, whether or not that was told."""
+
+    def follow(job: Job, event: Event, now: datetime) -> Step | None:
+        return rule(replace(job, status=JobStatus.STARTING), event, now)
+
+    return follow
 
 
 def _confirm_launch(job: Job, event: Event, now: datetime) -> Step | None:
@@ -173,13 +188,14 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
         assert job.wish is not None
         status_reason = job.wish.reason
     elif attempt.stop_cause is StopCause.TIMED_OUT:
-        status_reason = reasons.TIMED_OUT
-    elif attempt.exit_code == 0:
-        status = JobStatus.SUCCEEDED
+        status_reason = time_out_of(job.spec)
+    elif has_succeeded(job.spec, attempt):
+        status, status_reason = JobStatus.SUCCEEDED, status_reason_of(job.spec, attempt)
     else:
+        status_reason = status_reason_of(job.spec, attempt)
         action = matching_action(
             job.spec.retry,
-            status_reason=attempt.status_reason,
+            status_reason=status_reason,
             reason=attempt.reason,
             exit_code=attempt.exit_code,
         )
@@ -326,11 +342,27 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TerminateRequested: _terminate_waiting,
             **_NOT_FOR_JOBS,
         },
+        _S.SCHEDULED: {
+            TakenIn: ILLEGAL,
+            DependenciesSucceeded: ILLEGAL,  # service jobs have none
+            DependencyFailed: ILLEGAL,
+            PlacementCommitted: ILLEGAL,
+            LaunchBegun: _begin_launch,
+            LaunchConfirmed: _once_begun(_confirm_launch),
+            TaskStarted: _mark_running,
+            **_CLOSING,
+            TimeoutPassed: ILLEGAL,
+            PartNews: _once_begun(_follow_part),
+            CancelRequested: IGNORE,
+            TerminateRequested: _stop_on_request,
+            **_NOT_FOR_JOBS,
+        },
         _S.STARTING: {
             TakenIn: ILLEGAL,
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
             PlacementCommitted: ILLEGAL,
+            LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
             TaskStarted: _mark_running,
             **_CLOSING,
@@ -345,6 +377,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
             PlacementCommitted: ILLEGAL,
+            LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
             TaskStarted: IGNORE,
             **_CLOSING,
@@ -377,7 +410,7 @@ PARENT_RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             for final in (_S.SUCCEEDED, _S.FAILED)
         },
         # where a parent never stands
-        **{status: dict.fromkeys(get_args(Event), ILLEGAL) for status in (_S.RUNNABLE, _S.STARTING, _S.RUNNING)},
+        **{status: dict.fromkeys(get_args(Event), ILLEGAL) for status in (_S.RUNNABLE, *LIVE_STATUSES)},
     }
 )
 

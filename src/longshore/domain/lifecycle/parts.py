@@ -272,7 +272,8 @@ def outcome_of(node: WorkNode, parts: Sequence[Part]) -> Outcome:
         if part.status_reason == reasons.DEPENDENCY_UNMET or (container.must_succeed and part.exit_code != 0)
     ]
     if not wrong:
-        return Outcome(exit_code=0)
+        main = next((p for c, p in zip(node.containers, parts, strict=True) if c.must_succeed), None)
+        return Outcome(exit_code=0, reason=main.reason if main else "")
     wrong += [part for part in parts if is_lost(part)]
     # what was not started because others had ended tells the least, and little what was stopped for it
     first = min(wrong, key=lambda p: (p.status_reason == reasons.NOT_STARTED, p.intent is Intent.STOP, p.stopped_at))

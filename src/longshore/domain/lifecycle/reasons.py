@@ -26,6 +26,7 @@ def host_lost(host_id: HostId) -> str:
     return f"Host EC2 (instance {instance_id(host_id)}) terminated."
 
 
-def canceled_by_time_limit(code: str) -> str:
+def ended_by_time_limit(action: str, code: str) -> str:
     """Of a job that was at the head of its queue too long; `code` says what it waited for."""
-    return f"Canceled by JobStateTimeLimit action due to reason: {code}"
+    done = "Terminated" if action == "TERMINATE" else "Canceled"
+    return f"{done} by JobStateTimeLimit action due to reason: {code}"

@@ -1,4 +1,4 @@
-"""Job statuses. Source: AWS Batch user guide, job states."""
+"""Job statuses. Source: AWS Batch user guide, job states and service job status."""
 
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ class JobStatus(StrEnum):
     SUBMITTED = "SUBMITTED"
     PENDING = "PENDING"
     RUNNABLE = "RUNNABLE"
+    SCHEDULED = "SCHEDULED"  #: of service jobs only: placed, nothing is fetched yet
     STARTING = "STARTING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -22,6 +23,8 @@ class JobStatus(StrEnum):
 
 FINAL_STATUSES = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED})
 #: Statuses of a job that holds an attempt.
-LIVE_STATUSES = frozenset({JobStatus.STARTING, JobStatus.RUNNING})
+LIVE_STATUSES = frozenset({JobStatus.SCHEDULED, JobStatus.STARTING, JobStatus.RUNNING})
+#: Statuses that array jobs and their children have.
+ARRAY_STATUSES = tuple(status for status in JobStatus if status is not JobStatus.SCHEDULED)
 #: Statuses of a job that holds nothing yet.
 WAITING_STATUSES = frozenset({JobStatus.SUBMITTED, JobStatus.PENDING, JobStatus.RUNNABLE})

@@ -21,7 +21,7 @@ from longshore.engines.docker.parse import (
     WHOLE_LABEL,
     EngineInfo,
 )
-from longshore.ports.engine import ContainerLaunch, LaunchSpec
+from longshore.ports.engine import ContainerLaunch, GivenFolder, LaunchSpec
 
 HANDLE_VERSION = 1
 
@@ -164,6 +164,11 @@ def render_create(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, reso
         body["Entrypoint"] = list(container.entrypoint)
     if container.command:
         body["Cmd"] = list(container.command)
+    shared = shared_of(spec, config)
+    if container.host_name and not shared.holder and (shared.network or config.network != "host"):
+        body["Hostname"] = container.host_name
+        if shared.network:
+            body["NetworkingConfig"] = {"EndpointsConfig": {shared.network: {"Aliases": [container.host_name]}}}
     if settings.user:
         body["User"] = settings.user
     volumes = {path: Json() for path in _anonymous_volumes(settings)} if spec.whole_id is None else None
@@ -186,7 +191,7 @@ def _host_config(spec: LaunchSpec, config: DockerConfig, info: EngineInfo, resol
         "Privileged": bool(settings.privileged) and config.privileged == "allow",
         "ReadonlyRootfs": bool(settings.readonly_root_filesystem),
         "Ulimits": [{"Name": u.name, "Soft": u.soft_limit, "Hard": u.hard_limit} for u in settings.ulimits],
-        "Binds": _binds(settings, config, resolve),
+        "Binds": [*_binds(settings, config, resolve), *map(_bind, container.folders)],
         **_cpu(container, info),
         **_memory(container, linux),
         **_linux(spec, linux, config, resolve),
@@ -340,10 +345,18 @@ def _binds(settings: ContainerSettings, config: DockerConfig, resolve: ResolvePa
         if not source:
             continue
         parts = [allowed_path(source, config, resolve), mount.container_path or ""]
-        if any(":" in part for part in parts):
-            raise SpecRejected(f"a host volume's paths may not have a colon in them: {' and '.join(parts)}")
-        binds.append(":".join([*parts, "ro"] if mount.read_only else parts))
+        binds.append(_join(*parts, is_read_only=bool(mount.read_only)))
     return binds
+
+
+def _bind(folder: GivenFolder) -> str:
+    return _join(str(folder.source), folder.target, is_read_only=folder.is_read_only)
+
+
+def _join(source: str, target: str, *, is_read_only: bool) -> str:
+    if ":" in source or ":" in target:
+        raise SpecRejected(f"the paths of a volume may not have a colon in them: {source} and {target}")
+    return f"{source}:{target}:ro" if is_read_only else f"{source}:{target}"
 
 
 def allowed_path(path: str, config: DockerConfig, resolve: ResolvePath) -> str:

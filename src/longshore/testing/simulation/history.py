@@ -10,7 +10,7 @@ from longshore.testing.simulation.records import EventRow, JobRow, Rows, Spec
 from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob, Scenario
 from longshore.testing.simulation.sharing import Shares
 
-_LIVE = ("STARTING", "RUNNING")
+_LIVE = ("SCHEDULED", "STARTING", "RUNNING")
 _WISHES = ("CancelRequested", "TerminateRequested")
 
 

@@ -301,7 +301,7 @@ MUTANTS = (
     ),
     _mutant(
         "a gang is counted on its first host alone",
-        (ledger, "_holdings", "if entry.job.spec.node_properties is None:", "if True:"),
+        (ledger, "_holdings", "if not entry.job.spec.has_nodes:", "if True:"),
     ),
     _mutant(
         "half a gang is placed",

@@ -111,6 +111,7 @@ class Server:
             notifier,
             engines=list(scenario.engines),
             resolve_engine=_first_of(scenario.engines),
+            largest_host=max(host.total for host in scenario.hosts),
         )
         self._calls: set[asyncio.Task[Any]] = set()
         self._run = asyncio.get_running_loop().create_task(self._leader.run())

@@ -8,9 +8,10 @@ from longshore.domain.array import ArraySummary
 from longshore.domain.dependency import Dependency, DependencyType
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, TimelineEntry, Wish, WishKind
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
-from longshore.ports.store import Edge, JobView, Store
+from longshore.ports.store import Edge, JobView, NewJob, Store
+from longshore.testing.forms import a_training_spec
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, an_attempt, job_of, moment
 from longshore.testing.store_contract.resources import A_FULL_CONTAINER
 
@@ -80,7 +81,7 @@ class JobContract:
         assert [str(view.job.id) for view in views[1:]] == [f"{spec.uuid}:{index}" for index in range(3)]
         assert [view.job.is_array_parent for view in views] == [True, False, False, False]
         assert all(view.tags == {"a": "1"} for view in views)
-        counts = {status: 3 if status is JobStatus.SUBMITTED else 0 for status in JobStatus}
+        counts = {status: 3 if status is JobStatus.SUBMITTED else 0 for status in ARRAY_STATUSES}
         assert views[0].summary == ArraySummary(parent_key=spec.key, counts=counts, updated_at=A_MOMENT)
         assert [view.summary for view in views[1:]] == [None] * 3
 
@@ -133,6 +134,21 @@ class JobContract:
         assert len(await store.read(lambda reader: reader.requested_jobs(1))) == 1
         await store.write(lambda tx: tx.clear_requests([single.key, array.key]))
         assert [job.key for job, _ in await store.read(lambda reader: reader.requested_jobs(10))] == [child]
+
+    async def test_service_job_and_its_priority_are_kept(self, store: Store) -> None:
+        """It has no definition; the priority that is asked for stands until it was looked at."""
+        key = await store.write(lambda tx: tx.allocate_keys(1))
+        spec = a_training_spec(key=key, instances=2, scope=A_SCOPE)
+        await store.write(lambda tx: tx.insert_job(NewJob(spec=spec, created_at=A_MOMENT, tags={})))
+        job = job_of(spec)
+        assert await store.read(lambda reader: reader.load_jobs([key])) == {key: job}
+        await store.write(lambda tx: (tx.put_priority(key, 3), tx.put_priority(key, 7)))
+        asked = replace(job, requested_priority=7)
+        assert await store.read(lambda reader: reader.prioritized_jobs(10)) == [asked]
+        given = replace(job, scheduling_priority=7, status=JobStatus.SCHEDULED)
+        await store.write(lambda tx: (tx.save_jobs([given]), tx.clear_priorities([key])))
+        assert await store.read(lambda reader: reader.load_jobs([key])) == {key: given}
+        assert await store.read(lambda reader: reader.prioritized_jobs(10)) == []
 
     @pytest.mark.parametrize(
         ("first", "then", "kept"),

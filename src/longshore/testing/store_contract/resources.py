@@ -24,7 +24,7 @@ from longshore.domain.ids import Scope
 from longshore.domain.queue import StateTimeLimitAction
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.ports.store import Store
-from longshore.testing.job_builders import A_SCOPE, a_definition, a_queue, an_environment, moment
+from longshore.testing.job_builders import A_SCOPE, a_definition, a_queue, a_service_environment, an_environment, moment
 
 ELSEWHERE = Scope(account_id="000000000000", region="eu-west-1")
 
@@ -99,6 +99,20 @@ class ResourceContract:
         assert await names(names=[]) == ""
         assert await names(scope=None) == "a b bb c d"
         assert await names(scope=None, names=["bb", "c"]) == "bb c"
+
+    async def test_service_environments_are_apart_from_others(self, store: Store) -> None:
+        """They behave as environments do, and one may have the name of a compute environment."""
+        environment, other = an_environment("e"), a_service_environment("f")
+        service, changed = a_service_environment("e"), a_service_environment("e", state="DISABLED")
+        await store.write(lambda tx: tx.put_environment(environment))
+        for record in (service, other, changed):
+            await store.write(lambda tx, record=record: tx.put_service_environment(record))
+        assert await store.read(lambda reader: reader.service_environments(A_SCOPE)) == [changed, other]
+        assert await store.read(lambda reader: reader.service_environments(None, names=["f"])) == [other]
+        assert await store.read(lambda reader: reader.service_environment(ELSEWHERE, "e")) is None
+        await store.write(lambda tx: tx.delete_service_environment(A_SCOPE, "e"))
+        assert await store.read(lambda reader: reader.service_environment(A_SCOPE, "e")) is None
+        assert await store.read(lambda reader: reader.environment(A_SCOPE, "e")) == environment
 
     async def test_queue_is_kept_whole_replaced_and_deleted(self, store: Store) -> None:
         """Queues behave as environments do."""

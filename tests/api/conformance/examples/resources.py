@@ -257,9 +257,16 @@ def update_policy_of_queue(world: World) -> dict[str, Any]:
 
 @example("UpdateJobQueue")
 def update_service_queue(world: World) -> dict[str, Any]:
+    world.make(
+        "CreateServiceEnvironment",
+        serviceEnvironmentName="second",
+        serviceEnvironmentType="SAGEMAKER_TRAINING",
+        capacityLimits=[{"maxCapacity": 1, "capacityUnit": "NUM_INSTANCES"}],
+        state="DISABLED",
+    )
     return {
         "jobQueue": world.service_queue,
-        "serviceEnvironmentOrder": [{"order": 2, "serviceEnvironment": world.service_environment}],
+        "serviceEnvironmentOrder": [{"order": 2, "serviceEnvironment": "second"}],
     }
 
 

@@ -55,6 +55,7 @@ def describe_first_environments(world: World) -> dict[str, Any]:
 
 @example("SubmitServiceJob")
 def submit(world: World) -> dict[str, Any]:
+    world.submit_service_job("before", clientToken="other")
     return {
         "jobName": "new",
         "jobQueue": world.service_queue,

@@ -29,7 +29,7 @@ from tests.unit.domain.lifecycle.playbook import (
     timed_out,
 )
 
-SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, SUCCEEDED, FAILED = JobStatus
+SUBMITTED, PENDING, RUNNABLE, SCHEDULED, STARTING, RUNNING, SUCCEEDED, FAILED = JobStatus
 NONE, _, LAUNCH, STOP, RELEASE = Intent
 
 #: Retry only what the loss of the host ended. Source: AWS Batch user guide, automated job retries.

@@ -7,6 +7,7 @@ from longshore.api.aws.batch.translate import (
     jobs,
     policies,
     queues,
+    services,
     snapshots,
     submissions,
 )
@@ -29,10 +30,12 @@ def build_handlers(services: Services) -> Handlers:
         "CreateConsumableResource": batch.create_consumable_resource,
         "CreateJobQueue": batch.create_job_queue,
         "CreateSchedulingPolicy": batch.create_scheduling_policy,
+        "CreateServiceEnvironment": batch.create_service_environment,
         "DeleteComputeEnvironment": batch.delete_compute_environment,
         "DeleteConsumableResource": batch.delete_consumable_resource,
         "DeleteJobQueue": batch.delete_job_queue,
         "DeleteSchedulingPolicy": batch.delete_scheduling_policy,
+        "DeleteServiceEnvironment": batch.delete_service_environment,
         "DeregisterJobDefinition": batch.deregister_job_definition,
         "DescribeComputeEnvironments": batch.describe_compute_environments,
         "DescribeConsumableResource": batch.describe_consumable_resource,
@@ -40,22 +43,30 @@ def build_handlers(services: Services) -> Handlers:
         "DescribeJobQueues": batch.describe_job_queues,
         "DescribeJobs": batch.describe_jobs,
         "DescribeSchedulingPolicies": batch.describe_scheduling_policies,
+        "DescribeServiceEnvironments": batch.describe_service_environments,
+        "DescribeServiceJob": batch.describe_service_job,
         "GetJobQueueSnapshot": batch.get_job_queue_snapshot,
         "ListConsumableResources": batch.list_consumable_resources,
         "ListJobs": batch.list_jobs,
         "ListJobsByConsumableResource": batch.list_jobs_by_consumable_resource,
         "ListSchedulingPolicies": batch.list_scheduling_policies,
+        "ListServiceJobs": batch.list_service_jobs,
         "ListTagsForResource": batch.list_tags_for_resource,
         "RegisterJobDefinition": batch.register_job_definition,
         "SubmitJob": batch.submit_job,
+        "SubmitServiceJob": batch.submit_service_job,
         "TagResource": batch.tag_resource,
         "TerminateJob": batch.terminate_job,
         "TerminateJobs": batch.terminate_jobs,
+        "TerminateServiceJob": batch.terminate_service_job,
+        "TerminateServiceJobs": batch.terminate_service_jobs,
         "UntagResource": batch.untag_resource,
         "UpdateComputeEnvironment": batch.update_compute_environment,
         "UpdateConsumableResource": batch.update_consumable_resource,
         "UpdateJobQueue": batch.update_job_queue,
         "UpdateSchedulingPolicy": batch.update_scheduling_policy,
+        "UpdateServiceEnvironment": batch.update_service_environment,
+        "UpdateServiceJob": batch.update_service_job,
     }
 
 
@@ -236,6 +247,69 @@ class BatchHandlers:
         wish = termination(request.reason)
         outcome = await self._services.requests.request_many(caller.scope, request.jobs, wish)
         return submissions.render_terminations(outcome)
+
+    async def create_service_environment(
+        self, caller: Caller, request: req.CreateServiceEnvironmentRequest
+    ) -> res.CreateServiceEnvironmentResponse:
+        environment = await self._services.service_environments.create(caller.scope, services.read_draft(request))
+        return services.render_creation(environment)
+
+    async def describe_service_environments(
+        self, caller: Caller, request: req.DescribeServiceEnvironmentsRequest
+    ) -> res.DescribeServiceEnvironmentsResponse:
+        names, size, token = request.service_environments, request.max_results, request.next_token
+        query = NamedQuery(names=names, max_results=size, next_token=token)
+        return services.render_environments(await self._services.service_environments.describe(caller.scope, query))
+
+    async def update_service_environment(
+        self, caller: Caller, request: req.UpdateServiceEnvironmentRequest
+    ) -> res.UpdateServiceEnvironmentResponse:
+        environment = await self._services.service_environments.update(
+            caller.scope,
+            request.service_environment,
+            state=request.state,
+            capacity_limits=services.read_limits(request),
+        )
+        return services.render_update(environment)
+
+    async def delete_service_environment(self, caller: Caller, request: req.DeleteServiceEnvironmentRequest) -> None:
+        await self._services.service_environments.delete(caller.scope, request.service_environment)
+
+    async def submit_service_job(
+        self, caller: Caller, request: req.SubmitServiceJobRequest
+    ) -> res.SubmitServiceJobResponse:
+        job_id = await self._services.service_jobs.submit(caller.scope, services.read_submission(request))
+        return services.render_submission(caller.scope, request.job_name, job_id)
+
+    async def describe_service_job(
+        self, caller: Caller, request: req.DescribeServiceJobRequest
+    ) -> res.DescribeServiceJobResponse:
+        return services.render_job(await self._services.service_jobs.describe(caller.scope, request.job_id))
+
+    async def list_service_jobs(
+        self, caller: Caller, request: req.ListServiceJobsRequest
+    ) -> res.ListServiceJobsResponse:
+        page = await self._services.service_jobs.list(caller.scope, services.read_query(request))
+        return services.render_summaries(page)
+
+    async def update_service_job(
+        self, caller: Caller, request: req.UpdateServiceJobRequest
+    ) -> res.UpdateServiceJobResponse:
+        job = await self._services.service_jobs.update(
+            caller.scope, request.job_id, scheduling_priority=request.scheduling_priority
+        )
+        return services.render_job_update(job)
+
+    async def terminate_service_job(self, caller: Caller, request: req.TerminateServiceJobRequest) -> None:
+        wish = termination(request.reason)
+        await self._services.service_requests.request(caller.scope, request.job_id, wish)
+
+    async def terminate_service_jobs(
+        self, caller: Caller, request: req.TerminateServiceJobsRequest
+    ) -> res.TerminateServiceJobsResponse:
+        wish = termination(request.reason)
+        outcome = await self._services.service_requests.request_many(caller.scope, request.jobs, wish)
+        return services.render_terminations(outcome)
 
     async def list_tags_for_resource(
         self, caller: Caller, request: req.ListTagsForResourceRequest

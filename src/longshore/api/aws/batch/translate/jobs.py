@@ -25,7 +25,7 @@ from longshore.domain.dependency import DependencyType
 from longshore.domain.ecs import EcsProperties
 from longshore.domain.eks import EksProperties
 from longshore.domain.job import Job, JobSpec, WishKind
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.domain.nodes import NodeProperties
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.store import JobView
@@ -188,7 +188,7 @@ def _render_node(view: JobView) -> wire.NodePropertiesSummary | None:
 
 
 def _render_counts(summary: ArraySummary) -> dict[str, int]:
-    return {status.value: summary.counts.get(status, 0) for status in JobStatus}
+    return {status.value: summary.counts.get(status, 0) for status in ARRAY_STATUSES}
 
 
 def _render_dependencies(job: Job) -> list[wire.JobDependency]:

@@ -2,26 +2,22 @@
 
 from collections.abc import Sequence
 
-from longshore.api.aws.batch.translate.shapes import read, refuse_unbuilt, render
+from longshore.api.aws.batch.translate.shapes import read, render
 from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
-from longshore.domain.queue import JobQueue, StateTimeLimitAction
+from longshore.domain.queue import SERVICE_QUEUE, JobQueue, StateTimeLimitAction
+from longshore.domain.service_environment import KIND, service_environment_name
 from longshore.service.paging import Page
-from longshore.service.queues import EnvironmentChoice, QueueChanges, QueueDraft
-from longshore.service.refusals import not_built
-
-_NOT_BUILT = {"service_environment_order": "serviceEnvironmentOrder"}
+from longshore.service.queue_environments import EnvironmentChoice, ServiceEnvironmentChoice
+from longshore.service.queues import QueueChanges, QueueDraft
 
 
 def read_draft(request: requests.CreateJobQueueRequest) -> QueueDraft:
-    """Raises InvalidRequest for members and kinds of queues that are not built."""
-    refuse_unbuilt(request, _NOT_BUILT)
-    if request.job_queue_type == "SAGEMAKER_TRAINING":
-        raise not_built(f"The job queue type {request.job_queue_type}")
     return QueueDraft(
         name=request.job_queue_name,
         priority=request.priority,
         environments=_read_order(request.compute_environment_order or ()),
+        service_environments=_read_service_order(request.service_environment_order or ()),
         state=request.state or "ENABLED",
         queue_type=request.job_queue_type,
         scheduling_policy_arn=request.scheduling_policy_arn,
@@ -31,13 +27,14 @@ def read_draft(request: requests.CreateJobQueueRequest) -> QueueDraft:
 
 
 def read_changes(request: requests.UpdateJobQueueRequest) -> QueueChanges:
-    """Raises InvalidRequest for members that are not built."""
-    refuse_unbuilt(request, _NOT_BUILT)
+    """What is to change."""
     order, actions = request.compute_environment_order, request.job_state_time_limit_actions
+    service = request.service_environment_order
     return QueueChanges(
         priority=request.priority,
         state=request.state,
         environments=None if order is None else _read_order(order),
+        service_environments=None if service is None else _read_service_order(service),
         scheduling_policy_arn=request.scheduling_policy_arn,
         time_limit_actions=None if actions is None else _read_actions(actions),
     )
@@ -45,6 +42,10 @@ def read_changes(request: requests.UpdateJobQueueRequest) -> QueueChanges:
 
 def _read_order(order: Sequence[wire.ComputeEnvironmentOrder]) -> list[EnvironmentChoice]:
     return [read(entry, EnvironmentChoice) for entry in order]
+
+
+def _read_service_order(order: Sequence[wire.ServiceEnvironmentOrder]) -> list[ServiceEnvironmentChoice]:
+    return [read(entry, ServiceEnvironmentChoice) for entry in order]
 
 
 def _read_actions(actions: Sequence[wire.JobStateTimeLimitAction]) -> tuple[StateTimeLimitAction, ...]:
@@ -69,6 +70,7 @@ def render_queues(page: Page[JobQueue]) -> responses.DescribeJobQueuesResponse:
 
 
 def _render_queue(queue: JobQueue) -> wire.JobQueueDetail:
+    is_service = queue.queue_type == SERVICE_QUEUE
     return wire.JobQueueDetail(
         job_queue_name=queue.name,
         job_queue_arn=queue.arn,
@@ -83,7 +85,17 @@ def _render_queue(queue: JobQueue) -> wire.JobQueueDetail:
                 compute_environment=queue.scope.arn("compute-environment", entry.environment_name),
             )
             for entry in queue.environments
+            if not is_service
         ],
+        service_environment_order=[
+            wire.ServiceEnvironmentOrder(
+                order=entry.order,
+                service_environment=queue.scope.arn(KIND, service_environment_name(entry.environment_name) or ""),
+            )
+            for entry in queue.environments
+        ]
+        if is_service
+        else None,
         job_queue_type=queue.queue_type,
         tags=queue.tags,
         job_state_time_limit_actions=[

@@ -7,8 +7,6 @@ from longshore.api.aws.batch.wire import responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.service.snapshots import QueueSnapshot
 
-#: Source: AWS Batch API, QueueSnapshotCapacityUsage.
-_UNIT = "VCPU"
 _MOST_SHARES = 20
 
 
@@ -25,7 +23,7 @@ def render_snapshot(snapshot: QueueSnapshot) -> responses.GetJobQueueSnapshotRes
             top_capacity_utilization=[
                 wire.FairshareCapacityUtilization(
                     share_identifier=share,
-                    capacity_usage=[wire.FairshareCapacityUsage(capacity_unit=_UNIT, quantity=milli / 1000)],
+                    capacity_usage=[wire.FairshareCapacityUsage(capacity_unit=snapshot.unit, quantity=milli / 1000)],
                 )
                 for share, milli in top
             ],
@@ -33,16 +31,14 @@ def render_snapshot(snapshot: QueueSnapshot) -> responses.GetJobQueueSnapshotRes
     return responses.GetJobQueueSnapshotResponse(
         front_of_queue=wire.FrontOfQueueDetail(
             jobs=[
-                wire.FrontOfQueueJobSummary(
-                    job_arn=snapshot.scope.arn("job", str(job_id)), earliest_time_at_position=milliseconds(place.since)
-                )
-                for job_id, place in snapshot.jobs
+                wire.FrontOfQueueJobSummary(job_arn=arn, earliest_time_at_position=milliseconds(place.since))
+                for arn, place in snapshot.jobs
             ],
             last_updated_at=updated_at,
         ),
         queue_utilization=wire.QueueSnapshotUtilizationDetail(
             total_capacity_usage=[
-                wire.QueueSnapshotCapacityUsage(capacity_unit=_UNIT, quantity=sum(held.values()) / 1000)
+                wire.QueueSnapshotCapacityUsage(capacity_unit=snapshot.unit, quantity=sum(held.values()) / 1000)
             ],
             fairshare_utilization=fairshare,
             last_updated_at=updated_at,
