@@ -65,12 +65,15 @@ class Inbox:
         self._bell.set()
 
     def take(self, limit: int) -> list[News]:
-        """Up to `limit` news, oldest first; silences the bell, which has said no more than that."""
+        """Up to `limit` news, oldest first; silences the bell, unless there is more."""
         self._bell.clear()
         if self._reminder is not None:
             self._reminder.cancel()
             self._reminder = None
-        return [self._news.popleft() for _ in range(min(limit, len(self._news)))]
+        taken = [self._news.popleft() for _ in range(min(limit, len(self._news)))]
+        if self._news:
+            self._bell.set()
+        return taken
 
     def put_back(self, news: Sequence[News]) -> None:
         """News of a turn that failed, to be taken again first."""

@@ -82,13 +82,17 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
     more = False
     for queue in [queue for queue in present.queues(tx) if queue.status == "DELETING"]:
         where = JobFilter(statuses=_UNFINISHED)
-        views = tx.list_jobs(queue.scope, queue.name, where, before=None, limit=BATCH)
-        fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
+        before: JobKey | None = None
+        fresh: list[JobKey] = []
+        # what was told to end may take long to: it is passed over, so that the rest hears of it
+        while not fresh and (views := tx.list_jobs(queue.scope, queue.name, where, before=before, limit=BATCH)):
+            fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
+            before = views[-1].job.key
         for key in fresh:
             grant(present, changes, key, Wish(kind=WishKind.TERMINATE, reason=reasons.QUEUE_DELETED))
         changes.flush()
         more = more or bool(fresh)
-        if not views:
+        if before is None:
             tx.delete_queue(queue.scope, queue.name)
             present.forget_resources()
     # attempts that have ended count too: to release one, its engine is read from its environment

@@ -383,7 +383,8 @@ class Lane:
     async def check_health_once(self) -> None:
         """Ask the engine how it is, and tell the scheduler when that has changed."""
         fingerprint = await self._driver.fingerprint()
-        self._set_problem("" if fingerprint.healthy else fingerprint.problem)
+        problem = fingerprint.problem or "it does not say what is wrong"
+        self._set_problem("" if fingerprint.healthy else problem)
 
     def _set_problem(self, problem: str) -> None:
         if problem != self.problem:

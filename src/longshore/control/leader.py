@@ -253,7 +253,8 @@ class Leader:
         """One turn inside its transaction, which may be undone: but for the present, nothing is noted in here."""
         if tx.epoch() != self._epoch:
             raise StaleLeader
-        if self._present is None or not self._is_settled:  # the turn before failed, or this one is run again
+        is_rebuilt = self._present is None or not self._is_settled  # the turn before failed, or this one is run again
+        if self._present is None or is_rebuilt:
             self._present = Present.rebuild(tx, self._hosts)
         self._is_settled = False
         present = self._present
@@ -283,7 +284,8 @@ class Leader:
         if more:
             self._inbox.has_writes = True
         crash_point("turn.before-commit")
-        acts = [*changes.to_act_on.values(), *launches]
+        # what failed may have been committed nevertheless, and nobody has acted on that
+        acts = present.ledger.open_tasks() if is_rebuilt else [*changes.to_act_on.values(), *launches]
         return _Outcome(acts=acts, telemetry=changes.telemetry, more=more, is_planned=must_plan, reasons=reasons)
 
     def _apply_news(self, present: Present, changes: Changes, news: Sequence[News]) -> Sequence[OpenAttempt]:

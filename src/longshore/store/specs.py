@@ -85,7 +85,7 @@ class SpecRows(Session):
         return found
 
     def read_specs(self, keys: Sequence[JobKey]) -> list[JobSpec]:
-        """Specs of many submitted jobs, in this order; past the cache, which they would flood."""
+        """Specs of many submitted jobs, whose keys ascend, in this order; past the cache, which they would flood."""
         specs: list[JobSpec] = []
         for start in range(0, len(keys), _CHUNK):
             rows = self.rows(_LOAD, encode_list(keys[start : start + _CHUNK]))

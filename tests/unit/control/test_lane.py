@@ -18,6 +18,7 @@ from longshore.domain.job import Intent
 from longshore.engines.fake import Behaviour, CallFate, FakeDriver, FakeSite, Faults, LaunchFate
 from longshore.ports.engine import (
     EngineUnavailable,
+    Fingerprint,
     LaunchFailed,
     LaunchOutcome,
     LaunchSpec,
@@ -333,3 +334,25 @@ async def test_failed_sweep_is_made_again_soon() -> None:
     await scene.clock.advance(2 * RETRY_SECONDS)
     assert scene.site.tasks("longshore") == []
     run.cancel()
+
+
+async def test_engine_that_is_unwell_without_a_word_is_not_used() -> None:
+    """That it does not say why makes it no better."""
+
+    class Taciturn(FakeDriver):
+        async def fingerprint(self) -> Fingerprint:
+            return Fingerprint(healthy=False)
+
+    clock = VirtualClock()
+    lane = Lane(
+        "fake",
+        Taciturn(FakeSite(clock), clock),
+        logs=KeptLogs(),
+        inbox=Inbox(),
+        clock=clock,
+        open_attempts=lambda: [],
+        stop_grace_seconds=5,
+        provider=Provider(clock=clock),
+    )
+    await lane.check_health_once()
+    assert lane.problem == "it does not say what is wrong"

@@ -9,6 +9,7 @@ import pytest
 from longshore.control.inbox import Inbox
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
+from longshore.domain.errors import StoreUnavailable
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle.status import JobStatus
@@ -32,6 +33,8 @@ class Hesitant(InlineStore):
     """Undoes each work once and runs it again, as when the group that it shared a commit with failed."""
 
     is_hesitant = False
+    #: what is committed is not told of
+    is_mute = False
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         def undone(tx: Transaction) -> None:
@@ -41,7 +44,10 @@ class Hesitant(InlineStore):
         if self.is_hesitant:
             with suppress(KeyboardInterrupt):
                 await super().write(undone)
-        return await super().write(work)
+        done = await super().write(work)
+        if self.is_mute:
+            raise StoreUnavailable("disk I/O error")
+        return done
 
 
 @pytest.fixture
@@ -60,11 +66,11 @@ async def store() -> AsyncIterator[Hesitant]:
     await store.close()
 
 
-def a_leader(store: InlineStore) -> Leader:
+def a_leader(store: InlineStore, site: FakeSite | None = None) -> Leader:
     clock = VirtualClock()
     return Leader(
         store=store,
-        drivers={"fake": FakeDriver(FakeSite(clock), clock)},
+        drivers={"fake": FakeDriver(site or FakeSite(clock), clock)},
         logs=KeptLogs(),
         clock=clock,
         inbox=Inbox(),
@@ -84,6 +90,22 @@ async def test_it_plans_again(store: Hesitant) -> None:
     await leader.turn()
     statuses = await store.read(lambda reader: reader.statuses([JOB]))
     assert statuses == {JOB: JobStatus.STARTING}
+
+
+async def test_it_acts_on_what_was_committed_unknown_to_it(store: Hesitant) -> None:
+    """An attempt whose commit was answered with an error is launched all the same."""
+    site = FakeSite(VirtualClock())
+    leader = a_leader(store, site)
+    await leader.lead()
+    await leader.turn()
+    await leader.lanes["fake"].check_health_once()
+    store.is_mute = True
+    with pytest.raises(StoreUnavailable):
+        await leader.turn()
+    store.is_mute = False
+    await leader.turn()
+    await leader.lanes["fake"].serve_once()
+    assert site.ledger.starts[an_attempt_id(JOB)] == 1
 
 
 async def test_it_tells_reasons_again(store: Hesitant) -> None:

@@ -300,10 +300,16 @@ def conclude(workload: Workload, attempt: Attempt, *, free_losses: int) -> Concl
         attempt_id=attempt_id,
         exit_code=outcome.exit_code,
         reason=outcome.reason,
+        started_at=_last_start(parts) if outcome.exit_code == 0 else None,
         stopped_at=max(part.stopped_at for part in parts if part.stopped_at and part.exit_code is not None),
         cpu_seconds=_sum([part.cpu_seconds for part in attempt.parts]),
         peak_memory_bytes=_sum([part.peak_memory_bytes for part in attempt.parts]),
     )
+
+
+def _last_start(parts: Sequence[Part]) -> datetime | None:
+    """Of what succeeded this is its start, though a container never came to one."""
+    return max((part.started_at for part in parts if part.started_at), default=None)
 
 
 def _start(attempt_id: AttemptId, parts: Sequence[Part]) -> TaskStarted:

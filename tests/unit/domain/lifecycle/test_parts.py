@@ -192,6 +192,17 @@ def test_end_of_an_essential_container_stops_all(code: int) -> None:
     assert stage.part("main").intent is stage.part("side").intent is RELEASE
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_end_of_an_essential_container_before_all_have_started(code: int) -> None:
+    """A job that succeeded has a start, though the attempt never got beyond STARTING; one that failed has none."""
+    waits = a_task_container("waits", essential=False, depends_on={"slow": "SUCCESS"})
+    stage = Stage(a_task(a_task_container("main"), a_task_container("slow", essential=False), waits))
+    stage.starts("slow").starts("main").exits("main", code).exits("slow", 143)
+    assert stage.job.status == ("FAILED" if code else "SUCCEEDED")
+    assert stage.part("waits").status_reason == reasons.NOT_STARTED
+    assert stage.job.started_at == (None if code else stage.part("main").started_at)
+
+
 def test_others_may_end_as_they_like() -> None:
     """A container that is not essential fails without consequence."""
     stage = Stage(a_task(a_task_container("main"), a_task_container("side", essential=False)))
