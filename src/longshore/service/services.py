@@ -14,6 +14,7 @@ from longshore.service.engine_choice import EngineChoice
 from longshore.service.environments import Environments
 from longshore.service.policies import Policies
 from longshore.service.queues import Queues
+from longshore.service.quota_shares import QuotaShares
 from longshore.service.requests import Requests
 from longshore.service.service_environments import ServiceEnvironments
 from longshore.service.service_jobs import ServiceJobs
@@ -34,6 +35,7 @@ class Services:
     service_requests: Requests
     policies: Policies
     queues: Queues
+    quota_shares: QuotaShares
     snapshots: Snapshots
     submissions: Submissions
     requests: Requests
@@ -62,6 +64,7 @@ def build_services(
         environments=Environments(store, clock, notifier, engines=choice),
         policies=Policies(store, clock, notifier),
         queues=Queues(store, clock, notifier),
+        quota_shares=QuotaShares(store, clock, notifier),
         snapshots=Snapshots(store),
         submissions=Submissions(store, clock, notifier, array_size_max=array_size_max),
         requests=Requests(store, notifier),
