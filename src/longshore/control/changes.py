@@ -25,6 +25,7 @@ from longshore.domain.lifecycle.events import (
     LaunchConfirmed,
     PartNews,
     PlacementCommitted,
+    PreemptionCommitted,
     TaskExited,
     TaskFailedToStart,
     TerminateRequested,
@@ -305,7 +306,7 @@ def _is_told(event: Event) -> bool:
     """Whether the timeline has it where it changes no status."""
     if isinstance(event, PartNews):
         return not isinstance(event.news, LaunchConfirmed)
-    return isinstance(event, (CancelRequested, TerminateRequested))
+    return isinstance(event, (CancelRequested, TerminateRequested, PreemptionCommitted))
 
 
 def _cause(event: Event) -> str:
@@ -317,6 +318,8 @@ def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
     match event:
         case PlacementCommitted():
             return f"attempt {job.attempts_made} ({event.attempt_id}) on host {event.host_id}"
+        case PreemptionCommitted():
+            return f"to make room for job {event.beneficiary}"
         case TaskExited():
             return f"exit code {event.exit_code}" + (f", {event.reason}" if event.reason else "")
         case TaskFailedToStart() | CancelRequested() | TerminateRequested():

@@ -4,7 +4,7 @@ The places of jobs and the waits of heads are kept in the store, so that a leade
 left off. Times count on the boot clock; over a boot they count on the wall clock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from longshore.control.changes import Changes
@@ -21,6 +21,8 @@ from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import capacity_of
 from longshore.scheduling.order import first_jobs, order_of
 from longshore.scheduling.plan import Head
+from longshore.scheduling.quota import Amounts
+from longshore.scheduling.quota_order import QuotaOrder
 from longshore.scheduling.snapshot import Snapshot, WaitingClass
 
 #: Source: AWS Batch API, GetJobQueueSnapshot.
@@ -43,11 +45,16 @@ def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads:
     for queue in snapshot.queues:
         name = queue.scope, queue.name
         known = present.fronts.get(name)
-        order = order_of(waiting.get(name, ()), queue.fair, capacity_of(queue, snapshot))
+        known_jobs: Mapping[str, FrontJob] = known.share_jobs if known else {}
+        order = order_of(waiting.get(name, ()), queue, capacity_of(queue, snapshot))
+        firsts: Mapping[str, JobKey] = order.fronts() if isinstance(order, QuotaOrder) else {}
+        share_held: Mapping[str, Amounts] = order.held() if isinstance(order, QuotaOrder) else {}
         held = {share: milli for share, milli in present.holdings.held_by(name).items() if milli}
         front = QueueFront(
             scope=queue.scope,
             name=queue.name,
+            share_held=share_held,
+            share_jobs={share: _still(known_jobs.get(share), key, now) for share, key in firsts.items()},
             jobs=_placed(first_jobs(order, MOST_JOBS), known.jobs if known else (), now),
             heads=_waiting([h for h in heads if _queue_of(h) == name], known.heads if known else (), now),
             held_milli=held,
@@ -67,13 +74,15 @@ def _queue_of(head: Head) -> QueueName:
     return head.job_class.scope, head.job_class.queue_name
 
 
+def _still(known: FrontJob | None, key: JobKey, now: Instant) -> FrontJob:
+    """A job in its place: since before, if it had it then."""
+    return known if known is not None and known.key == key else FrontJob(key=key, since=now.at)
+
+
 def _placed(keys: Sequence[JobKey], known: Sequence[FrontJob], now: Instant) -> tuple[FrontJob, ...]:
     """Jobs with the time since when each has its place."""
-    before = [job.key for job in known]
-    return tuple(
-        known[place] if place < len(known) and before[place] == key else FrontJob(key=key, since=now.at)
-        for place, key in enumerate(keys)
-    )
+    before = [*known, *[None] * len(keys)]
+    return tuple(_still(before[place], key, now) for place, key in enumerate(keys))
 
 
 def _waiting(heads: Iterable[Head], known: Sequence[HeadJob], now: Instant) -> tuple[HeadJob, ...]:

@@ -47,7 +47,7 @@ class Holdings:
         if was_held is not attempt.has_ended:
             return
         spec, sign = job.spec, -1 if was_held else 1
-        queue, share = (spec.scope, spec.queue_name), spec.share_identifier or ""
+        queue, share = (spec.scope, spec.queue_name), spec.share or ""
         if policy is not None and share and self.instant is not None:
             self._bring_forward(queue, share, policy, self.instant)
         self._milli.setdefault(queue, Counter())[share] += sign * weight_milli(spec.resources, spec.instances)

@@ -3,7 +3,7 @@
 from longshore.control.changes import Changes
 from longshore.control.present import Present
 from longshore.domain.dependency import DependencyType
-from longshore.domain.ids import JobKey
+from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.events import CancelRequested, TakenIn, TerminateRequested
@@ -82,18 +82,18 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
     more = False
     for queue in [queue for queue in present.queues(tx) if queue.status == "DELETING"]:
         where = JobFilter(statuses=_UNFINISHED)
-        before: JobKey | None = None
-        fresh: list[JobKey] = []
-        # what was told to end may take long to: it is passed over, so that the rest hears of it
-        while not fresh and (views := tx.list_jobs(queue.scope, queue.name, where, before=before, limit=BATCH)):
-            fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
-            before = views[-1].job.key
-        for key in fresh:
-            grant(present, changes, key, Wish(kind=WishKind.TERMINATE, reason=reasons.QUEUE_DELETED))
-        changes.flush()
-        more = more or bool(fresh)
-        if before is None:
+        left, fresh = _end_jobs(tx, present, changes, (queue.scope, queue.name), where, reasons.QUEUE_DELETED)
+        more = more or fresh
+        if not left:
             tx.delete_queue(queue.scope, queue.name)
+            present.forget_resources()
+    for share in [share for share in present.quota_shares(tx) if share.status == "DELETING"]:
+        where = JobFilter(statuses=_UNFINISHED, share_identifier=share.share_name)
+        place = share.scope, share.queue_name
+        left, fresh = _end_jobs(tx, present, changes, place, where, reasons.QUOTA_SHARE_DELETED)
+        more = more or fresh
+        if not left:
+            tx.delete_quota_share(share)
             present.forget_resources()
     # attempts that have ended count too: to release one, its engine is read from its environment
     busy = {entry.environment_name for entry in present.ledger.open_attempts()}
@@ -105,3 +105,19 @@ def drain_deleted(tx: Transaction, present: Present, changes: Changes) -> bool:
                 tx.delete_environment(*name)
             present.forget_resources()
     return more
+
+
+def _end_jobs(
+    tx: Transaction, present: Present, changes: Changes, place: tuple[Scope, str], where: JobFilter, reason: str
+) -> tuple[bool, bool]:
+    """Terminate jobs of a queue; returns whether there are any left, and whether some were not asked before."""
+    before: JobKey | None = None
+    fresh: list[JobKey] = []
+    # what was told to end may take long to: it is passed over, so that the rest hears of it
+    while not fresh and (views := tx.list_jobs(*place, where, before=before, limit=BATCH)):
+        fresh = [v.job.key for v in views if v.job.wish is None or v.job.wish.kind is WishKind.CANCEL]
+        before = views[-1].job.key
+    for key in fresh:
+        grant(present, changes, key, Wish(kind=WishKind.TERMINATE, reason=reason))
+    changes.flush()
+    return before is not None, bool(fresh)

@@ -7,16 +7,19 @@ from heapq import heapify, heappop, heappush
 from longshore.control.backlog import Backlog
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
+from longshore.control.quotas import quota_views
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
 from longshore.domain.job import Attempt, Intent, Job
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import FairsharePolicy
 from longshore.domain.queue import JobQueue, QueueFront, StateTimeLimitAction
+from longshore.domain.quota import QuotaShare
 from longshore.domain.service_environment import Environment, ServiceEnvironment, demand_on, service_environment_key
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.quota import QuotaView
 from longshore.scheduling.snapshot import (
     ConsumableView,
     EnvironmentName,
@@ -51,6 +54,7 @@ class Present:
         self._resources: tuple[Sequence[JobQueue], Mapping[EnvironmentName, Environment]] | None = None
         self._policies: Mapping[QueueName, FairsharePolicy] | None = None
         self._consumables: Sequence[ConsumableResource] | None = None
+        self._quota_shares: Sequence[QuotaShare] | None = None
         self._deadlines: list[tuple[float, AttemptId]] = []
         self._most_deadlines = _SPARE
 
@@ -147,7 +151,7 @@ class Present:
 
     def forget_resources(self) -> None:
         """Queues or environments may have changed; they are read again when next needed."""
-        self._resources = self._policies = self._consumables = None
+        self._resources = self._policies = self._consumables = self._quota_shares = None
 
     def forget_consumables(self) -> None:
         """There may be less of them; they are read again when next needed."""
@@ -173,6 +177,24 @@ class Present:
             )
             for each in self._consumables
         }
+
+    def quota_shares(self, reader: Reader) -> Sequence[QuotaShare]:
+        """All quota shares."""
+        if self._quota_shares is None:
+            self._quota_shares = reader.quota_shares(None, limit=_ALL)
+        return self._quota_shares
+
+    def _quota_views(self, reader: Reader) -> Mapping[QueueName, QuotaView]:
+        shares, environments = self.quota_shares(reader), self.environments(reader)
+        queues = {(share.scope, share.queue_name) for share in shares}
+        capacities = {
+            (queue.scope, queue.name): environment.limits
+            for queue in (self.queues(reader) if queues else ())
+            if (queue.scope, queue.name) in queues
+            for name in queue.environment_names
+            if isinstance(environment := environments.get((queue.scope, name)), ServiceEnvironment)
+        }
+        return quota_views(capacities, shares, self.ledger.open_attempts()) if capacities else {}
 
     def _fair_view(self, reader: Reader, queue: QueueName) -> FairShareView | None:
         policy = self.policies(reader).get(queue)
@@ -250,6 +272,7 @@ class Present:
                 hosts=host_ids,
                 runs_gangs=environment.runs_gangs,
             )
+        quotas = self._quota_views(reader)
         queues = [
             QueueView(
                 scope=q.scope,
@@ -257,6 +280,7 @@ class Present:
                 priority=q.priority,
                 environments=q.environment_names,
                 fair=self._fair_view(reader, (q.scope, q.name)),
+                quota=quotas.get((q.scope, q.name)),
             )
             for q in self.queues(reader)
         ]

@@ -1,6 +1,6 @@
 """Runs a scheduling cycle over the present and commits what it proposes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -8,12 +8,12 @@ from longshore.control.changes import Changes
 from longshore.control.present import Present
 from longshore.domain.ids import AttemptId
 from longshore.domain.job import JobSpec
-from longshore.domain.lifecycle.events import PlacedNode, PlacementCommitted
+from longshore.domain.lifecycle.events import PlacedNode, PlacementCommitted, PreemptionCommitted
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.workload import workload_of
 from longshore.ports.store import Transaction
 from longshore.scheduling.cycle import plan_cycle
-from longshore.scheduling.plan import Placement, Plan, WaitReason
+from longshore.scheduling.plan import Placement, Plan, Preemption, WaitReason
 from longshore.scheduling.snapshot import Oversize
 
 #: 127.64.0.0 to 127.127.255.255
@@ -61,8 +61,20 @@ def place_jobs(
                 nodes=nodes,
             ),
         )
+    _preempt(changes, plan.preemptions)
     changes.flush()
     return plan
+
+
+def _preempt(changes: Changes, preemptions: Sequence[Preemption]) -> None:
+    """Have jobs stopped for which others wait."""
+    changes.load(key for each in preemptions for key in (each.victim, each.beneficiary))
+    for each in preemptions:
+        victim, beneficiary = changes.job(each.victim), changes.job(each.beneficiary)
+        if victim is None or victim.attempt is None or beneficiary is None:
+            continue
+        event = PreemptionCommitted(attempt_id=victim.attempt.attempt_id, beneficiary=str(beneficiary.id))
+        changes.apply(each.victim, event)
 
 
 def _placed_nodes(
@@ -102,7 +114,9 @@ def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = Fal
     status_reason = reason.status_reason
     if is_blocked and reason.code and not status_reason.startswith(reason.code):
         status_reason = f"{reason.code} ({'; '.join(reason.causes)})"
-    document: dict[str, object] = {"statusReason": status_reason, "causes": reason.causes}
+    going = tx.load_jobs(reason.preempted)
+    told = (f"job {going[key].id} is being preempted for it" for key in reason.preempted if key in going)
+    document: dict[str, object] = {"statusReason": status_reason, "causes": (*reason.causes, *told)}
     if reason.behind is not None and (ahead := tx.load_jobs([reason.behind]).get(reason.behind)) is not None:
         document["behind"] = str(ahead.id)
     return msgspec.json.encode(document).decode()

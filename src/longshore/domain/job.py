@@ -42,8 +42,17 @@ class JobSpec(Formed):
     #: as the definition states them; empty when it states none
     platform_capabilities: tuple[str, ...] = ()
     share_identifier: str | None = None
+    #: of a service job in a queue with quota shares
+    quota_share_name: str | None = None
+    #: how often it goes back to RUNNABLE when it is preempted; None: always
+    preemption_retries: int | None = None
     scheduling_priority: int = 0
     consumable_resource_properties: ConsumableResourceProperties | None = None
+
+    @property
+    def share(self) -> str | None:
+        """The share of its queue that it is in: a queue has share identifiers, or quota shares, or neither."""
+        return self.share_identifier or self.quota_share_name
 
     @property
     def arn_kind(self) -> str:
@@ -87,6 +96,7 @@ class StopCause(StrEnum):
 
     TERMINATED = "terminated"
     TIMED_OUT = "timed-out"
+    PREEMPTED = "preempted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +192,8 @@ class Job:
     attempts_made: int = 0
     #: attempts that ended by the loss of their host and were not charged to the retry strategy
     lost_hosts: int = 0
+    #: attempts that were preempted, which are not charged to the retry strategy either
+    preemptions: int = 0
     #: the attempt that the job holds while SCHEDULED, STARTING or RUNNING
     attempt: Attempt | None = None
     wish: Wish | None = None

@@ -119,4 +119,7 @@ class QueueFront:
     #: thousandths of a vCPU, or of an instance, that jobs hold, by share; those without one under an empty text
     held_milli: Mapping[str, int] = field(default_factory=dict[str, int])
     active_shares: int = 0
+    #: of a queue with quota shares: the first job of each share, and what its jobs hold, by unit
+    share_jobs: Mapping[str, FrontJob] = field(default_factory=dict[str, FrontJob])
+    share_held: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     updated_at: datetime

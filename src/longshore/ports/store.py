@@ -20,6 +20,7 @@ from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wis
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront, ShareUse
+from longshore.domain.quota import QuotaShare
 from longshore.domain.service_environment import ServiceEnvironment
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class JobFilter:
     definition: str | None = None
     created_before: datetime | None = None
     created_after: datetime | None = None
+    #: or name of the quota share, in queues that have these
     share_identifier: str | None = None
 
 
@@ -127,6 +129,14 @@ class ResourceReader(Protocol):
 
     def queue_front(self, scope: Scope, name: str) -> QueueFront | None:
         """Who comes next in a queue, as the leader last published it."""
+        ...
+
+    def quota_share(self, scope: Scope, queue_name: str, share_name: str) -> QuotaShare | None: ...
+
+    def quota_shares(
+        self, scope: Scope | None, queue_name: str | None = None, *, after: str = "", limit: int = 100
+    ) -> Sequence[QuotaShare]:
+        """Of one queue by name of share, those greater than `after` first; without a queue of all."""
         ...
 
     def consumable(self, scope: Scope, name: str) -> ConsumableResource | None: ...
@@ -312,8 +322,12 @@ class ResourceWriter(Protocol):
     def put_queue(self, queue: JobQueue) -> None: ...
 
     def delete_queue(self, scope: Scope, name: str) -> None:
-        """With its front and what its shares have used."""
+        """With its quota shares, its front and what its shares have used."""
         ...
+
+    def put_quota_share(self, share: QuotaShare) -> None: ...
+
+    def delete_quota_share(self, share: QuotaShare) -> None: ...
 
     def put_consumable(self, resource: ConsumableResource) -> None: ...
 

@@ -1,5 +1,6 @@
 """Classes of waiting jobs that look the same to placement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -8,6 +9,7 @@ from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
+from longshore.domain.service_environment import demand_on
 from longshore.domain.workload import workload_of
 from longshore.scheduling.gang import Gang, gang_of
 
@@ -20,7 +22,7 @@ class JobClass:
     queue_name: str
     #: of all nodes together
     resources: Resources
-    #: of a fair-share queue, else empty; priorities count within a share
+    #: of a fair-share queue, or quota share, else empty; priorities count within a share
     share: str = ""
     priority: int = 0
     #: names and quantities of consumable resources
@@ -34,6 +36,11 @@ class JobClass:
     def weight_milli(self) -> int:
         """What it counts for in fair shares: thousandths of a vCPU, or of an instance."""
         return weight_milli(self.resources, self.instances)
+
+    @property
+    def units(self) -> Mapping[str, int]:
+        """What it takes of the units of capacity that quota shares have limits in."""
+        return demand_on((), self.instances)
 
     @property
     def id(self) -> str:
@@ -74,8 +81,8 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
         scope=spec.scope,
         queue_name=spec.queue_name,
         resources=spec.resources,
-        share=spec.share_identifier or "",
-        priority=priority if spec.share_identifier is not None else 0,
+        share=spec.share or "",
+        priority=priority if spec.share is not None else 0,
         consumables=consumables_of(spec),
         gang=gang,
         instances=spec.instances,

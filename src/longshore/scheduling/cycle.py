@@ -23,7 +23,9 @@ from longshore.scheduling.explain import (
 from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
 from longshore.scheduling.gang import lay_out
 from longshore.scheduling.order import FairOrder, Line, order_of
-from longshore.scheduling.plan import Head, Placement, Plan, WaitReason
+from longshore.scheduling.plan import Head, Placement, Plan, Preemption, WaitReason
+from longshore.scheduling.quota_order import Decision, QuotaOrder, Verdict
+from longshore.scheduling.quota_reasons import explain_quota
 from longshore.scheduling.snapshot import (
     EnvironmentName,
     EnvironmentView,
@@ -41,7 +43,7 @@ class _Lineup:
         self.queue = queue
         self._snapshot = snapshot
         self.capacity_milli = 0 if queue.fair is None else capacity_of(queue, snapshot)
-        self.order = order_of(waiting, queue.fair, self.capacity_milli)
+        self.order = order_of(waiting, queue, self.capacity_milli)
         self._oversize: dict[Line, Oversize] = {}
 
     def oversize(self, line: Line) -> Oversize:
@@ -72,14 +74,15 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     placements: list[Placement] = []
     reasons: dict[JobClass, WaitReason] = {}
     heads: list[Head] = []
+    preemptions: list[Preemption] = []
     for _, group in groupby(_lineups_by_priority(snapshot), key=lambda lineup: lineup.queue.priority):
-        _fill(list(group), snapshot, room, placements, reasons, heads)
+        _fill(list(group), snapshot, room, placements, reasons, heads, preemptions)
     placed_until = {placement.job_class: placement.intake for placement in placements}
     for waiting in snapshot.classes:
         job_class, last = waiting.job_class, waiting.runs[-1]
         if job_class not in reasons and placed_until.get(job_class) != last.intake + last.count - 1:
             reasons[job_class] = explain_unreached(job_class.scope, job_class.queue_name, snapshot)
-    return Plan(placements=placements, reasons=reasons, heads=heads)
+    return Plan(placements=placements, reasons=reasons, heads=heads, preemptions=preemptions)
 
 
 def _lineups_by_priority(snapshot: Snapshot) -> list[_Lineup]:
@@ -101,6 +104,7 @@ def _fill(
     placements: list[Placement],
     reasons: dict[JobClass, WaitReason],
     heads: list[Head],
+    preemptions: list[Preemption],
 ) -> None:
     """Place jobs of queues of one priority in the order of submission until each queue is blocked or empty."""
     heap = [
@@ -118,7 +122,12 @@ def _fill(
         assert line is not None
         job_class = line.job_class
         short = room.short_of(job_class) if job_class.consumables else ()
-        is_allowed = order.allows(job_class.weight_milli)
+        if isinstance(order, QuotaOrder) and any(_usable(queue, line, snapshot)):
+            decision = order.decide()
+            is_allowed = decision.verdict is Verdict.START
+        else:
+            decision = None
+            is_allowed = isinstance(order, QuotaOrder) or order.allows(job_class.weight_milli)
         fit = _first_fit(lineup, line, snapshot, room) if is_allowed and not short else None
         if fit is not None:
             room.take(fit, job_class)
@@ -136,6 +145,10 @@ def _fill(
                 )
             )
             order.start()
+        elif isinstance(order, QuotaOrder) and decision is not None and not is_allowed:
+            reason = _pass_over(lineup, order, decision, snapshot, room, reasons, preemptions)
+            if reason.code:
+                heads.append(Head(key=key, job_class=job_class, code=reason.code.partition(" - ")[0]))
         else:
             reason, steps_aside = explain_head(queue, job_class, lineup.oversize(line), snapshot, room)
             if short and not steps_aside:
@@ -162,6 +175,35 @@ def _fill(
         else:
             assert first.head is not None
             heapreplace(heap, (*first.head, number))
+
+
+def _pass_over(
+    lineup: _Lineup,
+    order: QuotaOrder,
+    decision: Decision,
+    snapshot: Snapshot,
+    room: Room,
+    reasons: dict[JobClass, WaitReason],
+    preemptions: list[Preemption],
+) -> WaitReason:
+    """Leave a job behind that its quota share does not let start now; returns why. Others may have to go for it."""
+    queue, line = lineup.queue, order.first
+    assert line is not None
+    assert line.head is not None
+    job_class, key = line.job_class, line.head[1]
+    reason, can_never_fit = explain_head(queue, job_class, lineup.oversize(line), snapshot, room)
+    if not can_never_fit:
+        reason = explain_quota(order, decision)
+    reason = reasons.setdefault(job_class, reason)
+    if can_never_fit or decision.verdict is Verdict.NEVER:
+        order.set_aside()
+    elif decision.verdict is Verdict.KEPT:
+        preemptions += (Preemption(victim=victim.key, beneficiary=key) for victim in decision.victims)
+        order.keep(decision.victims)
+    else:
+        for behind in order.block():
+            reasons.setdefault(behind.job_class, explain_follower(queue.scope, queue.name, key))
+    return reason
 
 
 def _first_fit(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> Fit | None:

@@ -1,77 +1,15 @@
 """Who comes next in one queue: first in, first out, or by share, priority and then submission."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush
 from itertools import islice
 
 from longshore.domain.ids import JobKey
-from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import FairShareView, ShareView, Standings
-from longshore.scheduling.snapshot import Run, WaitingClass
-
-
-class Line:
-    """The waiting jobs of one class, taken one by one."""
-
-    def __init__(self, waiting: WaitingClass) -> None:
-        self.job_class: JobClass = waiting.job_class
-        self._runs = waiting.runs
-        self._position: int = 0
-        self._offset: int = 0
-        #: intake number and key of the next job; None behind the last
-        self.head: tuple[int, JobKey] | None = None
-        self._look()
-
-    def step(self) -> None:
-        """Leave the head behind."""
-        self._offset += 1
-        if self._offset == self._runs[self._position].count:
-            self._position, self._offset = self._position + 1, 0
-        self._look()
-
-    def _look(self) -> None:
-        if self._position == len(self._runs):
-            self.head = None
-            return
-        run: Run = self._runs[self._position]
-        self.head = run.intake + self._offset, JobKey(run.key + self._offset)
-
-
-class Lines:
-    """Lines merged by priority and intake number."""
-
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self._lines = list(lines)
-        self._heap = [
-            (-line.job_class.priority, *line.head, number)
-            for number, line in enumerate(self._lines)
-            if line.head is not None
-        ]
-        heapify(self._heap)
-
-    @property
-    def first(self) -> Line | None:
-        """The line whose head comes next."""
-        return self._lines[self._heap[0][-1]] if self._heap else None
-
-    def step(self) -> None:
-        """Leave the head of the first line behind."""
-        priority, _, _, number = self._heap[0]
-        line = self._lines[number]
-        line.step()
-        if line.head is None:
-            heappop(self._heap)
-        else:
-            heapreplace(self._heap, (priority, *line.head, number))
-
-    def drop(self) -> None:
-        """Leave the first line behind whole."""
-        heappop(self._heap)
-
-    def rest(self) -> Iterator[Line]:
-        """The lines that are left, in no order."""
-        return (self._lines[entry[-1]] for entry in self._heap)
+from longshore.scheduling.lines import Line, Lines
+from longshore.scheduling.quota_order import QuotaOrder
+from longshore.scheduling.snapshot import QueueView, WaitingClass
 
 
 class FifoOrder:
@@ -151,12 +89,14 @@ class FairOrder:
         return (line for _, _, share in self._heap for line in self._shares[share].rest())
 
 
-QueueOrder = FifoOrder | FairOrder
+QueueOrder = FifoOrder | FairOrder | QuotaOrder
 
 
-def order_of(waiting: Sequence[WaitingClass], fair: FairShareView | None, capacity_milli: int) -> QueueOrder:
-    """The order of a queue with these classes of jobs; `fair` is its policy, if it has one."""
-    return FifoOrder(waiting) if fair is None else FairOrder(waiting, fair, capacity_milli)
+def order_of(waiting: Sequence[WaitingClass], queue: QueueView, capacity_milli: int) -> QueueOrder:
+    """The order of a queue with these classes of jobs."""
+    if queue.quota is not None:
+        return QuotaOrder(waiting, queue.quota)
+    return FifoOrder(waiting) if queue.fair is None else FairOrder(waiting, queue.fair, capacity_milli)
 
 
 def first_jobs(order: QueueOrder, count: int) -> list[JobKey]:

@@ -45,6 +45,8 @@ class WaitReason:
     behind: JobKey | None = None
     #: what AWS Batch calls it, if anything
     code: str = ""
+    #: jobs that are being stopped for it
+    preempted: tuple[JobKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +60,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preemption:
+    """A job that is to be stopped so that another can start; as a placement, a proposal."""
+
+    victim: JobKey
+    beneficiary: JobKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Placements in the order they were decided, and a reason for every class that has jobs left."""
 
     placements: Sequence[Placement]
     reasons: Mapping[JobClass, WaitReason]
     heads: Sequence[Head] = ()
+    preemptions: Sequence[Preemption] = ()

@@ -9,6 +9,7 @@ from longshore.domain.resources import Resources
 from longshore.domain.service_environment import demand_on
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.quota import QuotaView
 
 #: What becomes of a job that asks for more than any host has: `wait`, or run alone on a whole host.
 Oversize = Literal["wait", "run-alone"]
@@ -84,8 +85,9 @@ class QueueView:
     priority: int
     #: in the order they are tried
     environments: tuple[str, ...]
-    #: None: first in, first out
+    #: None: first in, first out, unless jobs are in quota shares
     fair: FairShareView | None = None
+    quota: QuotaView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,9 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
     accounts: list[AttemptAccount] = []
     lost = charged = 0
     for attempt in view.attempts:
-        is_free = attempt.status_reason == reasons.host_lost(attempt.host_id) and lost < view.job.lost_hosts
-        lost, charged = lost + is_free, charged + (not is_free)
+        is_lost = attempt.status_reason == reasons.host_lost(attempt.host_id) and lost < view.job.lost_hosts
+        is_free = is_lost or attempt.stop_cause is StopCause.PREEMPTED
+        lost, charged = lost + is_lost, charged + (not is_free)
         used = use_of(attempt) if attempt.has_ended else None
         account = AttemptAccount(
             number=attempt.number,
@@ -125,6 +126,10 @@ def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool)
     """`charged` counts the attempts up to this one that spent the retry strategy."""
     strategy = job.spec.retry
     was_tried_again = attempt.number < job.attempts_made or not job.status.is_final
+    if attempt.stop_cause is StopCause.PREEMPTED:
+        spent = job.spec.preemption_retries
+        ending = "waits again; this is not charged to its attempts" if was_tried_again else f"it may be {spent} times"
+        return f"preempted to make room for another job; {ending}"
     if attempt.stop_cause is StopCause.TERMINATED:
         return "not tried again: it was terminated"
     if attempt.stop_cause is StopCause.TIMED_OUT:

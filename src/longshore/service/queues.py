@@ -23,7 +23,8 @@ from longshore.service.queue_environments import (
     resolve_environments,
 )
 from longshore.service.quotas import Quotas, check_quota
-from longshore.service.refusals import invalid, not_built
+from longshore.service.refusals import invalid
+from longshore.service.sharing import check_quota_queue, has_quota_shares
 
 _KIND = "job-queue"
 _HEALTHY = "JobQueue Healthy"
@@ -38,6 +39,7 @@ _BLOCKED_REASONS = (
 _BLOCKED_SERVICE = (
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+    "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
     "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
 )
 
@@ -122,6 +124,8 @@ class Queues:
                 tags=draft.tags,
                 created_at=created_at,
             )
+            if is_service:
+                check_quota_queue(tx, queue)
             tx.put_queue(queue)
             return queue
 
@@ -151,7 +155,7 @@ class Queues:
                 if queue.scheduling_policy_arn is None:
                     raise invalid("A job queue that was created without a scheduling policy cannot be given one")
                 _check_policy(tx, scope, policy_arn, queue.queue_type)
-            actions = changes.time_limit_actions
+            actions, had_shares = changes.time_limit_actions, has_quota_shares(tx, queue)
             queue = replace(
                 queue,
                 priority=queue.priority if changes.priority is None else changes.priority,
@@ -160,6 +164,10 @@ class Queues:
                 scheduling_policy_arn=policy_arn or queue.scheduling_policy_arn,
                 time_limit_actions=queue.time_limit_actions if actions is None else actions,
             )
+            if has_quota_shares(tx, queue) is not had_shares:
+                raise invalid("The scheduling policy of a job queue can be replaced by one of the same kind only")
+            if queue.queue_type == SERVICE_QUEUE:
+                check_quota_queue(tx, queue)
             tx.put_queue(queue)
             return queue
 
@@ -220,9 +228,8 @@ def _check_actions(actions: Sequence[StateTimeLimitAction], *, is_service: bool)
 def _check_policy(reader: ResourceReader, scope: Scope, arn: str, queue_type: str) -> None:
     if find_policy(reader, scope, arn).fairshare_policy is not None:
         return
-    if queue_type == SERVICE_QUEUE:
-        raise not_built("A job queue with a quota share policy")
-    raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
+    if queue_type != SERVICE_QUEUE:
+        raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
 
 
 def _replaced(tx: Transaction, queue: JobQueue, choices: Choices) -> tuple[EnvironmentOrder, ...]:

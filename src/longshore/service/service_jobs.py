@@ -26,13 +26,13 @@ from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.paging import Page, open_token, page_of
 from longshore.service.refusals import check_size, invalid
-from longshore.service.sharing import check_priority, check_share_of
+from longshore.service.sharing import check_priority, check_quota_share, check_share_of
 from longshore.service.submit import open_queue
 
 _PAYLOAD_KIB = 10
 _REQUEST_KIB = 30
 _LARGEST_PAGE = 100
-_FILTERS = ("JOB_NAME", "BEFORE_CREATED_AT", "AFTER_CREATED_AT", "SHARE_IDENTIFIER")
+_FILTERS = ("JOB_NAME", "BEFORE_CREATED_AT", "AFTER_CREATED_AT", "SHARE_IDENTIFIER", "QUOTA_SHARE_NAME")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,9 @@ class ServiceSubmission:
     retry_strategy: RetryStrategy | None = None
     timeout: JobTimeout | None = None
     share_identifier: str | None = None
+    quota_share_name: str | None = None
+    #: how often it goes back to RUNNABLE when it is preempted; None: always
+    preemption_retries: int | None = None
     scheduling_priority: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     client_token: str | None = None
@@ -91,6 +94,9 @@ class ServiceJobs:
             check_timeout(submission.timeout)
         if submission.scheduling_priority is not None:
             check_priority(submission.scheduling_priority, "schedulingPriority")
+        retries = submission.preemption_retries
+        if retries is not None and retries < 0:
+            raise invalid(f"preemptionRetriesBeforeTermination should be at least 0, got {retries}")
         training = parse_training_request(submission.payload)
         resources = resources_of_training(training, self._largest_host)
         uuid, now = str(uuid4()), self._clock.now()
@@ -101,6 +107,9 @@ class ServiceJobs:
             if queue.queue_type != SERVICE_QUEUE:
                 raise InvalidRequest(f"JobQueue {submission.queue} is {queue.queue_type} and takes no service jobs")
             check_share_of(tx, queue, submission.share_identifier, now=now)
+            check_quota_share(
+                tx, queue, submission.quota_share_name, has_preemption=submission.preemption_retries is not None
+            )
             _note_token(tx, scope, submission.client_token, uuid, now)
             timeout = submission.timeout
             spec = JobSpec(
@@ -114,6 +123,8 @@ class ServiceJobs:
                 retry=submission.retry_strategy or RetryStrategy(),
                 timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
                 share_identifier=submission.share_identifier,
+                quota_share_name=submission.quota_share_name,
+                preemption_retries=submission.preemption_retries,
                 scheduling_priority=submission.scheduling_priority or 0,
             )
             tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags))

@@ -14,6 +14,7 @@ from longshore.service.engine_choice import EngineChoice
 from longshore.service.environments import Environments
 from longshore.service.policies import Policies
 from longshore.service.queues import Queues
+from longshore.service.quota_shares import QuotaShares
 from longshore.service.quotas import Quotas
 from longshore.service.requests import Requests
 from longshore.service.service_environments import ServiceEnvironments
@@ -37,6 +38,7 @@ class Services:
     service_requests: Requests
     policies: Policies
     queues: Queues
+    quota_shares: QuotaShares
     snapshots: Snapshots
     submissions: Submissions
     requests: Requests
@@ -65,6 +67,7 @@ def build_services(
         environments=Environments(store, clock, notifier, engines=choice, quotas=quotas),
         policies=Policies(store, clock, notifier),
         queues=Queues(store, clock, notifier, quotas=quotas),
+        quota_shares=QuotaShares(store, clock, notifier),
         snapshots=Snapshots(store),
         submissions=Submissions(store, clock, notifier, quotas=quotas),
         requests=Requests(store, notifier),

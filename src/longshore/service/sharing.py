@@ -4,9 +4,11 @@ from datetime import datetime
 
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.ids import Scope, parse_arn
-from longshore.domain.policy import FairsharePolicy
+from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
 from longshore.domain.queue import JobQueue, ShareUse
+from longshore.domain.service_environment import NUM_INSTANCES, service_environment_name
 from longshore.ports.store import Reader, ResourceReader
+from longshore.service.everywhere import ALL
 from longshore.service.policies import check_share
 from longshore.service.refusals import invalid
 
@@ -18,10 +20,20 @@ _NOT_SHARED = (
 
 
 def fairshare_of(reader: ResourceReader, queue: JobQueue) -> FairsharePolicy | None:
-    """The fair-share policy of a queue; None: first in, first out."""
-    arn = None if queue.scheduling_policy_arn is None else parse_arn(queue.scheduling_policy_arn)
-    policy = None if arn is None else reader.scheduling_policy(arn.scope, arn.resource)
+    """The fair-share policy of a queue; None: first in, first out, or by quota share."""
+    policy = _policy_of(reader, queue)
     return None if policy is None else policy.fairshare_policy
+
+
+def has_quota_shares(reader: ResourceReader, queue: JobQueue) -> bool:
+    """Whether jobs of a queue are in quota shares."""
+    policy = _policy_of(reader, queue)
+    return policy is not None and policy.quota_share_policy is not None
+
+
+def _policy_of(reader: ResourceReader, queue: JobQueue) -> SchedulingPolicy | None:
+    arn = None if queue.scheduling_policy_arn is None else parse_arn(queue.scheduling_policy_arn)
+    return None if arn is None else reader.scheduling_policy(arn.scope, arn.resource)
 
 
 def is_recent(use: ShareUse, policy: FairsharePolicy, now: datetime) -> bool:
@@ -70,3 +82,51 @@ def active_shares(
     """
     recent = (use.share_identifier for use in reader.share_uses(scope, queue_name) if is_recent(use, policy, now))
     return frozenset((*reader.live_shares(scope, queue_name), *recent))
+
+
+def check_quota_share(reader: ResourceReader, queue: JobQueue, share: str | None, *, has_preemption: bool) -> None:
+    """Raises InvalidRequest unless a job may be submitted to `queue` in this quota share.
+
+    `has_preemption`: the submission says how often it may be preempted.
+    """
+    if not has_quota_shares(reader, queue):
+        if share is not None:
+            raise InvalidRequest("quotaShareName is for job queues with a quota share policy only")
+        if has_preemption:
+            raise InvalidRequest("preemptionConfiguration is for job queues with a quota share policy only")
+        return
+    if share is None:
+        raise InvalidRequest("A quotaShareName is required to submit a job to a job queue with a quota share policy.")
+    found = reader.quota_share(queue.scope, queue.name, share)
+    if found is None:
+        raise InvalidRequest(f"Quota share {share[:300]} of job queue {queue.name} does not exist")
+    if found.state == "DISABLED" or found.status != "VALID":
+        raise InvalidRequest(f"Quota share {found.arn} is {'DISABLED' if found.status == 'VALID' else found.status}")
+
+
+def check_quota_queue(reader: ResourceReader, queue: JobQueue) -> None:
+    """Raises InvalidRequest unless the environments of a queue of service jobs may serve it under its policy.
+
+    Source: AWS Batch user guide, quota management: a service environment serves one such queue alone, and its capacity
+    limits are in instance types.
+    """
+    is_quota, mine = has_quota_shares(reader, queue), set(queue.environment_names)
+    others = [
+        other
+        for other in reader.queues(queue.scope, limit=ALL)
+        if other.name != queue.name and mine.intersection(other.environment_names)
+    ]
+    if others and (is_quota or any(has_quota_shares(reader, other) for other in others)):
+        raise invalid(
+            "A service environment that serves a job queue with a quota share policy can serve no other: "
+            f"job queue {others[0].name}"
+        )
+    if is_quota and NUM_INSTANCES in quota_units(reader, queue):
+        raise invalid("A job queue with a quota share policy needs capacity limits in instance types")
+
+
+def quota_units(reader: ResourceReader, queue: JobQueue) -> frozenset[str]:
+    """The units of capacity that the service environments of a queue have limits in."""
+    names = map(service_environment_name, queue.environment_names)
+    found = (reader.service_environment(queue.scope, name) for name in names if name is not None)
+    return frozenset(unit for environment in found if environment is not None for unit in environment.limits)

@@ -1,14 +1,15 @@
 """The use case GetJobQueueSnapshot: who comes next in a queue, and what its jobs hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Scope, resource_name
+from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import SERVICE_QUEUE, FrontJob, QueueFront
 from longshore.domain.service_environment import NUM_INSTANCES
 from longshore.ports.store import Reader, Store
-from longshore.service.sharing import fairshare_of
+from longshore.service.sharing import fairshare_of, has_quota_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class QueueSnapshot:
     front: QueueFront | None
     #: each with its ARN
     jobs: Sequence[tuple[str, FrontJob]]
+    #: of a queue with quota shares: the first job of each, with its ARN; None: of another queue
+    share_jobs: Mapping[str, tuple[str, FrontJob]] | None = None
 
 
 class Snapshots:
@@ -44,16 +47,17 @@ class Snapshots:
                 raise NotFound(f"JobQueue {text[:300]} not found.")
             front = reader.queue_front(scope, queue.name)
             placed = () if front is None else front.jobs
-            jobs = reader.load_jobs([each.key for each in placed])
+            firsts: Mapping[str, FrontJob] = {} if front is None else front.share_jobs
+            jobs = reader.load_jobs([each.key for each in (*placed, *firsts.values())])
+            waiting = {key: job.arn for key, job in jobs.items() if job.status is JobStatus.RUNNABLE}
             return QueueSnapshot(
                 unit=NUM_INSTANCES if queue.queue_type == SERVICE_QUEUE else "VCPU",
                 is_fair_share=fairshare_of(reader, queue) is not None,
                 front=front,
-                jobs=[
-                    (jobs[each.key].arn, each)
-                    for each in placed
-                    if each.key in jobs and jobs[each.key].status == "RUNNABLE"
-                ],
+                jobs=[(waiting[each.key], each) for each in placed if each.key in waiting],
+                share_jobs={share: (waiting[each.key], each) for share, each in firsts.items() if each.key in waiting}
+                if has_quota_shares(reader, queue)
+                else None,
             )
 
         return await self._store.read(work)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Arn, JobKey, Scope, parse_arn, parse_job_id
+from longshore.domain.quota import share_in_arn
 from longshore.domain.service_environment import Environment, ServiceEnvironment
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.service.definitions import parse_definition
@@ -84,7 +85,8 @@ def _load(reader: Reader, arn: Arn, text: str) -> Mapping[str, str]:
         case "service-environment":
             found = reader.service_environment(arn.scope, arn.resource)
         case "job-queue":
-            found = reader.queue(arn.scope, arn.resource)
+            names = share_in_arn(arn.resource)
+            found = reader.quota_share(arn.scope, *names) if names else reader.queue(arn.scope, arn.resource)
         case "scheduling-policy":
             found = reader.scheduling_policy(arn.scope, arn.resource)
         case "consumable-resource":
@@ -116,6 +118,10 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
             assert service is not None
             _check_engine(service, tags)
             tx.put_service_environment(replace(service, tags=tags))
+        case "job-queue" if (names := share_in_arn(arn.resource)) is not None:
+            share = tx.quota_share(arn.scope, *names)
+            assert share is not None
+            tx.put_quota_share(replace(share, tags=tags))
         case "job-queue":
             queue = tx.queue(arn.scope, arn.resource)
             assert queue is not None

@@ -111,7 +111,7 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
             is_equal = other.priority == own.priority
             remark = f", whose priority is {other.priority} {'too' if is_equal else f'and not {own.priority}'}"
             yield from _ahead_in(reader, scope, other.name, job.spec.key if is_equal else None, remark)
-    if job.spec.share_identifier is not None:
+    if job.spec.share is not None:
         yield from _place_causes(reader, job)
         return
     if job.id.index is not None and job.intake is not None:
@@ -161,6 +161,8 @@ def _place_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     last = spec.last_key if job.is_array_parent else job.key
     places = [place for place, key in enumerate(placed) if job.key <= key <= last]
     of_share = f"job queue {spec.queue_name} (share {spec.share_identifier}, shares take turns by what they have used)"
+    if spec.quota_share_name is not None:
+        of_share = f"job queue {spec.queue_name}, jobs of all its quota shares counted"
     if not placed or places[:1] == [0]:
         return
     ahead = f"{places[0]:,}" if places else f"at least {len(placed):,}"

@@ -28,8 +28,8 @@ _j = jobs.c
 #: In the order in which `JobRows.jobs_from` reads them; those of the attempt that the job holds follow.
 _COLUMNS = (
     *(_j.key, _j.parent_key, _j.array_index, _j.status, _j.status_reason, _j.created_at, _j.started_at, _j.stopped_at),
-    *(_j.intake, _j.attempts_made, _j.lost_hosts, _j.wish_kind, _j.wish_reason, _j.exit_code, _j.reason),
-    *(_j.scheduling_priority, _j.requested_priority),
+    *(_j.intake, _j.attempts_made, _j.lost_hosts, _j.preemptions, _j.wish_kind, _j.wish_reason, _j.exit_code),
+    *(_j.reason, _j.scheduling_priority, _j.requested_priority),
 )
 _WIDTH = len(_COLUMNS)
 _HELD = and_(attempts.c.job_key == _j.key, attempts.c.number == _j.attempts_made, attempts.c.stopped_at.is_(None))
@@ -54,6 +54,7 @@ _FIND = Statement(
 
 _CHANGING = (
     *("status", "status_reason", "started_at", "stopped_at", "intake", "attempts_made", "lost_hosts"),
+    "preemptions",
     *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority"),
 )
 _SAVE = Statement(
@@ -169,6 +170,7 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 intake,
                 attempts_made,
                 lost_hosts,
+                preemptions,
                 wish_kind,
                 wish_reason,
                 exit_code,
@@ -189,6 +191,7 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 intake=intake,
                 attempts_made=attempts_made,
                 lost_hosts=lost_hosts,
+                preemptions=preemptions,
                 attempt=None if row[_WIDTH] is None else attempt_from(row[_WIDTH:]),
                 wish=None if wish_kind is None else Wish(kind=_WISH_KINDS[wish_kind], reason=wish_reason),
                 exit_code=exit_code,
@@ -216,6 +219,7 @@ def _changing(job: Job) -> Row:
         job.intake,
         job.attempts_made,
         job.lost_hosts,
+        job.preemptions,
         None if wish is None else str(wish.kind),
         None if wish is None else wish.reason,
         job.exit_code,

@@ -11,6 +11,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import Scope
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront
+from longshore.domain.quota import QuotaShare, stored_name
 from longshore.domain.service_environment import ServiceEnvironment
 from longshore.store.codec import encode_document, encode_list
 from longshore.store.definitions import DefinitionRows
@@ -21,6 +22,7 @@ from longshore.store.tables import (
     consumable_resources,
     job_queues,
     queue_fronts,
+    quota_shares,
     scheduling_policies,
     service_environments,
 )
@@ -90,6 +92,7 @@ _SERVICE_ENVIRONMENTS = _NamedDocuments(service_environments, ServiceEnvironment
 _QUEUES = _NamedDocuments(job_queues, JobQueue)
 _FRONTS = _NamedDocuments(queue_fronts, QueueFront)
 _CONSUMABLES = _NamedDocuments(consumable_resources, ConsumableResource)
+_QUOTA_SHARES = _NamedDocuments(quota_shares, QuotaShare)
 _POLICIES = _NamedDocuments(scheduling_policies, SchedulingPolicy)
 
 
@@ -139,6 +142,25 @@ class ResourceRows(DefinitionRows):
         _QUEUES.delete(self, scope, name)
         _FRONTS.delete(self, scope, name)
         self.forget_share_uses(self.share_uses(scope, name))
+        for share in self.quota_shares(scope, name, limit=_ALL):
+            self.delete_quota_share(share)
+
+    def quota_share(self, scope: Scope, queue_name: str, share_name: str) -> QuotaShare | None:
+        return _QUOTA_SHARES.get(self, scope, stored_name(queue_name, share_name))
+
+    def quota_shares(
+        self, scope: Scope | None, queue_name: str | None = None, *, after: str = "", limit: int = 100
+    ) -> Sequence[QuotaShare]:
+        if queue_name is None:
+            return _QUOTA_SHARES.page(self, scope, None, after, limit)
+        found = _QUOTA_SHARES.page(self, scope, None, stored_name(queue_name, after), limit)
+        return [share for share in found if share.queue_name == queue_name]
+
+    def put_quota_share(self, share: QuotaShare) -> None:
+        _QUOTA_SHARES.put(self, share)
+
+    def delete_quota_share(self, share: QuotaShare) -> None:
+        _QUOTA_SHARES.delete(self, share.scope, share.name)
 
     def queue_front(self, scope: Scope, name: str) -> QueueFront | None:
         return _FRONTS.get(self, scope, name)

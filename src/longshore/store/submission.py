@@ -21,7 +21,8 @@ from longshore.store.tables import job_specs, jobs
 _INSERT_SPEC = insert_into(job_specs, "key", "version", "body", "tags")
 _INSERT_JOB = insert_into(
     jobs,
-    *("key", "status", "status_reason", "created_at", "attempts_made", "lost_hosts", "reason", "array_size", "uuid"),
+    *("key", "status", "status_reason", "created_at", "attempts_made", "lost_hosts", "preemptions"),
+    *("reason", "array_size", "uuid"),
     *("queue_id", "name_folded", "definition_name", "definition_revision", "share_identifier"),
 )
 
@@ -43,6 +44,7 @@ def _insert_children() -> Statement:
         "created_at": given("at"),
         "attempts_made": literal(0, Integer),
         "lost_hosts": literal(0, Integer),
+        "preemptions": literal(0, Integer),
         "reason": literal("", Text),
     }
     return Statement(insert(jobs).from_select(list(values), select(*values.values())), "size", "parent", "at")
@@ -125,9 +127,9 @@ class SubmissionRows(ArrayRows, ConsumableRows, DependencyRows, QueueNameRows):
         self._own.specs.append(self.note_spec(spec, new.tags))
         self._own.jobs.append(
             (
-                *(spec.key, str(JobStatus.SUBMITTED), "", created_at, 0, 0, "", spec.array_size, spec.uuid),
+                *(spec.key, str(JobStatus.SUBMITTED), "", created_at, 0, 0, 0, "", spec.array_size, spec.uuid),
                 *(self._batch.queue_ids[place], fold_name(spec.name)),
-                *(*definition, spec.share_identifier),
+                *(*definition, spec.share),
             )
         )
         if spec.array_size is not None:

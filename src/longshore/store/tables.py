@@ -69,6 +69,17 @@ service_environments = _documents("service_environments")
 job_queues = _documents("job_queues")
 scheduling_policies = _documents("scheduling_policies")
 
+quota_shares = Table(
+    "quota_shares",
+    metadata,
+    *_scope(),
+    #: of queue and share
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Who comes next in each queue, as the leader publishes it.
 queue_fronts = _documents("queue_fronts")
 
@@ -190,6 +201,7 @@ jobs = Table(
     Column("intake", BigInteger),
     Column("attempts_made", Integer, nullable=False),
     Column("lost_hosts", Integer, nullable=False),
+    Column("preemptions", Integer, nullable=False),
     Column("wish_kind", Text),
     Column("wish_reason", Text),
     Column("exit_code", Integer),
@@ -203,6 +215,7 @@ jobs = Table(
     Column("name_folded", Text),
     Column("definition_name", Text),
     Column("definition_revision", Integer),
+    #: or name of the quota share
     Column("share_identifier", Text),
     #: in place of the submission's
     Column("scheduling_priority", Integer),
@@ -215,7 +228,9 @@ jobs = Table(
     CheckConstraint("share_identifier IS NULL OR parent_key IS NULL", "submitted_share"),
     CheckConstraint(_among("status", JobStatus), "status"),
     CheckConstraint(f"({_among('status', FINAL_STATUSES)}) = (stopped_at IS NOT NULL)", "final_stopped_at"),
-    CheckConstraint("lost_hosts >= 0 AND attempts_made >= lost_hosts", "attempts_made"),
+    CheckConstraint(
+        "lost_hosts >= 0 AND preemptions >= 0 AND attempts_made >= lost_hosts + preemptions", "attempts_made"
+    ),
     CheckConstraint(f"wish_kind IS NULL OR {_among('wish_kind', WishKind)}", "wish_kind"),
     CheckConstraint(f"request_kind IS NULL OR {_among('request_kind', WishKind)}", "request_kind"),
 )

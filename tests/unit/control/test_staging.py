@@ -102,7 +102,7 @@ async def test_gzip(tmp_path: Path) -> None:
     assert found(site, entry) == {"a.csv": b"1,2", "b": b"3"}
 
 
-@pytest.mark.parametrize("content", [b"plain", gzip.compress(b"cut off" * 100)[:-9]])
+@pytest.mark.parametrize("content", [b"plain", gzip.compress(b"cut off" * 100)[:-9]], ids=["plain", "cut off"])
 async def test_not_gzip(tmp_path: Path, content: bytes) -> None:
     channel = a_channel("s3://bucket/", CompressionType="Gzip")
     site, entry = a_site(tmp_path, KeptObjects({"bucket/a": content})), a_training(InputDataConfig=[channel])

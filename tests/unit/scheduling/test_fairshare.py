@@ -121,10 +121,10 @@ def test_what_is_kept_is_of_what_the_environments_allow() -> None:
 def test_the_order_of_those_that_wait() -> None:
     """As they would start if there were room, without a look at hosts."""
     classes = [waiting(some(9), 1, 2, share="a"), waiting(some(1), 3, 4, 5, share="b")]
-    order = order_of(classes, fairly(), 0)
+    order = order_of(classes, a_line(fair=fairly()), 0)
     assert first_jobs(order, 4) == [1001, 1003, 1004, 1005]
-    assert first_jobs(order_of(classes, None, 0), 100) == [1001, 1002, 1003, 1004, 1005]
-    assert first_jobs(order_of([], None, 0), 100) == []
+    assert first_jobs(order_of(classes, a_line(), 0), 100) == [1001, 1002, 1003, 1004, 1005]
+    assert first_jobs(order_of([], a_line(), 0), 100) == []
 
 
 def licences(free: int, total: int = 5) -> dict[str, ConsumableView]:

@@ -62,6 +62,15 @@ class LaunchBegun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreemptionCommitted:
+    """The scheduler needs what the attempt holds for another job."""
+
+    attempt_id: AttemptId
+    #: id of the job that it makes room for
+    beneficiary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchConfirmed:
     """The engine accepted the attempt."""
 
@@ -157,7 +166,15 @@ class ChildrenMoved:
 
 #: News of one attempt; it means nothing to a job that holds another.
 AttemptNews = (
-    LaunchBegun | LaunchConfirmed | TaskStarted | TaskExited | TaskFailedToStart | HostLost | TimeoutPassed | PartNews
+    LaunchBegun
+    | LaunchConfirmed
+    | TaskStarted
+    | TaskExited
+    | TaskFailedToStart
+    | HostLost
+    | TimeoutPassed
+    | PartNews
+    | PreemptionCommitted
 )
 Event = (
     TakenIn

@@ -27,6 +27,7 @@ from longshore.domain.lifecycle.events import (
     LaunchConfirmed,
     PartNews,
     PlacementCommitted,
+    PreemptionCommitted,
     TakenIn,
     TaskExited,
     TaskFailedToStart,
@@ -151,7 +152,7 @@ def _mark_running(job: Job, event: Event, now: datetime) -> Step:
 def _stop_on_request(job: Job, event: Event, now: datetime) -> Step | None:
     assert isinstance(event, TerminateRequested)
     attempt = _held_attempt(job)
-    if attempt.stop_cause is not None:
+    if attempt.stop_cause not in (None, StopCause.PREEMPTED):
         return None
     stopping = replace(attempt, intent=Intent.STOP, stop_cause=StopCause.TERMINATED)
     wish = Wish(kind=WishKind.TERMINATE, reason=event.reason)
@@ -163,6 +164,14 @@ def _stop_on_timeout(job: Job, event: Event, now: datetime) -> Step | None:
     if attempt.stop_cause is not None:
         return None
     stopping = replace(attempt, intent=Intent.STOP, stop_cause=StopCause.TIMED_OUT)
+    return Step(job=replace(job, attempt=stopping), attempt=stopping)
+
+
+def _stop_for_another(job: Job, event: Event, now: datetime) -> Step | None:
+    attempt = _held_attempt(job)
+    if attempt.stop_cause is not None:
+        return None
+    stopping = replace(attempt, intent=Intent.STOP, stop_cause=StopCause.PREEMPTED)
     return Step(job=replace(job, attempt=stopping), attempt=stopping)
 
 
@@ -184,11 +193,18 @@ def _close_lost(job: Job, event: Event, now: datetime) -> Step:
 def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
     """End the attempt and decide what becomes of the job; `free_losses` is given when its host was lost."""
     status, status_reason, lost_hosts = JobStatus.FAILED, attempt.status_reason, job.lost_hosts
+    is_preempted = attempt.stop_cause is StopCause.PREEMPTED
+    preemptions = job.preemptions + is_preempted
     if attempt.stop_cause is StopCause.TERMINATED:
         assert job.wish is not None
         status_reason = job.wish.reason
     elif attempt.stop_cause is StopCause.TIMED_OUT:
         status_reason = time_out_of(job.spec)
+    elif is_preempted:  # whatever its exit code: a program may end well when it is asked to stop, and be half done
+        limit = job.spec.preemption_retries
+        may_wait = limit is None or preemptions <= limit
+        status = JobStatus.RUNNABLE if may_wait else JobStatus.FAILED
+        status_reason = reasons.PREEMPTED if may_wait else reasons.PREEMPTED_TOO_OFTEN
     elif has_succeeded(job.spec, attempt):
         status, status_reason = JobStatus.SUCCEEDED, status_reason_of(job.spec, attempt)
     else:
@@ -202,7 +218,7 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
         may_retry = action is not RetryAction.EXIT
         if may_retry and lost_hosts < free_losses:
             status, lost_hosts = JobStatus.RUNNABLE, lost_hosts + 1
-        elif may_retry and job.attempts_made - lost_hosts < job.spec.retry.attempts:
+        elif may_retry and job.attempts_made - lost_hosts - preemptions < job.spec.retry.attempts:
             status = JobStatus.RUNNABLE
     closed = replace(
         attempt,
@@ -216,6 +232,7 @@ def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
         started_at=attempt.started_at if status.is_final else None,
         stopped_at=closed.stopped_at if status.is_final else None,
         lost_hosts=lost_hosts,
+        preemptions=preemptions,
         attempt=None,
         exit_code=attempt.exit_code,
         reason=attempt.reason,
@@ -352,6 +369,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TaskStarted: _mark_running,
             **_CLOSING,
             TimeoutPassed: ILLEGAL,
+            PreemptionCommitted: _stop_for_another,
             PartNews: _once_begun(_follow_part),
             CancelRequested: IGNORE,
             TerminateRequested: _stop_on_request,
@@ -367,6 +385,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TaskStarted: _mark_running,
             **_CLOSING,
             TimeoutPassed: ILLEGAL,
+            PreemptionCommitted: _stop_for_another,
             PartNews: _follow_part,
             CancelRequested: IGNORE,  # too late; callers use TerminateJob
             TerminateRequested: _stop_on_request,
@@ -382,6 +401,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TaskStarted: IGNORE,
             **_CLOSING,
             TimeoutPassed: _stop_on_timeout,
+            PreemptionCommitted: _stop_for_another,
             PartNews: _follow_part,
             CancelRequested: IGNORE,
             TerminateRequested: _stop_on_request,

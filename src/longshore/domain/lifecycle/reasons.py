@@ -7,6 +7,10 @@ from longshore.domain.ids import HostId
 CONTAINER_EXITED = "Essential container in task exited"
 FAILED_TO_START = "Task failed to start"
 TIMED_OUT = "Job attempt duration exceeded timeout"
+#: AWS does not publish its text.
+PREEMPTED = "Job attempt was preempted"
+PREEMPTED_TOO_OFTEN = "Job attempt was preempted, and no preemption retries are left"
+QUOTA_SHARE_DELETED = "QuotaShare deleted"
 DEPENDENCY_FAILED = "Dependent Job failed"
 CHILD_FAILED = "Array Child Job failed"
 QUEUE_DELETED = "JobQueue deleted"

@@ -13,7 +13,8 @@ def render_story(job: Job) -> str:
         f"job {job.id} (key {job.key}, {job.spec.name} in queue {job.spec.queue_name}, {intake})",
         f"  {_instant(job.created_at)}  created",
         f"  now {job.status}" + (f": {job.status_reason}" if job.status_reason else ""),
-        f"  attempts made: {job.attempts_made} of {job.spec.retry.attempts}, and lost hosts: {job.lost_hosts}",
+        f"  attempts made: {job.attempts_made} of {job.spec.retry.attempts}, and lost hosts: {job.lost_hosts}"
+        + (f", preemptions: {job.preemptions}" if job.preemptions else ""),
     ]
     if (attempt := job.attempt) is not None:
         started = f", started {_instant(attempt.started_at)}" if attempt.started_at else ""

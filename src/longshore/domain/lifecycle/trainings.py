@@ -9,9 +9,9 @@ _PREFIX = "Received status from SageMaker: "
 def status_reason_of(spec: JobSpec, attempt: Attempt) -> str:
     """What clients and retry rules are told of an attempt that has ended; nothing of one that succeeded.
 
-    One that was terminated keeps its caller's reason.
+    One that was terminated keeps its caller's reason, one that was preempted says so.
     """
-    if spec.training is None or attempt.stop_cause is StopCause.TERMINATED:
+    if spec.training is None or attempt.stop_cause in (StopCause.TERMINATED, StopCause.PREEMPTED):
         return attempt.status_reason
     if attempt.stop_cause is StopCause.TIMED_OUT:
         return time_out_of(spec)

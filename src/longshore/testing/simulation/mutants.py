@@ -210,7 +210,10 @@ MUTANTS = (
         "requests are dropped",
         (intake, "look_at_requests", "    for job, wish in requested:", "    for job, wish in requested[1:]:"),
     ),
-    _mutant("retries are not counted", (machine, "_settle", "- lost_hosts < job.spec", "- lost_hosts <= job.spec")),
+    _mutant(
+        "retries are not counted",
+        (machine, "_settle", "- lost_hosts - preemptions < job.spec", "- lost_hosts <= job.spec"),
+    ),
     _mutant("evaluateOnExit is not read", (machine, "_settle", "action is not RetryAction.EXIT", "True")),
     _mutant(
         "terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")

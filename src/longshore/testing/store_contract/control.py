@@ -50,6 +50,7 @@ class ControlContract:
                 intake=7,
                 attempts_made=3,
                 lost_hosts=1,
+                preemptions=2,
                 wish=A_WISH,
                 exit_code=-9,
                 reason="OutOfMemoryError: \u2603",
@@ -98,6 +99,9 @@ class ControlContract:
         )
         await store.write(lambda tx: tx.save_attempts([running]))
         assert (await loaded(store, spec.key)).attempt == running
+        preempted = replace(running, stop_cause=StopCause.PREEMPTED)
+        await store.write(lambda tx: tx.save_attempts([preempted]))
+        assert (await loaded(store, spec.key)).attempt == preempted
         ended = replace(
             running,
             intent=Intent.RELEASE,

@@ -22,6 +22,7 @@ from longshore.domain.container import (
 from longshore.domain.definition import JobTimeout
 from longshore.domain.ids import Scope
 from longshore.domain.queue import StateTimeLimitAction
+from longshore.domain.quota import QuotaLimit, QuotaPreemption, QuotaShare, ResourceSharing
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.ports.store import Store
 from longshore.testing.job_builders import A_SCOPE, a_definition, a_queue, a_service_environment, an_environment, moment
@@ -46,6 +47,22 @@ A_FULL_CONTAINER = ContainerProperties(
     log_configuration=LogConfiguration(log_driver="awslogs", options={"group": "\u2603"}),
     secrets=(Secret(name="key", value_from="arn:aws:secretsmanager:us-east-1:000000000000:secret:key"),),
 )
+
+
+def a_quota_share(queue: str, name: str) -> QuotaShare:
+    """One with every member."""
+    return QuotaShare(
+        scope=A_SCOPE,
+        queue_name=queue,
+        share_name=name,
+        state="ENABLED",
+        status="VALID",
+        capacity_limits=(QuotaLimit(max_capacity=3, capacity_unit="ml.m5.large"),),
+        resource_sharing_configuration=ResourceSharing(strategy="LEND_AND_BORROW", borrow_limit=150),
+        preemption_configuration=QuotaPreemption(in_share_preemption="ENABLED"),
+        tags={"team": name},
+        created_at=moment(1),
+    )
 
 
 @pytest.mark.anyio
@@ -133,6 +150,24 @@ class ResourceContract:
         assert await store.read(lambda reader: reader.queues(None, names=["q"])) == [changed]
         await store.write(lambda tx: tx.delete_queue(A_SCOPE, "q"))
         assert await store.read(lambda reader: reader.queues(A_SCOPE)) == [another]
+
+    async def test_quota_shares_belong_to_their_queue(self, store: Store) -> None:
+        """They are kept whole, listed by name, and go with it; those of a queue with a longer name are others."""
+        shares = [a_quota_share(queue, name) for queue, name in (("q", "b"), ("q", "a"), ("q-1", "a"), ("q1", "c"))]
+        for share in shares:
+            await store.write(lambda tx, share=share: tx.put_quota_share(share))
+        b, a, other, _ = shares
+        assert await store.read(lambda reader: reader.quota_share(A_SCOPE, "q", "a")) == a
+        assert await store.read(lambda reader: reader.quota_share(A_SCOPE, "q", "c")) is None
+        assert await store.read(lambda reader: reader.quota_shares(A_SCOPE, "q")) == [a, b]
+        assert await store.read(lambda reader: reader.quota_shares(A_SCOPE, "q", after="a", limit=1)) == [b]
+        assert len(await store.read(lambda reader: reader.quota_shares(None))) == 4
+        changed = replace(a, state="DISABLED", tags={"new": "yes"})
+        await store.write(lambda tx: (tx.put_quota_share(changed), tx.delete_quota_share(b)))
+        assert await store.read(lambda reader: reader.quota_shares(A_SCOPE, "q")) == [changed]
+        await store.write(lambda tx: (tx.put_queue(a_queue("q")), tx.delete_queue(A_SCOPE, "q")))
+        assert await store.read(lambda reader: reader.quota_shares(A_SCOPE, "q")) == []
+        assert await store.read(lambda reader: reader.quota_shares(A_SCOPE, "q-1")) == [other]
 
     async def test_definition_is_kept_whole(self, store: Store) -> None:
         """Every member comes back; an empty tuple stays apart from an absent one."""

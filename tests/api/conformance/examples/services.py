@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.api.conformance.examples.resources import first_page
 from tests.api.conformance.world import TRAINING, World, example
+from tests.integration.live import eventually
 
 
 @example("CreateServiceEnvironment")
@@ -105,6 +106,41 @@ def submit_with_identifier(world: World) -> dict[str, Any]:
 @example("DescribeServiceJob")
 def describe(world: World) -> dict[str, Any]:
     return {"jobId": world.service_job}
+
+
+def in_share(world: World) -> str:
+    """A job that waits in a quota share."""
+    world.make("UpdateQuotaShare", quotaShareArn=world.quota_share, state="ENABLED")
+    preemption = {"preemptionRetriesBeforeTermination": 2}
+    job = world.submit_service_job(
+        "shared", jobQueue=world.quota_queue, quotaShareName="share", preemptionConfiguration=preemption
+    )
+    world.settle()
+    return job
+
+
+@example("DescribeServiceJob")
+def describe_in_share(world: World) -> dict[str, Any]:
+    return {"jobId": in_share(world)}
+
+
+@example("ListServiceJobs")
+def list_in_share(world: World) -> dict[str, Any]:
+    in_share(world)
+    filters = [{"name": "QUOTA_SHARE_NAME", "values": ["share"]}]
+    return {"jobQueue": world.quota_queue, "jobStatus": "RUNNABLE", "filters": filters}
+
+
+@example("GetJobQueueSnapshot")
+def snapshot_of_shares(world: World) -> dict[str, Any]:
+    in_share(world)
+    request = {"jobQueue": world.quota_queue}
+
+    def is_published() -> bool:
+        return bool(world.make("GetJobQueueSnapshot", **request)["frontOfQuotaShares"]["quotaShares"])
+
+    eventually(is_published, what="the front of the share is published")
+    return request
 
 
 @example("UpdateServiceJob")

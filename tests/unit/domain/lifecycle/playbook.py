@@ -20,6 +20,7 @@ from longshore.domain.lifecycle.events import (
     HostLost,
     LaunchConfirmed,
     PlacementCommitted,
+    PreemptionCommitted,
     TakenIn,
     TaskExited,
     TaskFailedToStart,
@@ -130,6 +131,10 @@ def host_lost(*, free_losses: int = 0, of: int | None = None) -> Happening:
 
 def timed_out(*, of: int | None = None) -> Happening:
     return lambda play: TimeoutPassed(attempt_id=play.attempt_id(of))
+
+
+def preempted(*, of: int | None = None) -> Happening:
+    return lambda play: PreemptionCommitted(attempt_id=play.attempt_id(of), beneficiary="another job")
 
 
 def cancelled(reason: str = "cancelled by me") -> Happening:

@@ -29,9 +29,9 @@ STRATEGIES = st.builds(
 class AnySequence(RuleBasedStateMachine):
     """One job; beside it what may never change again."""
 
-    @initialize(retry=STRATEGIES)
-    def submit(self, retry: RetryStrategy) -> None:
-        self.job = self.submitted = a_job(a_job_spec(retry=retry))
+    @initialize(retry=STRATEGIES, retries=st.sampled_from([None, 0, 1, 2]))
+    def submit(self, retry: RetryStrategy, retries: int | None) -> None:
+        self.job = self.submitted = a_job(replace(a_job_spec(retry=retry), preemption_retries=retries))
         self.now = AT
         self.attempts: dict[AttemptId, Attempt] = {}
         self.closed: dict[AttemptId, Attempt] = {}
@@ -106,7 +106,8 @@ class AnySequence(RuleBasedStateMachine):
         job = self.job
         assert job.attempts_made == len(self.attempts)
         assert 0 <= job.lost_hosts <= job.attempts_made
-        assert job.attempts_made - job.lost_hosts <= job.spec.retry.attempts
+        assert 0 <= job.preemptions == sum(a.stop_cause is StopCause.PREEMPTED for a in self.closed.values())
+        assert job.attempts_made - job.lost_hosts - job.preemptions <= job.spec.retry.attempts
         assert sorted(attempt.number for attempt in self.attempts.values()) == list(range(1, job.attempts_made + 1))
 
     @invariant()

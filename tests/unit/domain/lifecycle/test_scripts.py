@@ -1,5 +1,6 @@
 """What becomes of one job, as dialogues: `>>` an event, `<<` what came of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from tests.unit.domain.lifecycle.playbook import (
     failed_to_start,
     host_lost,
     placed,
+    preempted,
     started,
     taken_in,
     terminated,
@@ -189,6 +191,44 @@ class TestLostHosts:
         """A host can be lost before the container was seen to run."""
         play = Playbook() >> taken_in() >> placed() >> host_lost(free_losses=1) << RUNNABLE << RELEASE
         assert play.attempts[1].started_at is None
+
+
+class TestPreemption:
+    def test_attempt_is_stopped_and_the_job_waits_again(self) -> None:
+        """It is not charged: as many attempts are left as before, however it ended."""
+        play = running(a_retry(1)) >> preempted() << RUNNING << STOP >> preempted() << NOTHING
+        play >> exited(143) << RUNNABLE << RELEASE << reasons.PREEMPTED
+        run_again(play) >> preempted() >> exited(0) << RUNNABLE
+        run_again(play) >> exited(1) << FAILED
+        assert (play.job.attempts_made, play.job.preemptions) == (3, 2)
+        assert play.attempts[1].stop_cause is StopCause.PREEMPTED
+        assert play.attempts[1].status_reason == reasons.PREEMPTED
+
+    @pytest.mark.parametrize("ending", [host_lost(free_losses=5), failed_to_start()])
+    def test_counts_once_however_the_attempt_ends(self, ending: Happening) -> None:
+        """A host that is lost while an attempt is preempted is not counted as well."""
+        play = Playbook() >> taken_in() >> placed() >> preempted() << STARTING << STOP >> ending << RUNNABLE
+        assert (play.job.preemptions, play.job.lost_hosts) == (1, 0)
+
+    @pytest.mark.parametrize("retries", [0, 1, 2])
+    def test_ends_the_job_when_its_retries_are_spent(self, retries: int) -> None:
+        """Source: AWS Batch API, preemptionRetriesBeforeTermination."""
+        job = a_job(replace(a_job_spec(retry=a_retry(9)), preemption_retries=retries))
+        play = Playbook(job=job) >> taken_in()
+        for _ in range(retries):
+            run_again(play) >> preempted() >> exited(143) << RUNNABLE
+        run_again(play) >> preempted() >> exited(143) << FAILED << reasons.PREEMPTED_TOO_OFTEN
+
+    def test_who_terminates_wins(self) -> None:
+        """Before and after."""
+        play = running() >> preempted() >> terminated("enough") << RUNNING << STOP >> exited(143) << FAILED << "enough"
+        assert (play.job.preemptions, play.attempts[1].stop_cause) == (0, StopCause.TERMINATED)
+        running() >> terminated("enough") >> preempted() << NOTHING >> exited(143) << FAILED << "enough"
+
+    def test_news_of_an_attempt_that_is_over(self) -> None:
+        """The job waits or runs again: it is not preempted for what it held before."""
+        play = running(a_retry(2)) >> exited(1) << RUNNABLE >> preempted(of=1) << NOTHING
+        run_again(play) >> preempted(of=1) << NOTHING << RUNNING
 
 
 class TestTimeouts:

@@ -7,6 +7,7 @@ from longshore.api.aws.batch.translate import (
     jobs,
     policies,
     queues,
+    quota_shares,
     services,
     snapshots,
     submissions,
@@ -29,11 +30,13 @@ def build_handlers(services: Services) -> Handlers:
         "CreateComputeEnvironment": batch.create_compute_environment,
         "CreateConsumableResource": batch.create_consumable_resource,
         "CreateJobQueue": batch.create_job_queue,
+        "CreateQuotaShare": batch.create_quota_share,
         "CreateSchedulingPolicy": batch.create_scheduling_policy,
         "CreateServiceEnvironment": batch.create_service_environment,
         "DeleteComputeEnvironment": batch.delete_compute_environment,
         "DeleteConsumableResource": batch.delete_consumable_resource,
         "DeleteJobQueue": batch.delete_job_queue,
+        "DeleteQuotaShare": batch.delete_quota_share,
         "DeleteSchedulingPolicy": batch.delete_scheduling_policy,
         "DeleteServiceEnvironment": batch.delete_service_environment,
         "DeregisterJobDefinition": batch.deregister_job_definition,
@@ -42,6 +45,7 @@ def build_handlers(services: Services) -> Handlers:
         "DescribeJobDefinitions": batch.describe_job_definitions,
         "DescribeJobQueues": batch.describe_job_queues,
         "DescribeJobs": batch.describe_jobs,
+        "DescribeQuotaShare": batch.describe_quota_share,
         "DescribeSchedulingPolicies": batch.describe_scheduling_policies,
         "DescribeServiceEnvironments": batch.describe_service_environments,
         "DescribeServiceJob": batch.describe_service_job,
@@ -49,6 +53,7 @@ def build_handlers(services: Services) -> Handlers:
         "ListConsumableResources": batch.list_consumable_resources,
         "ListJobs": batch.list_jobs,
         "ListJobsByConsumableResource": batch.list_jobs_by_consumable_resource,
+        "ListQuotaShares": batch.list_quota_shares,
         "ListSchedulingPolicies": batch.list_scheduling_policies,
         "ListServiceJobs": batch.list_service_jobs,
         "ListTagsForResource": batch.list_tags_for_resource,
@@ -64,6 +69,7 @@ def build_handlers(services: Services) -> Handlers:
         "UpdateComputeEnvironment": batch.update_compute_environment,
         "UpdateConsumableResource": batch.update_consumable_resource,
         "UpdateJobQueue": batch.update_job_queue,
+        "UpdateQuotaShare": batch.update_quota_share,
         "UpdateSchedulingPolicy": batch.update_scheduling_policy,
         "UpdateServiceEnvironment": batch.update_service_environment,
         "UpdateServiceJob": batch.update_service_job,
@@ -138,6 +144,37 @@ class BatchHandlers:
 
     async def delete_job_queue(self, caller: Caller, request: req.DeleteJobQueueRequest) -> None:
         await self._services.queues.delete(caller.scope, request.job_queue)
+
+    async def create_quota_share(
+        self, caller: Caller, request: req.CreateQuotaShareRequest
+    ) -> res.CreateQuotaShareResponse:
+        share = await self._services.quota_shares.create(caller.scope, quota_shares.read_draft(request))
+        return quota_shares.render_creation(share)
+
+    async def describe_quota_share(
+        self, caller: Caller, request: req.DescribeQuotaShareRequest
+    ) -> res.DescribeQuotaShareResponse:
+        share = await self._services.quota_shares.describe(caller.scope, request.quota_share_arn)
+        return quota_shares.render_description(share)
+
+    async def list_quota_shares(
+        self, caller: Caller, request: req.ListQuotaSharesRequest
+    ) -> res.ListQuotaSharesResponse:
+        size, token = request.max_results, request.next_token
+        page = await self._services.quota_shares.list(
+            caller.scope, request.job_queue, max_results=size, next_token=token
+        )
+        return quota_shares.render_shares(page)
+
+    async def update_quota_share(
+        self, caller: Caller, request: req.UpdateQuotaShareRequest
+    ) -> res.UpdateQuotaShareResponse:
+        changes = quota_shares.read_changes(request)
+        share = await self._services.quota_shares.update(caller.scope, request.quota_share_arn, changes)
+        return quota_shares.render_update(share)
+
+    async def delete_quota_share(self, caller: Caller, request: req.DeleteQuotaShareRequest) -> None:
+        await self._services.quota_shares.delete(caller.scope, request.quota_share_arn)
 
     async def create_scheduling_policy(
         self, caller: Caller, request: req.CreateSchedulingPolicyRequest

@@ -10,7 +10,7 @@ from longshore.api.aws.batch.wire import requests, responses
 from longshore.api.aws.batch.wire import structures as wire
 from longshore.domain.definition import JobTimeout
 from longshore.domain.ids import JobId, Scope
-from longshore.domain.job import Attempt, Job, JobSpec, WishKind
+from longshore.domain.job import Attempt, Job, JobSpec, StopCause, WishKind
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.lifecycle.trainings import status_reason_of
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
@@ -19,13 +19,14 @@ from longshore.domain.training import TrainingRequest
 from longshore.ports.store import JobView
 from longshore.service.describe import Condition
 from longshore.service.paging import Page
-from longshore.service.refusals import not_built
 from longshore.service.requests import BulkOutcome
 from longshore.service.service_environments import ServiceEnvironmentDraft
 from longshore.service.service_jobs import ServiceJobQuery, ServiceSubmission
 
 Usage = TypeVar("Usage", wire.ServiceJobCapacityUsageDetail, wire.ServiceJobCapacityUsageSummary)
 
+#: AWS keeps "a sliding window" of them, without saying of how many.
+_RECENT_PREEMPTIONS = 10
 _JOB_TYPE = "SAGEMAKER_TRAINING"
 _encode = msgspec.json.Encoder().encode
 
@@ -87,11 +88,8 @@ def render_environments(page: Page[ServiceEnvironment]) -> responses.DescribeSer
 
 
 def read_submission(request: requests.SubmitServiceJobRequest) -> ServiceSubmission:
-    """Raises InvalidRequest for members that are not built."""
-    if request.quota_share_name is not None:
-        raise not_built("quotaShareName")
-    if request.preemption_configuration is not None:
-        raise not_built("preemptionConfiguration")
+    """What the caller asks for."""
+    preemption = request.preemption_configuration
     return ServiceSubmission(
         name=request.job_name,
         queue=request.job_queue,
@@ -99,6 +97,8 @@ def read_submission(request: requests.SubmitServiceJobRequest) -> ServiceSubmiss
         retry_strategy=_read_retry(request.retry_strategy),
         timeout=read(request.timeout_config, JobTimeout),
         share_identifier=request.share_identifier,
+        quota_share_name=request.quota_share_name,
+        preemption_retries=None if preemption is None else preemption.preemption_retries_before_termination,
         scheduling_priority=request.scheduling_priority,
         tags=request.tags or {},
         client_token=request.client_token,
@@ -157,6 +157,7 @@ def _render_summary(view: JobView) -> wire.ServiceJobSummary:
         scheduled_at=_scheduled_at(view),
         service_job_type=_JOB_TYPE,
         share_identifier=spec.share_identifier,
+        quota_share_name=spec.quota_share_name,
         status=job.status,
         status_reason=job.status_reason or None,
         started_at=milliseconds_given(job.started_at),
@@ -179,7 +180,7 @@ def render_job(view: JobView) -> responses.DescribeServiceJobResponse:
                 status_reason=status_reason_of(spec, attempt) or None,
             )
             for attempt in view.attempts
-            if attempt.has_ended
+            if attempt.has_ended and attempt.stop_cause is not StopCause.PREEMPTED
         ],
         capacity_usage=_render_usage(spec, wire.ServiceJobCapacityUsageDetail),
         created_at=milliseconds(job.created_at),
@@ -201,6 +202,11 @@ def render_job(view: JobView) -> responses.DescribeServiceJobResponse:
         service_request_payload=training.payload,
         service_job_type=_JOB_TYPE,
         share_identifier=spec.share_identifier,
+        quota_share_name=spec.quota_share_name,
+        preemption_configuration=None
+        if spec.preemption_retries is None
+        else wire.ServiceJobPreemptionConfiguration(preemption_retries_before_termination=spec.preemption_retries),
+        preemption_summary=None if spec.quota_share_name is None else _render_preemptions(view),
         started_at=milliseconds_given(job.started_at),
         status=job.status,
         status_reason=job.status_reason or None,
@@ -209,6 +215,23 @@ def render_job(view: JobView) -> responses.DescribeServiceJobResponse:
         timeout_config=None
         if spec.timeout_seconds is None
         else wire.ServiceJobTimeout(attempt_duration_seconds=spec.timeout_seconds),
+    )
+
+
+def _render_preemptions(view: JobView) -> wire.ServiceJobPreemptionSummary:
+    """How often the job was preempted, and the last attempts that ended so, the latest first."""
+    preempted = [each for each in view.attempts if each.has_ended and each.stop_cause is StopCause.PREEMPTED]
+    return wire.ServiceJobPreemptionSummary(
+        preempted_attempt_count=view.job.preemptions,
+        recent_preempted_attempts=[
+            wire.ServiceJobPreemptedAttempt(
+                service_resource_id=_render_resource_id(view.job.spec, attempt),
+                started_at=milliseconds_given(attempt.started_at),
+                stopped_at=milliseconds_given(attempt.stopped_at),
+                status_reason=attempt.status_reason,
+            )
+            for attempt in preempted[: -_RECENT_PREEMPTIONS - 1 : -1]
+        ],
     )
 
 
