@@ -60,8 +60,10 @@ class QuotaOrder:
         if first is None:
             return None
         assert first.head is not None
-        is_own = share in self.view.shares and self._soon.is_own(share, first.job_class.units)
-        return not is_own, first.head[0], share
+        asked = first.job_class.units
+        # What can never start goes aside first: an owner may be behind it, and would find its own just borrowed.
+        comes_first = bool(never(self.view, share, asked)) or self._soon.is_own(share, asked)
+        return not comes_first, first.head[0], share
 
     @property
     def first(self) -> Line | None:

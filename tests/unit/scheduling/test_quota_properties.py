@@ -190,6 +190,22 @@ def test_owners_get_back_what_is_theirs(
     assert set(own) <= set(queue.cycle().started)
 
 
+def test_an_owner_behind_what_never_starts_comes_before_borrowers() -> None:
+    """Else the borrower would be started to be preempted at once."""
+    unit = UNITS[0]
+    shares = {
+        "b": QuotaShareView(limits={unit: 1}, strategy="LEND_AND_BORROW", borrow_percent=None),
+        "c": QuotaShareView(limits={unit: 1}, strategy="LEND"),
+    }
+    asked = [
+        Asked(key=1, share="b", units=((unit, 2),), priority=0),
+        Asked(key=2, share="c", units=((unit, 2),), priority=1),
+        Asked(key=3, share="c", units=((unit, 1),), priority=0),
+    ]
+    queue = Queue(view=QuotaView(capacity={unit: 2}, shares=shares), waiting={job.key: job for job in asked})
+    assert queue.cycle().started == [3]
+
+
 @many
 @given(views(may_promise_too_much=True), jobs())
 def test_preemption_comes_to_rest(view: QuotaView, asked: Sequence[Asked]) -> None:
