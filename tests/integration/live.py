@@ -139,11 +139,15 @@ class LiveServer:
     def version(self) -> str:
         return str(self.native("/longshore/status")["version"])
 
+    @property
+    def _shared_beside(self) -> Path:
+        """Where parts of one attempt share folders when the server runs as root."""
+        of_us = blake2b(os.fsencode(os.path.realpath(self.data)), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"longshore-shared-{of_us}"
+
     def left_by_parts(self) -> Sequence[object]:
         """Shared folders, and at Docker containers, networks and volumes, of this installation."""
-        of_us = blake2b(os.fsencode(os.path.realpath(self.data)), digest_size=8).hexdigest()
-        places = (self.data / "shared", Path(tempfile.gettempdir()) / f"longshore-shared-{of_us}")
-        folders = [path for place in places for path in place.glob("*")]
+        folders = [path for place in (self.data / "shared", self._shared_beside) for path in place.glob("*")]
         return [*folders, *(self._docker.all_of(self.installation_id) if self._docker else ())]
 
     def runner_pids(self) -> list[int]:
@@ -161,6 +165,7 @@ class LiveServer:
             shutil.rmtree(self.data, ignore_errors=True)
             left = processes_naming(str(self.data))
             if not left and not self.data.exists():
+                shutil.rmtree(self._shared_beside, ignore_errors=True)
                 return
             assert time.monotonic() < deadline, f"left of the server: {left or self.data}"
             for pid in left.keys() - asked:

@@ -218,6 +218,8 @@ class ProcessDriver:
         # The first of an attempt's parts is not released before the last has ended.
         for whole_id in {handle.whole_id for handle in handles if handle.whole_id is not None}:
             await asyncio.to_thread(remove_shared, whole_id, self._config)
+            with contextlib.suppress(OSError):  # others still have folders in there
+                self._config.shared_dir.rmdir()
 
     async def discover(self) -> Sequence[Handle]:
         known = await self._ask(Known, Discover)
