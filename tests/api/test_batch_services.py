@@ -325,7 +325,9 @@ def test_service_jobs_are_listed_newest_first_by_filter_and_page(batch: Batch) -
     unknown = batch.refusal(
         "list_service_jobs", jobQueue="training", filters=[{"name": "JOB_DEFINITION", "values": ["x"]}]
     )
-    assert unknown.startswith("W: Filters are JOB_NAME, BEFORE_CREATED_AT, AFTER_CREATED_AT and SHARE_IDENTIFIER")
+    assert unknown.startswith(
+        "W: Filters are JOB_NAME, BEFORE_CREATED_AT, AFTER_CREATED_AT, SHARE_IDENTIFIER and QUOTA_SHARE_NAME"
+    )
     assert batch.refusal("list_service_jobs") == "W: jobQueue should be given"
     assert batch.refusal("list_service_jobs", jobQueue="no") == "JobQueue no not found."
     assert batch.refusal("list_service_jobs", jobQueue="training", maxResults=101).startswith("W: MaxResults should")

@@ -14,6 +14,7 @@ from longshore.api.aws.batch.handlers import build_handlers
 from longshore.api.aws.batch.wire.requests import SubmitJobRequest
 from longshore.domain.container import ContainerProperties, ResourceRequirement
 from longshore.domain.errors import AccessDenied, InvalidRequest
+from longshore.domain.resources import Resources
 from longshore.service.caller import Caller, Principal
 from longshore.service.own_override import override_definition
 from longshore.service.quotas import Quotas
@@ -309,6 +310,7 @@ def test_a_key_needs_to_be_allowed_both(batch: Batch) -> None:
         engines={"process"},
         resolve_engine=choose_process,
         quotas=Quotas(array_size=10),
+        largest_host=Resources(vcpu_milli=8000, memory_mib=16384),
     )
     batch.definition()
     handler = build_handlers(services)["SubmitJob"]

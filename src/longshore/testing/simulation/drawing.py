@@ -64,14 +64,19 @@ def _draw_scenario(seed: int) -> Scenario:
     )
     names = [environment.name for environment in environments]
     queues = tuple(
-        a_queue(
-            f"queue-{number}",
-            environments=rng.sample(names, rng.randint(1, len(names))),
-            priority=rng.choice((1, 1, 5, 10)),
+        replace(
+            a_queue(
+                f"queue-{number}",
+                environments=rng.sample(names, rng.randint(1, len(names))),
+                priority=rng.choice((1, 1, 5, 10)),
+            ),
+            # what runs pods runs nothing else
+            queue_type=rng.choice(("ECS", "ECS", "ECS", "EKS")),
         )
         for number in range(rng.choice((1, 2, 2, 3)))
     )
-    jobs = draw_forms(seed, _draw_jobs(rng, [queue.name for queue in queues], calm_at))
+    pod_queues = {queue.name for queue in queues if queue.queue_type == "EKS"}
+    jobs = draw_forms(seed, _draw_jobs(rng, [queue.name for queue in queues], calm_at), pod_queues=pod_queues)
     requests = _draw_requests(rng, jobs, calm_at)
     trouble = rng.random() > 0.1  # now and then everything works
 

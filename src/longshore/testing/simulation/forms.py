@@ -1,7 +1,7 @@
 """Draws the jobs that have several containers or nodes. Chance has a stream of its own here."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from longshore.domain.container import ContainerProperties
@@ -17,25 +17,28 @@ from longshore.testing.simulation.scenario import PlannedJob
 Form = EcsProperties | EksProperties | NodeProperties
 
 
-def draw_forms(seed: int, jobs: Sequence[PlannedJob]) -> tuple[PlannedJob, ...]:
-    """The jobs, some of them with several containers or nodes."""
+def draw_forms(seed: int, jobs: Sequence[PlannedJob], *, pod_queues: Collection[str]) -> tuple[PlannedJob, ...]:
+    """The jobs, some of them with several containers or nodes; those of the named queues are pods, and no others."""
     rng = random.Random(f"{seed} forms")
     share = rng.choice((0.0, 0.3, 0.7))
-    return tuple(_formed(rng, job) if rng.random() < share else job for job in jobs)
+    return tuple(
+        _formed(rng, job, is_pod=job.queue in pod_queues) if job.queue in pod_queues or rng.random() < share else job
+        for job in jobs
+    )
 
 
-def _formed(rng: random.Random, job: PlannedJob) -> PlannedJob:
-    if job.array_size is not None and job.array_size > 10:
-        return job
+def _formed(rng: random.Random, job: PlannedJob, *, is_pod: bool) -> PlannedJob:
+    is_large = job.array_size is not None and job.array_size > 10
     command = ("job", str(job.number))
     form: Form
-    kind = rng.random()
-    if job.array_size is None and kind < 0.6:
+    if is_pod:
+        form = _draw_pod(rng, command, is_small=is_large)
+    elif is_large:
+        return job
+    elif job.array_size is None and rng.random() < 0.7:
         form = _draw_nodes(rng, command)
-    elif kind < 0.85:
-        form = _draw_task(rng, command, rng.randint(1, 4))
     else:
-        form = _draw_pod(rng, command)
+        form = _draw_task(rng, command, rng.randint(1, 4))
     return replace(job, form=form, resources=resources_of(form))
 
 
@@ -70,7 +73,9 @@ def _draw_task(rng: random.Random, command: tuple[str, ...], count: int) -> EcsP
     return a_task(*containers)
 
 
-def _draw_pod(rng: random.Random, command: tuple[str, ...]) -> EksProperties:
+def _draw_pod(rng: random.Random, command: tuple[str, ...], *, is_small: bool) -> EksProperties:
+    if is_small:
+        return a_pod(a_pod_container("c0", *command, resources=_draw_share(rng)))
     inits = tuple(a_pod_container(f"i{n}", *command, resources=_draw_share(rng)) for n in range(rng.choice((0, 1, 2))))
     main = (a_pod_container(f"c{n}", *command, resources=_draw_share(rng)) for n in range(rng.choice((1, 1, 2, 3))))
     return a_pod(*main, inits=inits)
