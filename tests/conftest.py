@@ -24,6 +24,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 from tests.leftovers import processes_naming
 
 RequirePart = Callable[[str], None]
+ROOT = Path(__file__).parents[1]
 #: Files whose tests measure what a server takes.
 UNDISTURBED = ("bad_days/test_idle_server.py", "bad_days/test_loud_job.py")
 WITH_OWN_ENGINE = ("bad_days/test_docker_jobs.py", "docker/test_outages.py")
@@ -149,6 +150,13 @@ def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     shutil.rmtree(shared, ignore_errors=True)
     assert not processes, "still alive after all tests"
     assert not files, "still there after all tests"
+
+
+@pytest.fixture(autouse=True)
+def _same_folder() -> Iterator[None]:
+    """The runner changes its folder, also where it is a part of this process; other tests name files of the tree."""
+    yield
+    os.chdir(ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class DockerProbe:
                 top = await self.call("GET", f"containers/{each['Id']}/top")
             except aiohttp.ClientResponseError:
                 continue  # it ended just now
-            processes += len(top["Processes"])
+            processes += len(top["Processes"] or ())
         return NativeTask(
             identity=" ".join(sorted(each["Id"] for each in found)), live_tasks=len(live), live_processes=processes
         )
