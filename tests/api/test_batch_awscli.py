@@ -39,10 +39,10 @@ def test_the_walk_of_a_job(batch: Batch) -> None:
     container = json.dumps({"image": "busybox", "command": ["true"], "resourceRequirements": SMALL})
     definition = ["--job-definition-name", "d", "--type", "container", "--container-properties", container]
     arn = batch.arn("job-definition", "d:1")
-    registered = aws(batch, "register-job-definition", *definition, "--tags", "a=b,longshore:x=y")
+    registered = aws(batch, "register-job-definition", *definition, "--tags", "a=b,our:x=y")
     assert registered == {"jobDefinitionName": "d", "jobDefinitionArn": arn, "revision": 1}
     aws(batch, "untag-resource", "--resource-arn", arn, "--tag-keys", "a")
-    assert aws(batch, "list-tags-for-resource", "--resource-arn", arn) == {"tags": {"longshore:x": "y"}}
+    assert aws(batch, "list-tags-for-resource", "--resource-arn", arn) == {"tags": {"our:x": "y"}}
     submission = ["--job-name", "j", "--job-queue", "q", "--job-definition", "d", "--array-properties", "size=2"]
     submitted = aws(batch, "submit-job", *submission)
     assert aws(batch, "describe-jobs", "--jobs", submitted["jobId"]) == {"jobs": [batch.job(submitted["jobId"])]}

@@ -90,7 +90,7 @@ def test_what_was_sent_comes_back(batch: Batch) -> None:
         "timeout": {"attemptDurationSeconds": 60},
         "propagateTags": True,
         "platformCapabilities": ["EC2"],
-        "tags": {"team": "science", "longshore:note": "x"},
+        "tags": {"team": "science", "our:note": "x"},
     }
     register(batch, container=container, **members)
     (described,) = describe(batch)

@@ -84,7 +84,7 @@ def test_the_effective_values_are_described(batch: Batch) -> None:
         retryStrategy={"attempts": 4, "evaluateOnExit": [{"onExitCode": "1", "action": "retry"}]},
         timeout={"attemptDurationSeconds": 120},
         propagateTags=False,
-        tags={"of": "job", "longshore:gpu": "any"},
+        tags={"of": "job", "our:gpu": "any"},
     )
     job = batch.job(job_id)
     assert job["container"] == {
@@ -96,7 +96,7 @@ def test_the_effective_values_are_described(batch: Batch) -> None:
     assert job["parameters"] == {"input": "given", "level": "1", "extra.name": "kept"}
     assert job["retryStrategy"] == {"attempts": 4, "evaluateOnExit": [{"onExitCode": "1", "action": "retry"}]}
     assert job["timeout"] == {"attemptDurationSeconds": 120}
-    assert job["tags"] == {"of": "job", "longshore:gpu": "any"}
+    assert job["tags"] == {"of": "job", "our:gpu": "any"}
     assert (job["propagateTags"], job["platformCapabilities"]) == (False, ["EC2"])
 
 

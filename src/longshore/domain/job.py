@@ -10,6 +10,7 @@ from longshore.domain.definition import Formed
 from longshore.domain.dependency import Dependency
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.powers import JobPowers
 from longshore.domain.resources import Resources
 from longshore.domain.retry import RetryStrategy
 
@@ -36,6 +37,7 @@ class JobSpec(Formed):
     array_size: int | None = None
     depends_on: tuple[Dependency, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    powers: JobPowers = JobPowers()
     propagate_tags: bool = False
     #: what the job's tasks bear: the definition's tags and the job's own, if they are to be propagated
     task_tags: Mapping[str, str] = field(default_factory=dict[str, str])

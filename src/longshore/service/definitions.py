@@ -18,6 +18,7 @@ from longshore.service.form_rules import check_form, completed
 from longshore.service.naming import check_name, check_tags
 from longshore.service.own_override import OVERRIDE
 from longshore.service.paging import Page, check_page, open_token, page_of
+from longshore.service.powers import PREFIX, check_own_tags
 from longshore.service.refusals import check_size, invalid
 
 _LIMIT_KIB = 24
@@ -196,9 +197,12 @@ def _check_draft(draft: DefinitionDraft) -> None:
     check_name(draft.name, "Job definition")
     check_size(draft.size_bytes, limit_kib=_LIMIT_KIB, what="Job definition")
     check_tags(draft.tags)
+    check_own_tags(draft.tags, "a job definition")
     check_consumption(draft.consumables)
     if OVERRIDE in draft.parameters:
         raise invalid(f"{OVERRIDE} is a parameter of SubmitJob: a definition can say the same in its properties")
+    if own := [name for name in draft.parameters if name.startswith(PREFIX)]:
+        raise invalid(f"{own[0][:128]}: names with {PREFIX} are for parameters of SubmitJob, not of a definition")
     priority = draft.scheduling_priority
     if priority is not None and not 0 <= priority <= 9999:
         raise invalid(f"schedulingPriority should be between 0 and 9999, got {priority}")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from longshore.service.refusals import invalid
 
 MOST_TAGS = 50
-#: Tags with this prefix are powers of our own; they pass through like any others.
+#: Names with this prefix are powers of our own, see `powers`.
 ENGINE_TAG = "longshore:engine"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")

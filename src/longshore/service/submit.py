@@ -26,6 +26,7 @@ from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.own_override import OVERRIDE, override_definition
+from longshore.service.powers import check_own_tags, job_powers, without_own
 from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
@@ -88,6 +89,7 @@ class Submissions:
         check_size(submission.size_bytes, limit_kib=_LIMIT_KIB, what="Job")
         if submission.tags:
             check_tags(submission.tags)
+            check_own_tags(submission.tags, "a job")
         if len(submission.depends_on) > _MOST_DEPENDENCIES:
             raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
         size = submission.array_size
@@ -178,10 +180,7 @@ def _resolve_spec(
     parameters = definition.parameters
     if submission.parameters:
         parameters = {**parameters, **submission.parameters}
-    values = parameters
-    if OVERRIDE in values:
-        values = {name: value for name, value in values.items() if name != OVERRIDE}
-    formed = resolve_form(definition, submission, values)
+    formed = resolve_form(definition, submission, without_own(parameters))
     retry, timeout = _resolve_attempts(definition, submission)
     propagate_tags = bool(definition.propagate_tags if submission.propagate_tags is None else submission.propagate_tags)
     return JobSpec(
@@ -201,6 +200,7 @@ def _resolve_spec(
         array_size=submission.array_size,
         depends_on=tuple(submission.depends_on),
         parameters=parameters,
+        powers=job_powers(definition.tags, submission.tags or {}, parameters),
         propagate_tags=propagate_tags,
         task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
         platform_capabilities=definition.platform_capabilities,

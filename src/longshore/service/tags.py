@@ -10,6 +10,7 @@ from longshore.domain.service_environment import Environment, ServiceEnvironment
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.service.definitions import parse_definition
 from longshore.service.naming import ENGINE_TAG, check_tag_keys, check_tags
+from longshore.service.powers import check_own_tags
 from longshore.service.refusals import invalid
 
 
@@ -125,6 +126,7 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
         case "job-queue":
             queue = tx.queue(arn.scope, arn.resource)
             assert queue is not None
+            check_own_tags(tags, "a job queue")
             tx.put_queue(replace(queue, tags=tags))
         case "scheduling-policy":
             policy = tx.scheduling_policy(arn.scope, arn.resource)
@@ -138,6 +140,7 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
             name, revision = parse_definition(arn.scope, arn.resource)
             definition = None if name is None or revision is None else tx.definition(arn.scope, name, revision)
             assert definition is not None
+            check_own_tags(tags, "a job definition")
             tx.put_definition(replace(definition, tags=tags))
         case _:
             key = _job_key(tx, arn)

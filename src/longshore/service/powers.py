@@ -1,0 +1,78 @@
+"""Names of our own in tags and parameters: what is known of which thing, and how each is read.
+
+Short ones are tags, which the tags of a job definition may hold for all its jobs; long ones are parameters of
+SubmitJob, in JSON. A name that is not known is refused: one that was mistyped would have no effect, and nobody would
+see it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from longshore.domain.powers import JobPowers, QueuePowers
+from longshore.service.client_tokens import TOKEN_TAG
+from longshore.service.naming import ENGINE_TAG
+from longshore.service.own_override import OVERRIDE
+from longshore.service.refusals import invalid
+
+PREFIX = "longshore:"
+
+#: A field of the powers, and how its text is read; the reader is given the name as well, for what it refuses.
+Power = tuple[str, Callable[[str, str], Any]]
+
+_JOB_TAGS: Mapping[str, Power] = {}
+_JOB_PARAMETERS: Mapping[str, Power] = {}
+_QUEUE_TAGS: Mapping[str, Power] = {}
+
+_TAGS_OF: Mapping[str, Collection[str]] = {
+    "a job": (TOKEN_TAG, *_JOB_TAGS),
+    "a job definition": tuple(_JOB_TAGS),
+    "a job queue": tuple(_QUEUE_TAGS),
+    "a compute environment": (ENGINE_TAG,),
+    "a service environment": (ENGINE_TAG,),
+}
+
+
+def job_powers(definition_tags: Mapping[str, str], tags: Mapping[str, str], parameters: Mapping[str, str]) -> JobPowers:
+    """What a submission asks for; its own tags come before those of its definition.
+
+    Raises:
+        InvalidRequest: a name of ours is not known, or its value is malformed.
+    """
+    _refuse_unknown(parameters, (OVERRIDE, *_JOB_PARAMETERS), "parameters of SubmitJob")
+    tags = {**definition_tags, **tags}
+    return JobPowers(**_read(tags, _JOB_TAGS), **_read(parameters, _JOB_PARAMETERS))
+
+
+def queue_powers(tags: Mapping[str, str]) -> QueuePowers:
+    """What a queue with these tags asks for. Raises InvalidRequest when a value is malformed."""
+    return _queue_powers(tuple(sorted((name, text) for name, text in tags.items() if name in _QUEUE_TAGS)))
+
+
+@lru_cache(maxsize=1024)
+def _queue_powers(tags: tuple[tuple[str, str], ...]) -> QueuePowers:
+    return QueuePowers(**_read(dict(tags), _QUEUE_TAGS))
+
+
+def check_own_tags(tags: Mapping[str, str], of: str) -> None:
+    """Raises InvalidRequest when a tag of ours means nothing to `of`, such as "a job queue", or is malformed."""
+    _refuse_unknown(tags, _TAGS_OF.get(of, ()), f"tags of {of}")
+    _read(tags, _QUEUE_TAGS if of == "a job queue" else _JOB_TAGS)
+
+
+def without_own(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters that a command may refer to."""
+    if not any(name.startswith(PREFIX) for name in parameters):
+        return parameters
+    return {name: value for name, value in parameters.items() if not name.startswith(PREFIX)}
+
+
+def _read(texts: Mapping[str, str], powers: Mapping[str, Power]) -> dict[str, Any]:
+    return {field: read(name, texts[name]) for name, (field, read) in powers.items() if name in texts}
+
+
+def _refuse_unknown(texts: Mapping[str, str], known: Collection[str], where: str) -> None:
+    for name in texts:
+        if name.startswith(PREFIX) and name not in known:
+            names = f"may be {', '.join(sorted(known))}" if known else "are none"
+            raise invalid(f"{name[:128]} is not known: names with {PREFIX} among {where} {names}")
