@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from longshore.control.backlog import Backlog
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.control.quotas import quota_views
@@ -17,6 +16,7 @@ from longshore.domain.queue import JobQueue, QueueFront, StateTimeLimitAction
 from longshore.domain.quota import QuotaShare
 from longshore.domain.service_environment import Environment, ServiceEnvironment, demand_on, service_environment_key
 from longshore.ports.store import Edge, Reader
+from longshore.scheduling.backlog import Backlog
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
 from longshore.scheduling.quota import QuotaView
@@ -173,7 +173,9 @@ class Present:
             self._consumables = reader.consumables(None, limit=_ALL)
         return {
             (each.scope, each.name): ConsumableView(
-                total=each.total, free=max(each.total - self.holdings.held_of(each.scope, each.name), 0)
+                total=each.total,
+                free=max(each.total - self.holdings.held_of(each.scope, each.name), 0),
+                is_replenishable=each.resource_type == "REPLENISHABLE",
             )
             for each in self._consumables
         }

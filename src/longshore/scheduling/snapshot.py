@@ -98,6 +98,8 @@ class ConsumableView:
     total: int
     #: what nobody holds; never negative
     free: int
+    #: whether a job that ends gives back what it took
+    is_replenishable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from longshore.control.backlog import Backlog
 from longshore.domain.ids import JobKey
+from longshore.scheduling.backlog import Backlog
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.snapshot import Run
 from longshore.testing.builders import A_SMALL_SHARE, HERE
