@@ -14,12 +14,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import longshore.store
+from longshore.domain.job import StopCause
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.run_lengths import RunHistory, family
+from longshore.ports.store import Transaction
 from longshore.store.dialects import SQLITE
 from longshore.store.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
 from longshore.store.sqlite import SqliteStore
 from longshore.store.tables import metadata
-from longshore.testing.job_builders import A_SCOPE
+from longshore.testing.job_builders import A_SCOPE, a_job, an_attempt, job_of, moment
 
 MIGRATIONS = Path(longshore.store.__file__).with_name("migrations")
 DATA = Path(__file__).parent / "data"
@@ -172,4 +175,29 @@ async def test_data_of_earlier_releases_is_read(dump: Path, tmp_path: Path) -> N
     assert len(await store.read(lambda reader: reader.timeline(ended.key))) == 2
     assert [queue.name for queue in await store.read(lambda reader: reader.queues(A_SCOPE))] == ["queue"]
     assert await store.write(lambda tx: tx.allocate_keys(1)) == 9
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_run_times_are_learned_from_history_once(tmp_path: Path) -> None:
+    """Of array children too, by the script that brings them; attempts that did not end by themselves say nothing."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    await store.open()
+
+    def fill(tx: Transaction) -> None:
+        array = a_job().array(3).stored(tx)
+        ends = ({"exit_code": 0}, {"exit_code": 7}, {"exit_code": 137, "stop_cause": StopCause.TERMINATED})
+        for index, end in enumerate(ends):
+            child = job_of(array, index)
+            tx.insert_attempts([an_attempt(child, started_at=moment(1), stopped_at=moment(13), **end)])
+
+    await store.write(fill)
+    await store.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("DROP TABLE run_histories; UPDATE alembic_version SET version_num = '0007'")
+    connection.close()
+    await store.open()
+    (history,) = await store.read(lambda reader: reader.run_histories())
+    assert history == RunHistory(family=family(a_job().spec), at=moment(13)).learn([12, 12], moment(13))
     await store.close()

@@ -135,6 +135,8 @@ class Changes:
     def _note_attempt(self, job: Job, attempt: Attempt, *, is_new: bool, before: Attempt | None = None) -> None:
         identity = (attempt.job_key, attempt.number)
         self._attempts[identity] = attempt
+        if before is not None and attempt.has_ended and not before.has_ended:
+            self._present.learning.note(attempt, job.spec)
         if is_new:
             self._opened.add(identity)
         elif attempt.parts and before is not None:
@@ -289,6 +291,7 @@ class Changes:
             self._tx.append_events(self._entries)
         if self._present.holdings.flush(self._tx):
             self._present.forget_consumables()
+        self._present.learning.flush(self._tx, self.now)
         self._saved.clear()
         self._opened.clear()
         self._attempts.clear()

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.control.quotas import quota_views
+from longshore.control.run_lengths import Learning
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
 from longshore.domain.job import Attempt, Intent, Job
@@ -42,6 +43,7 @@ class Present:
         self.backlog = Backlog()
         self.ledger = Ledger(hosts)
         self.holdings = Holdings()
+        self.learning = Learning()
         #: as they were last published
         self.fronts: dict[QueueName, QueueFront] = {}
         self.next_intake = 1
@@ -64,6 +66,7 @@ class Present:
         present = cls(hosts)
         present.next_intake = reader.next_intake()
         present.holdings.load(reader.share_uses())
+        present.learning = Learning(reader.run_histories())
         present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
         specs = {spec.key: spec for spec in reader.live_specs()}
         service_jobs = reader.load_jobs([key for key, spec in specs.items() if spec.training is not None])

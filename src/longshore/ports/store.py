@@ -21,6 +21,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront, ShareUse
 from longshore.domain.quota import QuotaShare
+from longshore.domain.run_lengths import RunHistory
 from longshore.domain.service_environment import ServiceEnvironment
 
 T = TypeVar("T")
@@ -283,6 +284,10 @@ class ControlReader(Protocol):
         """Of all queues, as they were last published; read at start."""
         ...
 
+    def run_histories(self) -> Sequence[RunHistory]:
+        """How long attempts ran, of all families; read at start."""
+        ...
+
     def epoch(self) -> int:
         """The present leader's epoch; 0 before the first."""
         ...
@@ -419,6 +424,12 @@ class ControlWriter(Protocol):
     def forget_share_uses(self, uses: Iterable[ShareUse]) -> None:
         """Remove what is kept of these shares."""
         ...
+
+    def save_run_histories(self, histories: Iterable[RunHistory]) -> None:
+        """Add them, or replace those of the same families."""
+        ...
+
+    def forget_run_histories(self, families: Collection[str]) -> None: ...
 
     def publish_class_reasons(self, reasons: Mapping[str, str], *, withdraw: Collection[str] = ()) -> None: ...
 

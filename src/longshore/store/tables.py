@@ -386,3 +386,13 @@ class_reasons = Table(
     Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+#: How long attempts of each family of jobs ran.
+run_histories = Table(
+    "run_histories",
+    metadata,
+    Column("family", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

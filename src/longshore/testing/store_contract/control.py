@@ -11,6 +11,7 @@ from longshore.domain.lifecycle.events import PlacedNode
 from longshore.domain.lifecycle.parts import open_parts
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.resources import Resources
+from longshore.domain.run_lengths import RunHistory
 from longshore.domain.workload import workload_of
 from longshore.ports.store import KeyRange, Store, Transaction
 from longshore.testing.forms import some_nodes
@@ -318,3 +319,14 @@ class ControlContract:
         assert [view.job.key for view in await described(store, *kept)] == kept
         assert len(await store.read(lambda reader: reader.timeline(young.key))) == 1
         assert await store.read(lambda reader: reader.find_jobs(A_SCOPE, [job_of(old).id])) == {}
+
+    async def test_run_times_are_kept_replaced_and_forgotten(self, store: Store) -> None:
+        """Of each family whole."""
+        first, second = (RunHistory(family=name, at=A_MOMENT).learn([0.01, 3600], A_MOMENT) for name in ("a", "b"))
+        more = first.learn([1e7], moment(5))
+        await store.write(lambda tx: tx.save_run_histories([first, second]))
+        await store.write(lambda tx: tx.save_run_histories([more]))
+        known = await store.read(lambda reader: reader.run_histories())
+        assert sorted(known, key=lambda each: each.family) == [more, second]
+        await store.write(lambda tx: tx.forget_run_histories(["a", "none"]))
+        assert await store.read(lambda reader: reader.run_histories()) == [second]
