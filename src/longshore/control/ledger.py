@@ -11,6 +11,7 @@ from longshore.domain.resources import Resources
 from longshore.domain.service_environment import Environment
 from longshore.domain.workload import WorkContainer, workload_of
 from longshore.ports.engine import Handle
+from longshore.scheduling.fleet import Fleet
 from longshore.scheduling.snapshot import EnvironmentName, HostView
 
 
@@ -73,8 +74,9 @@ class Ledger:
 
     def __init__(self, hosts: Sequence[Host]) -> None:
         self._hosts: Mapping[HostId, Host] = {host.id: host for host in hosts}
-        self._free = {host.id: host.total for host in hosts}
-        self._free_gpus = {host.id: list(host.gpu_names) for host in hosts}
+        self._fleet = Fleet(
+            HostView(id=host.id, total=host.total, free=host.total, free_gpus=host.gpu_names) for host in hosts
+        )
         self._environment_milli: dict[EnvironmentName, int] = {}
         self._instances: dict[EnvironmentName, Counter[str]] = {}
         self._open: dict[AttemptId, OpenAttempt] = {}
@@ -158,14 +160,11 @@ class Ledger:
         for host_id, amount, gpu_names in _holdings(entry):
             if host_id not in self._hosts:
                 continue  # a host that is no longer offered
-            free = self._free[host_id]
-            self._free[host_id] = free - amount if sign > 0 else free + amount
-            gpus = self._free_gpus[host_id]
-            for name in gpu_names:
-                if sign > 0 and name in gpus:
-                    gpus.remove(name)
-                elif sign < 0 and name in self._hosts[host_id].gpu_names:
-                    gpus.append(name)
+            if sign > 0:
+                self._fleet.take(host_id, amount, tuple(gpu_names))
+            else:
+                offered = self._hosts[host_id].gpu_names
+                self._fleet.give_back(host_id, amount, tuple(name for name in gpu_names if name in offered))
 
     def environment_milli(self, environment: EnvironmentName) -> int:
         """vCPU (thousandths) that attempts of the environment hold."""
@@ -177,19 +176,11 @@ class Ledger:
 
     def has_room(self, host_id: HostId, wanted: Resources) -> bool:
         """Whether the host has that much left."""
-        return wanted.fits(self._free[host_id])
+        return bool((self._fleet.free[:, self._fleet.index(host_id)] >= wanted.amounts).all())
 
-    def hosts(self) -> Mapping[HostId, HostView]:
+    def hosts(self) -> Fleet:
         """Hosts as they are now; one that offers less than it did before a restart may show as having nothing."""
-        return {
-            host.id: HostView(
-                id=host.id,
-                total=host.total,
-                free=_not_below_zero(self._free[host.id]),
-                free_gpus=tuple(self._free_gpus[host.id]),
-            )
-            for host in self._hosts.values()
-        }
+        return Fleet.of(self._fleet)
 
 
 def _of_part(whole: OpenAttempt, part: Part) -> OpenAttempt:
@@ -207,11 +198,3 @@ def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collectio
         (of_node[0].host_id, node.resources, dict.fromkeys(name for part in of_node for name in part.gpu_names))
         for node, of_node in zip(workload.nodes, parts, strict=True)
     ]
-
-
-def _not_below_zero(amount: Resources) -> Resources:
-    if not amount.is_negative():
-        return amount
-    return Resources(
-        vcpu_milli=max(amount.vcpu_milli, 0), memory_mib=max(amount.memory_mib, 0), gpus=max(amount.gpus, 0)
-    )

@@ -261,7 +261,7 @@ class Present:
     def snapshot(self, reader: Reader, engine_problems: Mapping[str, str], oversize: Oversize) -> Snapshot:
         """The present as the scheduler sees it; `engine_problems` says why an engine can't be used, or nothing."""
         hosts = self.ledger.hosts()
-        host_ids = tuple(hosts)
+        host_ids = hosts.ids
         views: dict[tuple[Scope, str], EnvironmentView] = {}
         for name, environment in self.environments(reader).items():
             problem = environment_problem(environment, engine_problems)

@@ -1,5 +1,6 @@
 """Integer resource vectors: what a job asks for, what a host offers, and exact arithmetic between them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -13,6 +14,17 @@ class Resources:
     memory_mib: int = 0
     #: whole GPUs
     gpus: int = 0
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        """All amounts, in the order of the members."""
+        return self.vcpu_milli, self.memory_mib, self.gpus
+
+    @classmethod
+    def of(cls, amounts: Iterable[int]) -> "Resources":
+        """The vector with these `amounts`."""
+        vcpu_milli, memory_mib, gpus = amounts
+        return cls(vcpu_milli=int(vcpu_milli), memory_mib=int(memory_mib), gpus=int(gpus))
 
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(

@@ -1,7 +1,7 @@
 """Classes of waiting jobs that look the same to placement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -14,7 +14,7 @@ from longshore.domain.workload import workload_of
 from longshore.scheduling.gang import Gang, gang_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobClass:
     """What placement sees of a job; jobs of one class are started in the order of their intake numbers."""
 
@@ -31,6 +31,27 @@ class JobClass:
     gang: Gang = ()
     #: of a service job: types of instances and how many of each
     instances: tuple[tuple[str, int], ...] = ()
+    #: how long an attempt may run
+    timeout_seconds: int | None = None
+    #: jobs with the same are expected to run for about as long: `Snapshot.durations` has it as a key; empty: none has
+    history: str = ""
+    #: classes are keys wherever waiting jobs are counted
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self,
+            "_hash",
+            hash(
+                (
+                    *(self.scope, self.queue_name, self.resources, self.share, self.priority, self.consumables),
+                    *(self.gang, self.instances, self.timeout_seconds, self.history),
+                )
+            ),
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def weight_milli(self) -> int:
@@ -61,6 +82,10 @@ def _digest(job_class: JobClass) -> str:
         parts.append(f"share {job_class.share} {job_class.priority}")
     parts += (f"instances {kind} {count}" for kind, count in job_class.instances)
     parts += (f"consumable {name} {quantity}" for name, quantity in job_class.consumables)
+    if job_class.timeout_seconds is not None:
+        parts.append(f"timeout {job_class.timeout_seconds}")
+    if job_class.history:
+        parts.append(f"history {job_class.history}")
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -86,7 +111,15 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
         consumables=consumables_of(spec),
         gang=gang,
         instances=spec.instances,
+        timeout_seconds=spec.attempt_seconds,
+        history=history_of(spec),
     )
+
+
+def history_of(spec: JobSpec) -> str:
+    """The key under which is learned how long such jobs run: their definition, whatever its revision."""
+    name = spec.definition.rpartition(":")[0]
+    return f"{spec.scope.account_id}/{spec.scope.region}/{name}" if name else ""
 
 
 def class_id(spec: JobSpec, priority: int | None = None) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from heapq import heapify, heappop, heapreplace
 from itertools import groupby
 
+import numpy as np
+
 from longshore.domain.ids import HostId, Scope
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.explain import (
@@ -20,8 +22,9 @@ from longshore.scheduling.explain import (
     explain_shortage,
     explain_unreached,
 )
-from longshore.scheduling.fitting import Fit, Room, held_resources, oversize_of
-from longshore.scheduling.gang import lay_out
+from longshore.scheduling.fitting import Fit, Room, could_hold, oversize_of
+from longshore.scheduling.fleet import Fleet
+from longshore.scheduling.laying import lay_out
 from longshore.scheduling.order import FairOrder, Line, order_of
 from longshore.scheduling.plan import Head, Placement, Plan, Preemption, WaitReason
 from longshore.scheduling.quota_order import Decision, QuotaOrder, Verdict
@@ -39,10 +42,11 @@ from longshore.scheduling.snapshot import (
 class _Lineup:
     """One queue and who waits in it."""
 
-    def __init__(self, queue: QueueView, waiting: list[WaitingClass], snapshot: Snapshot) -> None:
+    def __init__(self, queue: QueueView, waiting: list[WaitingClass], snapshot: Snapshot, fleet: Fleet) -> None:
         self.queue = queue
         self._snapshot = snapshot
-        self.capacity_milli = 0 if queue.fair is None else capacity_of(queue, snapshot)
+        self._fleet = fleet
+        self.capacity_milli = 0 if queue.fair is None else capacity_of(queue, snapshot, fleet)
         self.order = order_of(waiting, queue, self.capacity_milli)
         self._oversize: dict[Line, Oversize] = {}
 
@@ -51,19 +55,22 @@ class _Lineup:
         found = self._oversize.get(line)
         if found is None:
             job_class = line.job_class
-            found = oversize_of(self.queue, job_class, self._snapshot)
+            found = oversize_of(self.queue, job_class, self._snapshot, self._fleet)
             self._oversize[line] = found
         return found
 
 
-def capacity_of(queue: QueueView, snapshot: Snapshot) -> int:
+def capacity_of(queue: QueueView, snapshot: Snapshot, fleet: Fleet | None = None) -> int:
     """Thousandths of a vCPU that the queue's environments allow and its hosts have, or of an instance."""
     environments = [snapshot.environments.get((queue.scope, name)) for name in queue.environments]
     found = [environment for environment in environments if environment is not None]
     if any(environment.limits for environment in found):
         return sum(sum(environment.limits.values()) for environment in found) * 1000
-    hosts = {host_id for environment in found for host_id in environment.hosts}
-    offered = sum(snapshot.hosts[host_id].total.vcpu_milli for host_id in hosts)
+    fleet = Fleet.of(snapshot.hosts) if fleet is None else fleet
+    hosts = np.zeros(len(fleet), dtype=np.bool_)
+    for environment in found:
+        hosts |= fleet.among(environment.hosts)
+    offered = fleet.sum(fleet.total, hosts).vcpu_milli
     caps = [environment.cap_milli for environment in found]
     return min(offered, sum(offered if cap is None else cap for cap in caps))
 
@@ -75,7 +82,7 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     reasons: dict[JobClass, WaitReason] = {}
     heads: list[Head] = []
     preemptions: list[Preemption] = []
-    for _, group in groupby(_lineups_by_priority(snapshot), key=lambda lineup: lineup.queue.priority):
+    for _, group in groupby(_lineups_by_priority(snapshot, room.fleet), key=lambda lineup: lineup.queue.priority):
         _fill(list(group), snapshot, room, placements, reasons, heads, preemptions)
     placed_until = {placement.job_class: placement.intake for placement in placements}
     for waiting in snapshot.classes:
@@ -85,12 +92,12 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     return Plan(placements=placements, reasons=reasons, heads=heads, preemptions=preemptions)
 
 
-def _lineups_by_priority(snapshot: Snapshot) -> list[_Lineup]:
+def _lineups_by_priority(snapshot: Snapshot, fleet: Fleet) -> list[_Lineup]:
     waiting: dict[tuple[Scope, str], list[WaitingClass]] = {}
     for each in snapshot.classes:
         waiting.setdefault((each.job_class.scope, each.job_class.queue_name), []).append(each)
     lineups = [
-        _Lineup(queue, found, snapshot)
+        _Lineup(queue, found, snapshot, fleet)
         for queue in snapshot.queues
         if (found := waiting.get((queue.scope, queue.name))) is not None
     ]
@@ -251,12 +258,10 @@ def _hold_room(lineup: _Lineup, line: Line, snapshot: Snapshot, room: Room) -> N
 
 
 def _hosts_that_could(lineup: _Lineup, line: Line, environment: EnvironmentView, room: Room) -> Collection[HostId]:
-    """The first host that could take the job when idle, or those that could take its nodes; empty: there are none."""
-    job_class = line.job_class
+    """The smallest host that could ever take the job, or those that could take its nodes; empty: there are none."""
+    job_class, fleet = line.job_class, room.fleet
     if job_class.gang:
-        totals = {host_id: room.host(host_id).total for host_id in environment.hosts}
-        return dict.fromkeys(lay_out(job_class.gang, totals) or ())
-    for host_id in environment.hosts:
-        if held_resources(job_class.resources, room.host(host_id), lineup.oversize(line)) is not None:
-            return (host_id,)
-    return ()
+        laid = lay_out(job_class.gang, fleet, fleet.total, fleet.mask_of(environment.hosts))
+        return dict.fromkeys(laid or ())
+    able = fleet.smallest(could_hold(job_class.resources, environment.hosts, lineup.oversize(line), fleet))
+    return () if able is None else (fleet.ids[able],)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from longshore.domain.ids import JobKey, Scope
+from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.domain.resources import Resources
 from longshore.domain.service_environment import NUM_INSTANCES, service_environment_name
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import Standings
-from longshore.scheduling.fitting import Room, held_resources
-from longshore.scheduling.gang import lay_out
+from longshore.scheduling.fitting import Room, could_hold
+from longshore.scheduling.laying import lay_out
 from longshore.scheduling.plan import WaitReason
 from longshore.scheduling.snapshot import EnvironmentView, HostView, Oversize, QueueView, Snapshot
 
@@ -32,6 +32,8 @@ NO_CAPACITY = (
 )
 #: Only a change of set-up helps, and what waits for that steps aside.
 _STEP_ASIDE = (NEVER_FITS, OVER_CAP, OVER_LIMIT, UNDETERMINED)
+#: How many hosts a text names.
+_NAMED = 8
 _LASTING = (*_STEP_ASIDE, NO_ENVIRONMENT)
 
 
@@ -78,32 +80,38 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
         return f"{name}: {_over_limit(environment, job)}", OVER_LIMIT
     if environment.cap_milli is not None and not environment.could_allow(job):
         return f"{name}: asks {vcpus(asked.vcpu_milli)}, its maxvCpus is {vcpus(environment.cap_milli)}", OVER_CAP
-    hosts = [room.host(host_id) for host_id in environment.hosts]
+    fleet = room.fleet
     if job.gang:
-        never_fits = lay_out(job.gang, {host.id: host.total for host in hosts}) is None
+        never_fits = lay_out(job.gang, fleet, fleet.total, fleet.mask_of(environment.hosts)) is None
         if never_fits or (cause := _cap_cause(environment, job, room)) is None:
             return (
-                f"{name}: {_gang_cause(job, hosts, room, never_fits=never_fits)}",
-                NEVER_FITS if never_fits else NO_CAPACITY.format(", ".join(host.id for host in hosts)),
+                f"{name}: {_gang_cause(job, environment, room, never_fits=never_fits)}",
+                NEVER_FITS if never_fits else NO_CAPACITY.format(_named(environment.hosts)),
             )
         return f"{name}: {cause}", ""
-    able = [(host, held_resources(asked, host, oversize)) for host in hosts]
-    able = [(host, taken) for host, taken in able if taken is not None]
-    if not able:
-        largest = max(hosts, key=lambda host: host.total, default=None)
-        total = amounts(largest.total, with_gpus=asked.gpus > 0) if largest else ""
-        offer = f"its largest host offers {total}" if largest else "it has no host"
+    able = could_hold(asked, environment.hosts, oversize, fleet)
+    if not able.any():
+        largest = fleet.most(fleet.among(environment.hosts), fleet.total)
+        total = "" if largest is None else amounts(fleet[fleet.ids[largest]].total, with_gpus=asked.gpus > 0)
+        offer = f"its largest host offers {total}" if total else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
     if (cause := _cap_cause(environment, job, room)) is not None:
         return f"{name}: {cause}", ""
-    host, taken = max(able, key=lambda pair: pair[0].free)
-    assert taken is not None
-    if room.is_held(host.id) and taken.fits(host.free):
+    freest = fleet.most(able, fleet.free)
+    assert freest is not None
+    host = fleet[fleet.ids[freest]]
+    is_stretched = not asked.fits(host.total)
+    if room.held[freest] and (host.is_idle if is_stretched else asked.fits(host.free)):
         return f"{name}: host {host.id} is kept free for a job ahead", ""
-    if taken != asked:
+    if is_stretched:
         offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
         return f"{name}: {offer}; it will run alone there once all else on it has ended", NO_CAPACITY.format(host.id)
     return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
+
+
+def _named(hosts: Sequence[HostId]) -> str:
+    """Hosts by name, the first few of many."""
+    return ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
 
 
 def called(name: str) -> str:
@@ -151,15 +159,16 @@ def _cap_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str |
     return f"asks {vcpus(asked.vcpu_milli)}, free {vcpus(free_cap)} of its maxvCpus {cap}{kept}"
 
 
-def _gang_cause(job: JobClass, hosts: Sequence[HostView], room: Room, *, never_fits: bool) -> str:
+def _gang_cause(job: JobClass, environment: EnvironmentView, room: Room, *, never_fits: bool) -> str:
     """What the hosts lack for all nodes at once."""
     nodes = " and ".join(f"{count} nodes of {amounts(asked)}" for count, asked in job.gang)
-    with_gpus = job.resources.gpus > 0
+    with_gpus, fleet = job.resources.gpus > 0, room.fleet
+    hosts = fleet.among(environment.hosts)
     if never_fits:
-        total = sum((host.total for host in hosts), Resources())
-        return f"asks {nodes}, all at once; its {len(hosts)} hosts have {amounts(total, with_gpus=with_gpus)} in all"
-    free = sum((host.free for host in hosts if not room.is_held(host.id)), Resources())
-    kept = ", the rest is kept free for a job ahead" if any(room.is_held(host.id) for host in hosts) else ""
+        total = fleet.sum(fleet.total, hosts)
+        return f"asks {nodes}, all at once; its {hosts.sum()} hosts have {amounts(total, with_gpus=with_gpus)} in all"
+    free = fleet.sum(fleet.free, hosts & ~room.held)
+    kept = ", the rest is kept free for a job ahead" if (hosts & room.held).any() else ""
     return f"asks {nodes}, all at once; free on its hosts {amounts(free, with_gpus=with_gpus)} in all{kept}"
 
 

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from longshore.domain.ids import HostId, Scope
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.gang import each_node, lay_out
+from longshore.scheduling.fleet import Fleet, Mask
+from longshore.scheduling.gang import each_node
+from longshore.scheduling.laying import lay_out
 from longshore.scheduling.plan import NodePlacement
-from longshore.scheduling.snapshot import EnvironmentName, HostView, Oversize, QueueView, Snapshot
+from longshore.scheduling.snapshot import EnvironmentName, Oversize, QueueView, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +26,16 @@ class Fit:
     nodes: tuple[NodePlacement, ...] = ()
 
 
-def held_resources(asked: Resources, host: HostView, oversize: Oversize) -> Resources | None:
-    """What a job that asks for `asked` takes of `host`, or None when it can never run there.
+def could_hold(asked: Resources, hosts: tuple[HostId, ...], oversize: Oversize, fleet: Fleet) -> Mask:
+    """Which of these hosts could ever run a job that asks for so much.
 
     A job that asks for more vCPU or memory than the whole host has runs alone on it if `oversize` allows; GPUs are
     never stretched.
     """
-    if asked.fits(host.total):
-        return asked
-    if oversize == "run-alone" and asked.gpus <= host.total.gpus:
-        return replace(host.total, gpus=asked.gpus)
-    return None
+    return fleet.has(fleet.total, asked if oversize == "wait" else Resources(gpus=asked.gpus), hosts)
 
 
-def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot) -> Oversize:
+def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot, fleet: Fleet) -> Oversize:
     """What becomes of such a job on hosts that are too small: it may run alone only if each host of its queue is."""
     if job_class.gang or snapshot.oversize == "wait":
         return "wait"
@@ -44,7 +44,7 @@ def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot) -> Ov
         environment = snapshot.environments.get((queue.scope, name))
         if environment is None or not environment.could_allow(job_class):
             continue
-        if any(asked.fits(snapshot.hosts[host_id].total) for host_id in environment.hosts):
+        if fleet.could_take(asked, environment.hosts):
             return "wait"
     return "run-alone"
 
@@ -54,16 +54,13 @@ class Room:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._hosts = dict(snapshot.hosts)
+        self.fleet = Fleet.of(snapshot.hosts)
+        #: hosts where nothing more starts in this cycle
+        self.held = np.zeros(len(self.fleet), dtype=np.bool_)
         self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
         self._limits = {name: dict(view.free_limits) for name, view in snapshot.environments.items() if view.limits}
-        self._held: set[HostId] = set()
         self._held_milli: dict[EnvironmentName, int] = {}
         self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
-
-    def host(self, host_id: HostId) -> HostView:
-        """The host as it is now."""
-        return self._hosts[host_id]
 
     def free_cap_milli(self, environment: EnvironmentName) -> int | None:
         """vCPU that the environment's cap has left, what is held back included; None: no cap."""
@@ -92,30 +89,29 @@ class Room:
 
     def hold(self, host_id: HostId) -> None:
         """Let nothing more start on this host in this cycle."""
-        self._held.add(host_id)
-
-    def is_held(self, host_id: HostId) -> bool:
-        """Whether the host is held back for a job ahead."""
-        return host_id in self._held
+        self.held[self.fleet.index(host_id)] = True
 
     def find(self, environment: EnvironmentName, job_class: JobClass, oversize: Oversize) -> Fit | None:
-        """The first host of the environment with room now."""
+        """The host of the environment with room now that best fit chooses."""
         if not self.cap_allows(environment, job_class):
             return None
-        asked = job_class.resources
-        for host_id in self._snapshot.environments[environment].hosts:
-            host = self._hosts[host_id]
-            taken = held_resources(asked, host, oversize)
-            if taken is None or host_id in self._held:
-                continue
-            if taken.fits(host.free) and (taken == asked or host.is_idle):
-                return Fit(
-                    environment=environment,
-                    host_id=host_id,
-                    resources=taken,
-                    gpu_names=host.free_gpus[: taken.gpus],
-                )
-        return None
+        asked, fleet = job_class.resources, self.fleet
+        hosts = self._snapshot.environments[environment].hosts
+        index = fleet.tightest(fleet.has(fleet.free, asked, hosts) & ~self.held, with_gpus=asked.gpus > 0)
+        if index is not None:
+            return self._fit(environment, index, asked)
+        if oversize == "wait":
+            return None
+        able = could_hold(asked, hosts, oversize, fleet) & ~fleet.has(fleet.total, asked, hosts)
+        index = fleet.largest(able & fleet.idle() & ~self.held)
+        if index is None:
+            return None
+        return self._fit(environment, index, replace(fleet[fleet.ids[index]].total, gpus=asked.gpus))
+
+    def _fit(self, environment: EnvironmentName, index: int, taken: Resources) -> Fit:
+        host_id = self.fleet.ids[index]
+        names = self.fleet.gpu_names(index)[: taken.gpus]
+        return Fit(environment=environment, host_id=host_id, resources=taken, gpu_names=names)
 
     def free_consumable(self, scope: Scope, name: str) -> int | None:
         """What is left of a consumable resource and not held back, below zero where more is; None: there is none."""
@@ -144,9 +140,9 @@ class Room:
         """Hosts of the environment with room now for all nodes together; nodes are never stretched."""
         if not self.cap_allows(environment, job_class):
             return None
-        gang, asked = job_class.gang, job_class.resources
-        hosts = self._snapshot.environments[environment].hosts
-        laid = lay_out(gang, {host_id: self._hosts[host_id].free for host_id in hosts if host_id not in self._held})
+        gang, asked, fleet = job_class.gang, job_class.resources, self.fleet
+        hosts = fleet.among(self._snapshot.environments[environment].hosts) & ~self.held
+        laid = lay_out(gang, fleet, fleet.free, hosts)
         if laid is None:
             return None
         given: dict[HostId, int] = {}
@@ -154,17 +150,15 @@ class Room:
         for host_id, of_node in zip(laid, each_node(gang), strict=True):
             begin = given.get(host_id, 0)
             given[host_id] = begin + of_node.gpus
-            names = self._hosts[host_id].free_gpus[begin : begin + of_node.gpus]
+            names = fleet.gpu_names(fleet.index(host_id))[begin : begin + of_node.gpus]
             nodes.append(NodePlacement(host_id=host_id, resources=of_node, gpu_names=names))
         return Fit(environment=environment, host_id=laid[0], resources=asked, gpu_names=(), nodes=tuple(nodes))
 
     def take(self, fit: Fit, job_class: JobClass) -> None:
         """Give the room away."""
         for place in fit.nodes or (fit,):
-            host = self._hosts[place.host_id]
-            left = replace(host, free=host.free - place.resources, free_gpus=host.free_gpus[place.resources.gpus :])
-            assert not left.free.is_negative(), (host, fit)
-            self._hosts[place.host_id] = left
+            self.fleet.take(place.host_id, place.resources, place.gpu_names)
+            assert (self.fleet.free[:, self.fleet.index(place.host_id)] >= 0).all(), fit
         cap = self._caps[fit.environment]
         if cap is not None:
             self._caps[fit.environment] = cap - job_class.resources.vcpu_milli

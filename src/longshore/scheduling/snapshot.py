@@ -1,6 +1,6 @@
 """What one scheduling cycle looks at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -103,16 +103,60 @@ class ConsumableView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunLength:
+    """How long jobs of one history run, as learned from those that ended; in seconds."""
+
+    median: float
+    #: nine of ten were over by then
+    p90: float
+    #: nearly all were: what is planned with
+    bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningView:
+    """A job that holds its part of hosts and of its environment; instants on the clock of `Snapshot.now`."""
+
+    key: JobKey
+    job_class: JobClass
+    environment: EnvironmentName
+    #: what it holds of which host
+    held: tuple[tuple[HostId, Resources], ...]
+    #: when it was placed, or began to run once that is known
+    since: float
+    #: its time-out stops it then
+    ends_by: float | None = None
+    #: by what was learned it is over by then, nearly always
+    expected_by: float | None = None
+    #: by what was learned it is as likely over by then as not
+    likely_ends: float | None = None
+
+    def bound(self, now: float) -> float | None:
+        """When it is over as far as can be told: it may have run longer than was learned."""
+        ends_by, expected_by = self.ends_by, self.expected_by
+        if expected_by is None or expected_by <= now:
+            return ends_by
+        return expected_by if ends_by is None else min(expected_by, ends_by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The present, as far as placement needs it."""
 
     queues: Sequence[QueueView]
     environments: Mapping[EnvironmentName, EnvironmentView]
+    #: mostly a `Fleet`
     hosts: Mapping[HostId, HostView]
     classes: Sequence[WaitingClass]
     oversize: Oversize
     consumables: Mapping[tuple[Scope, str], ConsumableView] = field(
         default_factory=dict[tuple[Scope, str], ConsumableView]
     )
+    #: what runs: mostly a `Roster`
+    running: Collection[RunningView] = ()
+    #: how long jobs run, by `JobClass.history`, as far as was learned
+    durations: Mapping[str, RunLength] = field(default_factory=dict[str, RunLength])
+    #: the present on the clock by which the ends of `running` are given, in seconds
+    now: float = 0.0
     #: upper bound of one plan
     max_placements: int = 1000

@@ -175,7 +175,7 @@ class Reference:
     def _start(self, queue: QueueView, key: JobKey, job_class: JobClass) -> bool:
         asked = job_class.resources
         for environment in self._environments(queue):
-            for host_id in environment.hosts:
+            for host_id in sorted(environment.hosts, key=lambda host_id: self._fit(host_id, asked, queue)):
                 if self._cap_has_room(environment, asked) and self._host_has_room(queue, host_id, asked):
                     taken = self._taken(queue, host_id, asked)
                     assert taken is not None
@@ -183,11 +183,28 @@ class Reference:
                     return True
         return False
 
+    def _fit(self, host_id: HostId, asked: Resources, queue: QueueView) -> tuple[int, int]:
+        """What best fit goes by: GPUs, then the room that is left; who runs alone takes the most there is."""
+        total, left = self.snapshot.hosts[host_id].total, self.snapshot.hosts[host_id].free
+        for start in self.starts:
+            left = left - start.taken if start.host_id == host_id else left
+        if self._taken(queue, host_id, asked) not in (None, asked):
+            return total.gpus, -self._size(total)
+        return (left.gpus if asked.gpus else total.gpus), self._size(left)
+
+    def _size(self, amount: Resources) -> int:
+        hosts = self.snapshot.hosts.values()
+        vcpus = 2**40 // max(host.total.vcpu_milli for host in hosts)
+        memory = 2**40 // max(host.total.memory_mib for host in hosts)
+        return amount.vcpu_milli * vcpus + amount.memory_mib * memory
+
     def _able(self, queue: QueueView, environment: EnvironmentView, asked: Resources) -> HostId | None:
-        """The first host that could take the job if nothing else was there."""
+        """The host that best fit would choose if nothing was anywhere."""
         if environment.cap_milli is not None and asked.vcpu_milli > environment.cap_milli:
             return None
-        return next((host_id for host_id in environment.hosts if self._taken(queue, host_id, asked) is not None), None)
+        able = [host_id for host_id in environment.hosts if self._taken(queue, host_id, asked) is not None]
+        totals = {host_id: self.snapshot.hosts[host_id].total for host_id in able}
+        return min(able, key=lambda host_id: (totals[host_id].gpus, self._size(totals[host_id])), default=None)
 
     def _steps_aside(self, queue: QueueView, asked: Resources) -> bool:
         usable = self._environments(queue)

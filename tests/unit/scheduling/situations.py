@@ -193,7 +193,7 @@ def any_snapshot(rng: Random) -> Snapshot:
         )
         for name in ("p", "q", "r", "s")[: rng.randint(1, 4)]
     ]
-    classes = sorted({_any_class(rng, queues) for _ in range(rng.randint(1, 8))})
+    classes = list(dict.fromkeys(_any_class(rng, queues) for _ in range(rng.randint(1, 8))))
     runs: dict[JobClass, list[Run]] = {}
     intake, key = 1, 100
     for _ in range(rng.randint(1, 12)):

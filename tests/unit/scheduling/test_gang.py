@@ -1,14 +1,18 @@
 """Gangs: all nodes find room at once, or none is placed."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
+from longshore.scheduling import laying
 from longshore.scheduling.cycle import plan_cycle
-from longshore.scheduling.gang import each_node, gang_of, gang_size, lay_out
+from longshore.scheduling.fleet import Fleet
+from longshore.scheduling.gang import Gang, each_node, gang_of, gang_size
+from longshore.scheduling.snapshot import HostView
 from tests.unit.scheduling.situations import a_line, a_snapshot, a_view, some, started, waiting
 
 AMOUNTS = st.builds(Resources, vcpu_milli=st.integers(0, 4), memory_mib=st.integers(0, 4), gpus=st.integers(0, 1))
@@ -16,6 +20,11 @@ AMOUNTS = st.builds(Resources, vcpu_milli=st.integers(0, 4), memory_mib=st.integ
 
 def hosts(*vcpus: int) -> dict[HostId, Resources]:
     return {HostId(f"h{at}"): Resources(vcpu_milli=count, memory_mib=100) for at, count in enumerate(vcpus)}
+
+
+def lay_out(gang: Gang, free: Mapping[HostId, Resources]) -> Sequence[HostId] | None:
+    fleet = Fleet(HostView(id=host_id, total=each, free=each, free_gpus=()) for host_id, each in free.items())
+    return laying.lay_out(gang, fleet, fleet.free)
 
 
 def nodes(*vcpus: int) -> list[Resources]:
@@ -26,6 +35,7 @@ def test_nodes_are_laid_over_hosts() -> None:
     """As many on a host as it has room for."""
     laid = lay_out(gang_of(nodes(2, 2, 2)), hosts(4, 3))
     assert Counter(laid or ()) == {"h0": 2, "h1": 1}
+    assert lay_out(gang_of(nodes(2, 2)), hosts(9, 4)) == ["h1", "h1"]
 
 
 def test_large_nodes_come_first() -> None:

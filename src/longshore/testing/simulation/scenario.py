@@ -25,8 +25,10 @@ from longshore.domain.retry import RetryStrategy
 from longshore.domain.workload import Workload, workload_of
 from longshore.engines.fake import Behaviour, Outage
 from longshore.ports.engine import LaunchSpec
-from longshore.scheduling.gang import gang_of, lay_out
-from longshore.scheduling.snapshot import Oversize
+from longshore.scheduling.fleet import Fleet
+from longshore.scheduling.gang import gang_of
+from longshore.scheduling.laying import lay_out
+from longshore.scheduling.snapshot import HostView, Oversize
 from longshore.testing.builders import a_definition, a_job_spec
 from longshore.testing.forms import formed_definition, formed_spec
 
@@ -202,7 +204,8 @@ class Scenario:
             return False
         if job.has_nodes:
             gang = gang_of([node.resources for node in job.workload.nodes])
-            return lay_out(gang, {host.id: host.total for host in self.hosts}) is not None
+            fleet = Fleet(HostView(id=host.id, total=host.total, free=host.total, free_gpus=()) for host in self.hosts)
+            return lay_out(gang, fleet, fleet.total) is not None
         return any(
             asked.fits(host.total) or (self.oversize == "run-alone" and asked.gpus <= host.total.gpus)
             for host in self.hosts
