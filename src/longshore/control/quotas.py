@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from longshore.control.holdings import QueueName
 from longshore.control.ledger import OpenAttempt
+from longshore.domain.job import StopCause
 from longshore.domain.quota import QuotaShare
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.quota import Amounts, Holder, QuotaShareView, QuotaView
@@ -28,6 +29,8 @@ def quota_views(
         if attempt.has_ended or spec.quota_share_name is None:
             continue
         job_class = class_of(spec, entry.job.scheduling_priority)
+        allowed, is_for_good = spec.preemption_retries, attempt.stop_cause not in (None, StopCause.PREEMPTED)
+        is_spent = is_for_good or (allowed is not None and entry.job.preemptions >= allowed)
         holders[spec.scope, spec.queue_name].append(
             Holder(
                 key=entry.job.key,
@@ -36,6 +39,7 @@ def quota_views(
                 priority=job_class.priority,
                 placed_at=attempt.opened_at.timestamp(),
                 is_going=attempt.stop_cause is not None,
+                returns_at=None if is_spent else entry.job.intake,
             )
         )
     return {

@@ -16,7 +16,9 @@ makes room who need not. A job that was preempted can't preempt who took its pla
 share, or has a higher priority in the same share.
 
 Two accounts are kept: what is held now, and what will be held when all those are gone that are being stopped. A job
-starts when both allow it; when only the second does, its room is kept for it and it waits for the first.
+starts when both allow it; when only the second does, its room is kept for it and it waits for the first. Who was
+preempted has its old place in its share from the moment that it is told to stop: those behind it there start, or have
+their room kept, only when there is room for it too.
 Source: AWS Batch user guide, quota shares and preemption; which jobs are preempted AWS leaves open.
 """
 
@@ -78,6 +80,8 @@ class Holder:
     placed_at: float
     #: it is being stopped, for whatever reason
     is_going: bool = False
+    #: the intake number at which it waits again when it was preempted; None: it would not, or is stopped for good
+    returns_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

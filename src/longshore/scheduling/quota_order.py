@@ -48,22 +48,74 @@ class QuotaOrder:
         for each in waiting:
             by_share.setdefault(each.job_class.share, []).append(Line(each))
         self._shares = {share: Lines(lines) for share, lines in by_share.items()}
+        #: by share, those that will wait again, who comes first at the end
+        self._returning: dict[str, list[Holder]] = {}
+        #: shares in which one that will wait again has to wait, and keeps others waiting
+        self.held_up: set[str] = set()
         self._heap: list[tuple[bool, int, str]] = []
+        self._expect([holder for holder in view.holders if holder.is_going])
         self._line_up()
 
+    def _expect(self, going: Sequence[Holder]) -> None:
+        """These take their places in their shares again."""
+        for holder in going:
+            if holder.returns_at is not None and holder.share in self.view.shares:
+                self._returning.setdefault(holder.share, []).append(holder)
+        for returning in self._returning.values():
+            returning.sort(key=_place, reverse=True)
+
     def _line_up(self) -> None:
-        self._heap = [entry for share in self._shares if (entry := self._entry(share)) is not None]
+        self.held_up.clear()
+        shares = self._shares.keys() | self._returning.keys()
+        self._heap = [entry for share in shares if (entry := self._entry(share)) is not None]
         heapify(self._heap)
+        self._let_return()
 
     def _entry(self, share: str) -> tuple[bool, int, str] | None:
-        first = self._shares[share].first
-        if first is None:
+        returning, first = self._next_return(share), self._head(share)
+        if returning is not None and returning.returns_at is not None:
+            asked, intake = returning.amounts, returning.returns_at
+        elif first is not None and first.head is not None:
+            asked, intake = first.job_class.units, first.head[0]
+        else:
             return None
-        assert first.head is not None
-        asked = first.job_class.units
         # What can never start goes aside first: an owner may be behind it, and would find its own just borrowed.
         comes_first = bool(never(self.view, share, asked)) or self._soon.is_own(share, asked)
-        return not comes_first, first.head[0], share
+        return not comes_first, intake, share
+
+    def _head(self, share: str) -> Line | None:
+        return self._shares[share].first if share in self._shares else None
+
+    def _next_return(self, share: str) -> Holder | None:
+        """Who will wait again in the share, before all others that wait there; None when there is no such."""
+        returning, first = self._returning.get(share), self._head(share)
+        if not returning or share in self.held_up:
+            return None
+        if (
+            first is not None
+            and first.head is not None
+            and (-first.job_class.priority, first.head[0]) < _place(returning[-1])
+        ):
+            return None
+        return returning[-1]
+
+    def _let_return(self) -> None:
+        """Those that come next and will wait again are given their room, or keep their shares waiting."""
+        while self._heap and (returning := self._next_return(share := self._heap[0][-1])) is not None:
+            asked = returning.amounts
+            before = {unit: self._soon.borrowed(share, unit) for unit in asked}
+            if never(self.view, share, asked):
+                self._returning[share].pop()
+            elif self._may_start(share, asked, before):
+                self._returning[share].pop()
+                self._soon.add(share, asked)
+            else:
+                self.held_up.add(share)
+                self.closed.update(unit for unit, amount in asked.items() if amount)
+            heappop(self._heap)
+            entry = self._entry(share)
+            if entry is not None:
+                heappush(self._heap, entry)
 
     @property
     def first(self) -> Line | None:
@@ -90,6 +142,7 @@ class QuotaOrder:
             del self._staying[victim.key]
         self._give(is_now=False)
         if victims:
+            self._expect(victims)
             self._line_up()
 
     def _give(self, *, is_now: bool) -> None:
@@ -107,6 +160,7 @@ class QuotaOrder:
         entry = self._entry(share)
         if entry is not None:
             heappush(self._heap, entry)
+        self._let_return()
 
     def set_aside(self) -> None:
         """No job of the first line can start now, and it keeps nobody else from it."""
@@ -121,13 +175,15 @@ class QuotaOrder:
         """
         share = heappop(self._heap)[-1]
         lines = self._shares.pop(share)
+        self._returning.pop(share, None)
         assert lines.first is not None
         self.closed.update(unit for unit, amount in lines.first.job_class.units.items() if amount)
+        self._let_return()
         return lines.rest()
 
     def rest(self) -> Iterator[Line]:
         """The lines that are left."""
-        return (line for _, _, share in self._heap for line in self._shares[share].rest())
+        return (line for _, _, share in self._heap if share in self._shares for line in self._shares[share].rest())
 
     def decide(self) -> Decision:
         """What becomes of the head."""
@@ -136,6 +192,8 @@ class QuotaOrder:
         share, asked = line.job_class.share, line.job_class.units
         if never(self.view, share, asked):
             return Decision(verdict=Verdict.NEVER)
+        if share in self.held_up:
+            return Decision(verdict=Verdict.BLOCKED)
         before = {unit: self._soon.borrowed(share, unit) for unit in asked}
         if self._may_start(share, asked, before):
             return Decision(verdict=Verdict.START if self.now.allows(share, asked) else Verdict.KEPT)
@@ -195,6 +253,12 @@ class QuotaOrder:
             if each.share == share and each.priority < priority and any(each.amounts.get(unit) for unit in asked)
         )
         return min(found, key=_worth, default=None)
+
+
+def _place(holder: Holder) -> tuple[int, int]:
+    """Where one that was preempted waits in its share again."""
+    assert holder.returns_at is not None
+    return -holder.priority, holder.returns_at
 
 
 def _worth(holder: Holder) -> tuple[int, float, int]:

@@ -19,6 +19,8 @@ def explain_quota(order: QuotaOrder, decision: Decision) -> WaitReason:
     elif decision.verdict is Verdict.KEPT:
         ending = "jobs are being stopped for it" if decision.victims else "jobs that end make room for it"
         causes = (*causes, f"{ending}, and what they leave is kept for it")
+    elif share in order.held_up:
+        causes = (*causes, "a job of its quota share that is being preempted comes before it again")
     elif line.head is not None and (waiting := sorted(order.closed.intersection(asked))):
         causes = (*causes, f"jobs of other quota shares wait for {', '.join(waiting)} before it")
     short = "; ".join(causes)
