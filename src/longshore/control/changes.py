@@ -23,6 +23,7 @@ from longshore.domain.lifecycle.events import (
     Event,
     HostLost,
     LaunchConfirmed,
+    NotNeeded,
     PartNews,
     PlacementCommitted,
     PreemptionCommitted,
@@ -329,6 +330,8 @@ def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
             return event.reason
         case DependencyFailed():
             return f"job {event.job_id} failed"
+        case NotNeeded():
+            return job.status_reason
         case PartNews():
             return _detail_of_part(job, event)
         case _:

@@ -5,13 +5,15 @@ none can be lost (all open questions are asked again when a leader starts).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from longshore.control.changes import Changes
 from longshore.control.present import Present
+from longshore.domain.dependency import When, is_met
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Job
-from longshore.domain.lifecycle.events import DependenciesSucceeded, DependencyFailed
+from longshore.domain.lifecycle.events import DependenciesSucceeded, DependencyFailed, NotNeeded
+from longshore.domain.lifecycle.reasons import was_needed
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import Edge, Transaction
 from longshore.service.waits import awaited_by
@@ -31,17 +33,17 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
     for edge in tx.edges_of({job.spec.key for job in pending}):
         edges[edge.job_key].append(edge)
     awaited = {job.key: awaited_by(job, edges[job.spec.key]) for job in pending}
-    statuses = tx.statuses({key for keys in awaited.values() for key in keys})
+    statuses = tx.statuses({key for each in awaited.values() for key, _ in each})
+    failed = tx.load_jobs([key for key, status in statuses.items() if status is JobStatus.FAILED])
     for job in pending:
         if changes.job(job.key) is None:
             continue  # it has just been moved with all its siblings
-        failed = [key for key in awaited[job.key] if statuses.get(key, JobStatus.FAILED) is JobStatus.FAILED]
-        if not failed and any(statuses[key] is not JobStatus.SUCCEEDED for key in awaited[job.key]):
+        event = _outcome(awaited[job.key], statuses, failed, tx)
+        if event is None:
             continue
-        event = DependencyFailed(job_id=_name_of(failed[0], tx)) if failed else DependenciesSucceeded()
         if not job.is_array_parent:
             changes.apply(job.key, event)
-        elif isinstance(event, DependencyFailed):
+        elif not isinstance(event, DependenciesSucceeded):
             changes.apply(job.key, event)
             changes.apply_to_children(job, event, [JobStatus.PENDING])
             present.checks.extend(_left_pending(job, tx))
@@ -53,13 +55,42 @@ def resolve_dependencies(tx: Transaction, present: Present, changes: Changes) ->
     changes.flush()
 
 
+def _was_needed(failed: Job, tx: Transaction) -> bool:
+    """Whether it failed, and did not only end because it was not needed; of an array whether some child did."""
+    if not failed.is_array_parent:
+        return was_needed(failed.status_reason)
+    children = tx.list_children(
+        failed.key, frozenset({JobStatus.FAILED}), after=None, limit=failed.spec.array_size or 0
+    )
+    return any(was_needed(child.job.status_reason) for child in children)
+
+
 def _left_pending(job: Job, tx: Transaction) -> Iterator[JobKey]:
     """Children with a wish of their own, which an event for all leaves where they are: each is looked at for itself."""
     for keys, _ in tx.ranges(job.spec, JobStatus.PENDING):
         yield from map(JobKey, range(keys.first, keys.last + 1))
 
 
-def _name_of(key: JobKey, tx: Transaction) -> str:
-    """The id of a job that failed, or that history no longer has."""
-    job = tx.load_jobs([key]).get(key)
-    return str(job.id) if job is not None else "that is no longer known"
+def _outcome(
+    awaited: Sequence[tuple[JobKey, When]],
+    statuses: Mapping[JobKey, JobStatus],
+    failed: Mapping[JobKey, Job],
+    tx: Transaction,
+) -> DependenciesSucceeded | DependencyFailed | NotNeeded | None:
+    """What has come of a job's dependencies, a failure before all else; None while they are open.
+
+    `failed` has those of them that failed; what history no longer has counts as failed.
+    """
+    is_open, not_needed = False, None
+    for key, when in awaited:
+        status, other = statuses.get(key, JobStatus.FAILED), failed.get(key)
+        needed = other is None or when is When.END or _was_needed(other, tx)
+        met = is_met(when, status, was_needed=needed)
+        is_open = is_open or met is None
+        if met is not False:
+            continue
+        if status is JobStatus.FAILED and needed:
+            return DependencyFailed(job_id="that is no longer known" if other is None else str(other.id))
+        (ended,) = tx.load_jobs([key]).values()
+        not_needed = not_needed or NotNeeded(job_id=str(ended.id), has_succeeded=needed)
+    return not_needed or (None if is_open else DependenciesSucceeded())

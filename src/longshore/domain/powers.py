@@ -6,10 +6,15 @@ place, `service.powers`, which knows their names and how they are written.
 
 from dataclasses import dataclass
 
+from longshore.domain.dependency import OwnDependency
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPowers:
     """Powers of one submission; all children of an array job share them."""
+
+    #: beside those of `dependsOn`
+    depends_on: tuple[OwnDependency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from longshore.domain.access_key import AccessKey
 from longshore.domain.array import ArraySummary
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Attempt, Job, JobSpec, Part, TimelineEntry, Wish
@@ -47,6 +47,7 @@ class Edge:
     job_key: JobKey
     on_key: JobKey
     type: DependencyType | None = None
+    when: When = When.SUCCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

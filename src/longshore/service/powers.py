@@ -11,6 +11,7 @@ from typing import Any
 
 from longshore.domain.powers import JobPowers, QueuePowers
 from longshore.service.client_tokens import TOKEN_TAG
+from longshore.service.depends_on import DEPENDS_ON, parse_depends_on
 from longshore.service.naming import ENGINE_TAG
 from longshore.service.own_override import OVERRIDE
 from longshore.service.refusals import invalid
@@ -21,7 +22,7 @@ PREFIX = "longshore:"
 Power = tuple[str, Callable[[str, str], Any]]
 
 _JOB_TAGS: Mapping[str, Power] = {}
-_JOB_PARAMETERS: Mapping[str, Power] = {}
+_JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends_on)}
 _QUEUE_TAGS: Mapping[str, Power] = {}
 
 _TAGS_OF: Mapping[str, Collection[str]] = {

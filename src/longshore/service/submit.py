@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from longshore.domain.consumable import ConsumableResourceProperties
 from longshore.domain.definition import JobDefinition, JobTimeout
-from longshore.domain.dependency import Dependency, DependencyType
+from longshore.domain.dependency import Dependency, DependencyType, OwnDependency, When
 from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import JobSpec
+from longshore.domain.powers import JobPowers
 from longshore.domain.queue import SERVICE_QUEUE, JobQueue
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
@@ -21,6 +22,7 @@ from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.client_tokens import TokenCall, digest_of, token_of
 from longshore.service.consumption import check_known, resolve_consumption
 from longshore.service.definitions import resolve_active
+from longshore.service.depends_on import DEPENDS_ON
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
@@ -125,11 +127,15 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
         definition = override_definition(definition, submission.own_override)
     _check_fit(submission, definition, queue)
     check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
-    on_keys = _find_dependencies(tx, scope, submission)
+    powers = job_powers(definition.tags, submission.tags or {}, submission.parameters or {})
+    dependencies = (*submission.depends_on, *powers.depends_on)
+    if len(dependencies) > _MOST_DEPENDENCIES:
+        raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies, {DEPENDS_ON} counted")
+    on_keys = _find_dependencies(tx, scope, dependencies, submission.array_size)
     key = tx.allocate_keys(1 + (submission.array_size or 0))
-    spec = _resolve_spec(submission, definition, queue, key=key, uuid=uuid)
+    spec = _resolve_spec(submission, definition, queue, powers, key=key, uuid=uuid)
     check_known(tx, spec)
-    edges = _edges(key, submission.depends_on, on_keys)
+    edges = _edges(key, dependencies, on_keys)
     tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
 
 
@@ -170,7 +176,7 @@ def _check_fit(submission: Submission, definition: JobDefinition, queue: JobQueu
 
 
 def _resolve_spec(
-    submission: Submission, definition: JobDefinition, queue: JobQueue, *, key: JobKey, uuid: str
+    submission: Submission, definition: JobDefinition, queue: JobQueue, powers: JobPowers, *, key: JobKey, uuid: str
 ) -> JobSpec:
     """What the definition leaves open comes from the submission, which also overrides it.
 
@@ -200,7 +206,7 @@ def _resolve_spec(
         array_size=submission.array_size,
         depends_on=tuple(submission.depends_on),
         parameters=parameters,
-        powers=job_powers(definition.tags, submission.tags or {}, parameters),
+        powers=powers,
         propagate_tags=propagate_tags,
         task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
         platform_capabilities=definition.platform_capabilities,
@@ -224,19 +230,21 @@ def _resolve_attempts(definition: JobDefinition, submission: Submission) -> tupl
     return retry or definition.retry_strategy or _DEFAULT_RETRY, timeout
 
 
-def _find_dependencies(tx: Transaction, scope: Scope, submission: Submission) -> Mapping[str, JobKey]:
-    """The keys of the jobs that the submission's dependencies name, by the text they are named with.
+def _find_dependencies(
+    tx: Transaction, scope: Scope, dependencies: Sequence[Dependency], array_size: int | None
+) -> Mapping[str, JobKey]:
+    """The keys of the jobs that a submission's dependencies name, by the text they are named with.
 
     Raises:
         InvalidRequest: a dependency has no meaning for this job.
         NotFound: a job does not exist.
     """
-    if not submission.depends_on:
+    if not dependencies:
         return {}
     ids: dict[str, JobId] = {}
-    for dependency in submission.depends_on:
-        text = dependency.job_id
-        if dependency.type is not None and submission.array_size is None:
+    for dependency in dependencies:
+        text, where = dependency.job_id, _place_of(dependency)
+        if dependency.type is not None and array_size is None:
             raise invalid(f"A dependency of type {dependency.type} is for array jobs only")
         if text is None:
             if dependency.type is not DependencyType.SEQUENTIAL:
@@ -244,29 +252,37 @@ def _find_dependencies(tx: Transaction, scope: Scope, submission: Submission) ->
             continue
         job_id = parse_job_reference(text, scope)
         if job_id is None:
-            raise NotFound(f"Job {text[:200]} of dependsOn does not exist")
+            raise NotFound(f"Job {text[:200]} of {where} does not exist")
         ids[text] = job_id
     found = tx.find_jobs(scope, set(ids.values()))
-    for text, job_id in ids.items():
-        if job_id not in found:
-            raise NotFound(f"Job {text} of dependsOn does not exist")
+    for dependency in dependencies:
+        text = dependency.job_id
+        if text is not None and ids[text] not in found:
+            raise NotFound(f"Job {text} of {_place_of(dependency)} does not exist")
     keys = {text: found[job_id] for text, job_id in ids.items()}
-    _check_pairs(tx, submission, keys)
+    _check_pairs(tx, dependencies, array_size, keys)
     return keys
 
 
-def _check_pairs(tx: Transaction, submission: Submission, keys: Mapping[str, JobKey]) -> None:
-    paired = [each.job_id for each in submission.depends_on if each.type is DependencyType.N_TO_N and each.job_id]
+def _place_of(dependency: Dependency) -> str:
+    """Where it was given."""
+    return DEPENDS_ON if isinstance(dependency, OwnDependency) else "dependsOn"
+
+
+def _check_pairs(
+    tx: Transaction, dependencies: Sequence[Dependency], array_size: int | None, keys: Mapping[str, JobKey]
+) -> None:
+    paired = {each.job_id: each for each in dependencies if each.type is DependencyType.N_TO_N and each.job_id}
     if not paired:
         return
     jobs = tx.load_jobs([keys[text] for text in paired])
-    for text in paired:
-        job = jobs[keys[text]]
+    for text, dependency in paired.items():
+        job, where = jobs[keys[text]], _place_of(dependency)
         if not job.is_array_parent:
-            raise invalid(f"Job {text} of dependsOn is no array job: a dependency of type N_TO_N needs one")
-        if job.spec.array_size != submission.array_size:
+            raise invalid(f"Job {text} of {where} is no array job: a dependency of type N_TO_N needs one")
+        if job.spec.array_size != array_size:
             raise invalid(
-                f"Job {text} of dependsOn has {job.spec.array_size} children and this job {submission.array_size}: "
+                f"Job {text} of {where} has {job.spec.array_size} children and this job {array_size}: "
                 "a dependency of type N_TO_N needs equal sizes"
             )
 
@@ -275,9 +291,10 @@ def _edges(key: JobKey, dependencies: Sequence[Dependency], on_keys: Mapping[str
     """What the job waits for, each once. SEQUENTIAL with a job waits for that job and then goes child by child."""
     edges: dict[Edge, None] = {}
     for dependency in dependencies:
+        when = dependency.when if isinstance(dependency, OwnDependency) else When.SUCCESS
         if dependency.job_id is not None:
             paired = DependencyType.N_TO_N if dependency.type is DependencyType.N_TO_N else None
-            edges[Edge(job_key=key, on_key=on_keys[dependency.job_id], type=paired)] = None
+            edges[Edge(job_key=key, on_key=on_keys[dependency.job_id], type=paired, when=when)] = None
         if dependency.type is DependencyType.SEQUENTIAL:
-            edges[Edge(job_key=key, on_key=key, type=DependencyType.SEQUENTIAL)] = None
+            edges[Edge(job_key=key, on_key=key, type=DependencyType.SEQUENTIAL, when=when)] = None
     return tuple(edges)

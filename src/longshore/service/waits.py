@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When, is_met
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
@@ -20,6 +20,16 @@ from longshore.service.wording import counted
 #: How many jobs ahead are counted one by one; beyond that a number says "at least".
 _AHEAD_COUNTED = 500
 
+_WAITS = {
+    When.SUCCESS: "depends on",
+    When.FAILURE: "depends on the failure of",
+    When.END: "depends on the end, good or bad, of",
+}
+_PAIRS = {
+    When.SUCCESS: "waits for",
+    When.FAILURE: "waits for the failure of",
+    When.END: "waits for the end, good or bad, of",
+}
 _QUEUED = frozenset({JobStatus.RUNNABLE, JobStatus.PENDING})
 
 
@@ -57,40 +67,44 @@ def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealt
 def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     edges = reader.edges_of([job.spec.key])
     awaited = awaited_by(job, edges)
-    awaited_jobs = reader.load_jobs(awaited)
+    awaited_jobs = reader.load_jobs({key for key, _ in awaited})
     done = 0
-    for key in awaited:
+    for key, when in awaited:
         other = awaited_jobs.get(key)
-        if other is None:
-            text = "depends on a job that is no longer in history, which counts as failed"
-            yield Cause(kind="dependency", text=text)
-        elif other.status is JobStatus.SUCCEEDED:
+        status = JobStatus.FAILED if other is None else other.status
+        if is_met(when, status):
             done += 1
+        elif other is None:
+            text = f"{_WAITS[when]} a job that is no longer in history, which counts as failed"
+            yield Cause(kind="dependency", text=text)
         else:
-            text = f"depends on job {other.id} ({other.spec.name}), which is {other.status}{_progress(reader, other)}"
+            named = f"job {other.id} ({other.spec.name})"
+            text = f"{_WAITS[when]} {named}, which is {other.status}{_progress(reader, other)}"
             yield Cause(kind="dependency", text=text, job_id=str(other.id))
     if 0 < done < len(awaited):
-        text = f"{done} of the {len(awaited)} jobs that it depends on have succeeded"
+        have = "succeeded" if all(when is When.SUCCESS for _, when in awaited) else "ended as it waits for"
+        text = f"{done} of the {len(awaited)} jobs that it depends on have {have}"
         yield Cause(kind="dependency", text=text)
     if not job.is_array_parent:
         return
     for edge in edges:
         if edge.type is DependencyType.SEQUENTIAL:
-            yield Cause(kind="dependency", text="each child waits for the child before it (SEQUENTIAL)")
+            text = f"each child {_PAIRS[edge.when]} the child before it (SEQUENTIAL)"
+            yield Cause(kind="dependency", text=text)
         elif edge.type is DependencyType.N_TO_N and (other := reader.load_jobs([edge.on_key]).get(edge.on_key)):
-            text = f"each child waits for the child of the same index of job {other.id} (N_TO_N)"
+            text = f"each child {_PAIRS[edge.when]} the child of the same index of job {other.id} (N_TO_N)"
             yield Cause(kind="dependency", text=text + _progress(reader, other), job_id=str(other.id))
 
 
-def awaited_by(job: Job, edges: Sequence[Edge]) -> Sequence[JobKey]:
-    """Keys of the jobs that must succeed before this one; for an array parent those that all its children wait for."""
+def awaited_by(job: Job, edges: Sequence[Edge]) -> Sequence[tuple[JobKey, When]]:
+    """Keys of the jobs that must end before this one, and how; for an array parent what all its children wait for."""
     index = job.id.index
-    keys = [edge.on_key for edge in edges if edge.type is None]
+    awaited = [(edge.on_key, edge.when) for edge in edges if edge.type is None]
     if index is not None:
-        keys += [JobKey(edge.on_key + 1 + index) for edge in edges if edge.type is DependencyType.N_TO_N]
-        if index > 0 and any(edge.type is DependencyType.SEQUENTIAL for edge in edges):
-            keys.append(JobKey(job.key - 1))
-    return list(dict.fromkeys(keys))
+        awaited += [(JobKey(e.on_key + 1 + index), e.when) for e in edges if e.type is DependencyType.N_TO_N]
+        if index > 0:
+            awaited += [(JobKey(job.key - 1), e.when) for e in edges if e.type is DependencyType.SEQUENTIAL]
+    return list(dict.fromkeys(awaited))
 
 
 def _progress(reader: Reader, job: Job) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import select
 
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When
 from longshore.domain.ids import JobKey
 from longshore.ports.store import Edge
 from longshore.store.codec import encode_list
@@ -12,12 +12,13 @@ from longshore.store.statements import InList, Row, Session, Statement, insert_i
 from longshore.store.tables import job_dependencies
 
 _d = job_dependencies.c
-_EDGES = select(_d.job_key, _d.on_key, _d.type).order_by(_d.job_key, _d.on_key)
+_EDGES = select(_d.job_key, _d.on_key, _d.type, _d.outcome).order_by(_d.job_key, _d.on_key)
 _OF = Statement(_EDGES.where(InList(_d.job_key, "keys")), "keys")
 _ON = Statement(_EDGES.where(InList(_d.on_key, "keys")), "keys")
-_INSERT = insert_into(job_dependencies, "job_key", "on_key", "type")
+_INSERT = insert_into(job_dependencies, "job_key", "on_key", "type", "outcome")
 
 _TYPES = {"": None, **{str(kind): kind for kind in DependencyType}}
+_OUTCOMES = {str(when): when for when in When}
 
 
 class DependencyRows(Session):
@@ -25,7 +26,7 @@ class DependencyRows(Session):
 
     def insert_edges(self, edges: Iterable[Edge]) -> None:
         """Keep them; the same one twice counts once."""
-        rows = {(edge.job_key, edge.on_key, "" if edge.type is None else str(edge.type)): None for edge in edges}
+        rows = {(e.job_key, e.on_key, "" if e.type is None else str(e.type), str(e.when)): None for e in edges}
         self.run_many(_INSERT, list(rows))
 
     def edges_of(self, keys: Collection[JobKey]) -> Sequence[Edge]:
@@ -36,5 +37,5 @@ class DependencyRows(Session):
 
 
 def _edge(row: Row) -> Edge:
-    job_key, on_key, kind = row
-    return Edge(job_key=JobKey(job_key), on_key=JobKey(on_key), type=_TYPES[kind])
+    job_key, on_key, kind, outcome = row
+    return Edge(job_key=JobKey(job_key), on_key=JobKey(on_key), type=_TYPES[kind], when=_OUTCOMES[outcome])

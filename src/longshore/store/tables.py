@@ -23,7 +23,7 @@ from sqlalchemy import (
     or_,
 )
 
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When
 from longshore.domain.job import Intent, StopCause, WishKind
 from longshore.domain.lifecycle.status import ARRAY_STATUSES, FINAL_STATUSES, JobStatus
 
@@ -358,7 +358,10 @@ job_dependencies = Table(
     Column("on_key", Key, primary_key=True, autoincrement=False),
     #: empty: a plain dependency
     Column("type", Text, primary_key=True),
+    #: that is waited for
+    Column("outcome", Text, primary_key=True),
     CheckConstraint(_among("type", ["", *DependencyType]), "type"),
+    CheckConstraint(_among("outcome", When), "outcome"),
     Index("ix_job_dependencies_on", "on_key"),
     sqlite_with_rowid=False,
 )

@@ -19,7 +19,7 @@ class TakenIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependenciesSucceeded:
-    """The last open dependency of the job ended well."""
+    """The last open dependency of the job ended in the way that it waits for: well, if nothing else was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,14 @@ class DependencyFailed:
     """A job that this one depends on failed."""
 
     job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNeeded:
+    """A job that this one depends on ended otherwise, and not by a failure of its own."""
+
+    job_id: str
+    has_succeeded: bool  #: else it was not needed either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +188,7 @@ Event = (
     TakenIn
     | DependenciesSucceeded
     | DependencyFailed
+    | NotNeeded
     | PlacementCommitted
     | AttemptNews
     | CancelRequested

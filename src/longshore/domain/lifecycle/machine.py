@@ -25,6 +25,7 @@ from longshore.domain.lifecycle.events import (
     HostLost,
     LaunchBegun,
     LaunchConfirmed,
+    NotNeeded,
     PartNews,
     PlacementCommitted,
     PreemptionCommitted,
@@ -70,6 +71,15 @@ def _become_runnable(job: Job, event: Event, now: datetime) -> Step:
 
 def _fail_as_dependent(job: Job, event: Event, now: datetime) -> Step:
     return _fail_waiting(job, job.wish.reason if job.wish else reasons.DEPENDENCY_FAILED, now)
+
+
+def _end_unneeded(job: Job, event: Event, now: datetime) -> Step:
+    assert isinstance(event, NotNeeded)
+    return _fail_waiting(job, job.wish.reason if job.wish else _told(event), now)
+
+
+def _told(event: NotNeeded) -> str:
+    return reasons.not_needed(event.job_id, has_succeeded=event.has_succeeded)
 
 
 def _note_cancellation(job: Job, event: Event, now: datetime) -> Step | None:
@@ -271,6 +281,8 @@ def _note_reason(job: Job, event: Event, now: datetime) -> Step | None:
     match event:
         case DependencyFailed() if job.wish is None:
             noted = replace(job, status_reason=reasons.DEPENDENCY_FAILED)
+        case NotNeeded() if job.wish is None:
+            noted = replace(job, status_reason=_told(event))
         case CancelRequested(reason=reason) if job.wish is None:
             noted = replace(job, status_reason=reason, wish=Wish(kind=WishKind.CANCEL, reason=reason))
         case TerminateRequested(reason=reason) if job.wish is None or job.wish.kind is WishKind.CANCEL:
@@ -315,6 +327,7 @@ _FINAL: dict[type[Event], Rule] = {
     TakenIn: ILLEGAL,
     DependenciesSucceeded: IGNORE,
     DependencyFailed: IGNORE,
+    NotNeeded: IGNORE,
     PlacementCommitted: ILLEGAL,
     **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),
     CancelRequested: IGNORE,
@@ -333,6 +346,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: _take_in,
             DependenciesSucceeded: ILLEGAL,
             DependencyFailed: ILLEGAL,
+            NotNeeded: ILLEGAL,
             PlacementCommitted: ILLEGAL,
             **_BEFORE_ATTEMPTS,
             CancelRequested: _cancel,
@@ -343,6 +357,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: ILLEGAL,
             DependenciesSucceeded: _become_runnable,
             DependencyFailed: _fail_as_dependent,
+            NotNeeded: _end_unneeded,
             PlacementCommitted: ILLEGAL,
             **_BEFORE_ATTEMPTS,
             CancelRequested: _note_cancellation,
@@ -353,6 +368,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: ILLEGAL,
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
+            NotNeeded: ILLEGAL,
             PlacementCommitted: _open_attempt,
             **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),  # of an earlier attempt
             CancelRequested: _cancel,
@@ -363,6 +379,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: ILLEGAL,
             DependenciesSucceeded: ILLEGAL,  # service jobs have none
             DependencyFailed: ILLEGAL,
+            NotNeeded: ILLEGAL,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: _begin_launch,
             LaunchConfirmed: _once_begun(_confirm_launch),
@@ -379,6 +396,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: ILLEGAL,
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
+            NotNeeded: ILLEGAL,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
@@ -395,6 +413,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             TakenIn: ILLEGAL,
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
+            NotNeeded: ILLEGAL,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
@@ -415,6 +434,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
 _AT_WORK: dict[type[Event], Rule] = {
     DependenciesSucceeded: IGNORE,
     DependencyFailed: _note_reason,
+    NotNeeded: _note_reason,
     PlacementCommitted: ILLEGAL,
     **dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL),
     CancelRequested: _note_reason,

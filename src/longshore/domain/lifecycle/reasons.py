@@ -13,6 +13,7 @@ PREEMPTED_TOO_OFTEN = "Job attempt was preempted, and no preemption retries are 
 QUOTA_SHARE_DELETED = "QuotaShare deleted"
 DEPENDENCY_FAILED = "Dependent Job failed"
 CHILD_FAILED = "Array Child Job failed"
+_NOT_NEEDED = "Not needed: "
 QUEUE_DELETED = "JobQueue deleted"
 #: Of one container of several, as `explain` tells it; the job's own are those above.
 DEPENDENCY_UNMET = "Container dependency was not met"
@@ -23,6 +24,17 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 def instance_id(host_id: HostId) -> str:
     """The EC2-style instance id by which AWS-shaped texts and ARNs name a host; always the same for one host."""
     return "i-" + blake2b(host_id.encode(), digest_size=9).hexdigest()[:17]
+
+
+def not_needed(job_id: str, *, has_succeeded: bool) -> str:
+    """Of a job that waited for something else of that one, which has ended."""
+    told = "succeeded, and its failure was waited for" if has_succeeded else "was not needed either"
+    return f"{_NOT_NEEDED}job {job_id} {told}"
+
+
+def was_needed(status_reason: str) -> bool:
+    """Whether a job that failed did so for another reason than that."""
+    return not status_reason.startswith(_NOT_NEEDED)
 
 
 def host_lost(host_id: HostId) -> str:

@@ -1,8 +1,9 @@
 """The callers: they submit, cancel, terminate and delete as planned, and try again when nobody answers."""
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from longshore.domain.consumable import ConsumableResourceProperties, ConsumableResourceRequirement
@@ -14,6 +15,7 @@ from longshore.domain.ids import JobId
 from longshore.domain.job import Wish, WishKind
 from longshore.ports.clock import Clock
 from longshore.service.consumables import ConsumableUpdate
+from longshore.service.depends_on import DEPENDS_ON
 from longshore.service.queues import QueueChanges
 from longshore.service.submit import Submission
 from longshore.testing.builders import HERE, a_container
@@ -103,7 +105,8 @@ class Client:
                 resource_requirements=a_container(resources=job.resources).resource_requirements,
             ),
             array_size=job.array_size,
-            depends_on=[self._dependency(each) for each in kept],
+            depends_on=[self._dependency(each) for each in kept if each.when is None],
+            parameters=self._parameters(kept),
             retry_strategy=job.retry,
             share_identifier=job.share,
             scheduling_priority=job.priority if job.share is not None else None,
@@ -140,6 +143,14 @@ class Client:
             return Dependency(type=planned.type)
         uuid = self._ids[planned.number].uuid
         return Dependency(job_id=str(JobId(uuid=uuid, index=planned.index)), type=planned.type)
+
+    def _parameters(self, kept: Sequence[PlannedDependency]) -> Mapping[str, str] | None:
+        entries = [
+            {"jobId": each.job_id, "type": each.type, "when": planned.when}
+            for planned in kept
+            if planned.when is not None and (each := self._dependency(planned))
+        ]
+        return {DEPENDS_ON: json.dumps(entries)} if entries else None
 
     async def _request(self, request: PlannedRequest) -> None:
         await self._until(request.at)

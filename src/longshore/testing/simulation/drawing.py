@@ -14,6 +14,7 @@ from longshore.testing.builders import a_queue, an_environment
 from longshore.testing.simulation.forms import draw_forms
 from longshore.testing.simulation.loop import BEGINS_AT
 from longshore.testing.simulation.points import POINTS
+from longshore.testing.simulation.powers import with_powers
 from longshore.testing.simulation.scenario import (
     PlannedCrash,
     PlannedDependency,
@@ -42,7 +43,7 @@ _RETRIES = (
 
 def draw_scenario(seed: int) -> Scenario:
     """The scenario of `seed`, always the same."""
-    return with_sharing(_draw_scenario(seed))
+    return with_powers(with_sharing(_draw_scenario(seed)))
 
 
 def _draw_scenario(seed: int) -> Scenario:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When
 from longshore.domain.job import TimelineEntry
 from longshore.scheduling.classes import class_of
 from longshore.testing.simulation.broken import broken
@@ -11,6 +11,7 @@ from longshore.testing.simulation.scenario import PlannedDependency, PlannedJob,
 from longshore.testing.simulation.sharing import Shares
 
 _LIVE = ("SCHEDULED", "STARTING", "RUNNING")
+_OUTCOME = {When.SUCCESS: "SUCCEEDED", When.FAILURE: "FAILED"}
 _WISHES = ("CancelRequested", "TerminateRequested")
 
 
@@ -73,20 +74,21 @@ class Census:
         """Keys of the children."""
         return range(parent + 1, parent + 1 + (self._planned[parent].array_size or 0))
 
-    def awaited(self, key: int) -> Sequence[int]:
-        """Keys of all that must have succeeded before this job, or array child, may start."""
+    def awaited(self, key: int) -> Sequence[tuple[int, When]]:
+        """Keys of all that must have ended before this job, or array child, may start, and how."""
         job = self._planned[key]
         first = self._key_of[job.number]
-        found: list[int] = []
+        found: list[tuple[int, When]] = []
         for dependency in self.dependencies[job.number]:
+            when = dependency.when or When.SUCCESS
             if dependency.number is not None:
                 on = self._key_of[dependency.number]
                 if dependency.type is DependencyType.N_TO_N:
-                    found += [on + (key - first)] if key > first else []
+                    found += [(on + (key - first), when)] if key > first else []
                 else:
-                    found.append(on if dependency.index is None else on + 1 + dependency.index)
+                    found.append((on if dependency.index is None else on + 1 + dependency.index, when))
             if dependency.type is DependencyType.SEQUENTIAL and key > first + 1:
-                found.append(key - 1)
+                found.append((key - 1, when))
         return found
 
 
@@ -103,6 +105,8 @@ class History:
         self.last_event = 0
         #: jobs on which a wish was noted while they wait
         self._wishing: set[int] = set()
+        #: jobs that ended because they were not needed
+        self._spared: set[int] = set()
 
     def retell(self, rows: Rows, jobs: Mapping[int, JobRow]) -> list[str]:
         """Go on with the events behind the last; returns lines for the trace."""
@@ -145,6 +149,8 @@ class History:
         if status in ("SUCCEEDED", "FAILED"):
             broken("nothing leaves a final status", f"{name}: {event}")
         self.statuses[key] = event.status_to
+        if event.cause == "NotNeeded" and event.detail.startswith("Not needed: "):
+            self._spared.add(key)
         if self._census.is_array(key):
             return
         if status in _LIVE and event.status_to not in _LIVE:
@@ -176,21 +182,41 @@ class History:
             broken("actions end who waited long enough", f"{self._census.name(key)} waited {waited}; {queue}; {event}")
 
     def _check_dependencies(self, key: int, event: EventRow) -> None:
-        open_ones = [on for on in self._census.awaited(key) if self.statuses[on] != "SUCCEEDED"]
+        open_ones = [(on, when) for on, when in self._census.awaited(key) if not self._is_met(on, when)]
         if open_ones:
-            waits_for = ", ".join(f"{self._census.name(on)} ({self.statuses[on]})" for on in open_ones)
+            waits_for = ", ".join(f"{when} of {self._census.name(on)} ({self.statuses[on]})" for on, when in open_ones)
             broken("no dependent starts early", f"{self._census.name(key)} waits for {waits_for}; {event}")
 
     def _check_early_end(self, key: int, event: EventRow) -> None:
-        """A waiting job fails because a dependency did, by a cancellation once they have ended, or is terminated."""
-        states = [self.statuses[on] for on in self._census.awaited(key)]
+        """A waiting job ends as its dependencies do, by a cancellation once they have ended, or is terminated."""
+        awaited = self._census.awaited(key)
+        unmet = [on for on, when in awaited if self._is_met(on, when) is False]
+        succeeding = [on for on, when in awaited if when is When.SUCCESS]
+        has_failed = any(self.statuses[on] == "FAILED" and not self._was_spared(on) for on in succeeding)
         lawful = {
-            "DependencyFailed": "FAILED" in states,
-            "DependenciesSucceeded": all(state == "SUCCEEDED" for state in states),
+            "DependencyFailed": has_failed,
+            "NotNeeded": bool(unmet) and not has_failed,
+            "DependenciesSucceeded": all(self._is_met(on, when) for on, when in awaited),
             "TerminateRequested": True,
         }
         if not lawful.get(event.cause, False):
+            states = [(self._census.name(on), when, self.statuses[on]) for on, when in awaited]
             broken("waiting jobs end for a reason", f"{self._census.name(key)} waits for {states}; {event}")
+
+    def _is_met(self, key: int, when: When) -> bool | None:
+        """Whether a job has ended as another waits for; None while it has not ended."""
+        status = self.statuses[key]
+        if status not in ("SUCCEEDED", "FAILED"):
+            return None
+        if when is When.END:
+            return True
+        return not self._was_spared(key) if status == "FAILED" and when is When.FAILURE else _OUTCOME[when] == status
+
+    def _was_spared(self, key: int) -> bool:
+        """Whether a job that failed only was not needed; an array whether no child failed otherwise."""
+        if not self._census.is_array(key):
+            return key in self._spared
+        return all(self.statuses[child] != "FAILED" or child in self._spared for child in self._census.children(key))
 
     def _waiting(self, queue: str) -> Iterator[int]:
         """RUNNABLE jobs of a queue."""
@@ -252,10 +278,10 @@ class History:
                 )
 
     def check_resolved(self) -> None:
-        """Nobody waits whose dependencies have all succeeded, or one of which has failed."""
+        """Nobody waits whose dependencies have all ended as they should, or one of which has not."""
         for key, status in self.statuses.items():
             if status != "PENDING" or self._census.is_array(key):
                 continue
-            states = [self.statuses[on] for on in self._census.awaited(key)]
-            if "FAILED" in states or all(state == "SUCCEEDED" for state in states):
-                broken("dependents follow at once", f"{self._census.name(key)} is PENDING and waits for {states}")
+            met = [self._is_met(on, when) for on, when in self._census.awaited(key)]
+            if False in met or all(met):
+                broken("dependents follow at once", f"{self._census.name(key)} is PENDING; what it waits for: {met}")

@@ -21,6 +21,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
+from longshore.domain import dependency
 from longshore.domain.lifecycle import attempts, machine, parts
 from longshore.scheduling import cycle
 from longshore.scheduling.fairshare import Standings
@@ -186,19 +187,22 @@ MUTANTS = (
         "dependents start early",
         (
             dependencies,
-            "resolve_dependencies",
-            "statuses[key] is not JobStatus.SUCCEEDED for key",
-            "statuses[key] in (JobStatus.SUBMITTED, JobStatus.PENDING) for key",
+            "_outcome",
+            "is_open or met is None",
+            "is_open or status in (JobStatus.SUBMITTED, JobStatus.PENDING)",
         ),
     ),
-    _mutant("SEQUENTIAL children do not wait", (waits, "awaited_by", "keys.append(JobKey(job.key - 1))", "pass")),
+    _mutant("SEQUENTIAL children do not wait", (waits, "awaited_by", "if index > 0:", "if False:")),
     _mutant(
         "N_TO_N waits for the first twin",
-        (waits, "awaited_by", "JobKey(edge.on_key + 1 + index)", "JobKey(edge.on_key + 1)"),
+        (waits, "awaited_by", "JobKey(e.on_key + 1 + index)", "JobKey(e.on_key + 1)"),
     ),
     _mutant(
-        "dependents of a failed job wait on", (dependencies, "resolve_dependencies", "if failed else", "if False else")
+        "dependents of a failed job wait on",
+        (dependencies, "_outcome", "return DependencyFailed(", "return None and DependencyFailed("),
     ),
+    _mutant("any end is as good as another", (dependency, "is_met", "if when is When.END:", "if True:")),
+    _mutant("what was not needed counts as failed", (dependency, "is_met", "return was_needed and ", "return ")),
     _mutant(
         "submission order is turned round",
         (intake, "take_in_jobs", "    for job in jobs:\n", "    for job in reversed(jobs):\n"),

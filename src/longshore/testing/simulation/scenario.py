@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from longshore.control.ledger import Host
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.definition import JobDefinition
-from longshore.domain.dependency import DependencyType
+from longshore.domain.dependency import DependencyType, When
 from longshore.domain.ecs import EcsProperties
 from longshore.domain.eks import EksProperties
 from longshore.domain.environment import ComputeEnvironment
@@ -43,6 +43,8 @@ class PlannedDependency:
     number: int | None
     index: int | None = None
     type: DependencyType | None = None
+    #: None: its success, as `dependsOn` asks
+    when: When | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
