@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -24,7 +25,8 @@ from longshore.control.patience import persist
 from longshore.control.staging import Persistence, TrainingSite, in_thread, pour
 from longshore.control.training_contract import MOST_REASON_CHARACTERS, StagedFolders
 from longshore.domain.ids import AttemptId
-from longshore.domain.job import Intent, Part
+from longshore.domain.job import Intent, Part, StopCause
+from longshore.domain.lifecycle.trainings import ended_in_time
 from longshore.domain.training import ObjectPlace, TrainingRequest, parse_object_uri
 from longshore.ports.clock import Clock
 from longshore.ports.engine import Observation, TaskState
@@ -106,12 +108,13 @@ class Deliveries:
         attempt_id, folders = observation.attempt_id, site.folders(observation.attempt_id)
         has_succeeded = observation.exit_code == 0
         reason = "" if has_succeeded else failure_text(folders) or observation.reason
+        stopped_at = observation.stopped_at or self._clock.now()
         # One that is stopped may have saved what it had. Source: SageMaker API, StopTrainingJob
-        keeps_model = has_succeeded or self._is_stopped(attempt_id)
+        keeps_model = has_succeeded or self._is_stopped(attempt_id, stopped_at)
 
         async def persistently(ask: Callable[[], Awaitable[T]]) -> T:
             return await persist(
-                ask, self._clock, lambda: 0.0 if self._is_stopped(attempt_id) else self._patience_seconds
+                ask, self._clock, lambda: 0.0 if self._is_stopped(attempt_id, stopped_at) else self._patience_seconds
             )
 
         access = Access(region=entry.job.spec.scope.region, role_arn=training.role_arn)
@@ -124,10 +127,14 @@ class Deliveries:
             reason = reason or f"Artifact upload failed: {problem.strerror or problem}"
         return replace(observation, reason=reason[:MOST_REASON_CHARACTERS])
 
-    def _is_stopped(self, attempt_id: AttemptId) -> bool:
-        """A caller has asked for its end, or its time is over: nobody waits for it patiently."""
+    def _is_stopped(self, attempt_id: AttemptId, stopped_at: datetime) -> bool:
+        """Its end was asked for, or its time was over when its container ended: nobody waits for it patiently."""
         entry = self._open.get(attempt_id)
-        return entry is None or entry.attempt.intent is Intent.STOP
+        if entry is None or entry.attempt.intent is not Intent.STOP:
+            return entry is None
+        whole = entry.whole or entry.attempt
+        is_late = whole.stop_cause is StopCause.TIMED_OUT
+        return not (is_late and ended_in_time(entry.job.spec, whole, stopped_at))
 
     async def _store(self, delivery: "_Delivery", keeps_model: bool) -> None:
         if keeps_model and not delivery.has_model:

@@ -38,6 +38,8 @@ _log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
 HEALTH_SECONDS = 5.0
+#: So long a watch lasts after one that failed until it counts as working.
+HEARING_SECONDS = 1.0
 COLLECT_SECONDS = 1.0
 SWEEP_SECONDS = 30.0
 #: How many logs are read from an engine at once.
@@ -72,6 +74,8 @@ class Lane:
         self.name = name
         #: why the engine can't be used now; empty when it can
         self.problem = "not asked yet"
+        #: why its news does not come, which is bad enough whatever it says of itself; empty while it comes
+        self._unheard = ""
         self._driver = driver
         self._logs = logs
         self._inbox = inbox
@@ -285,6 +289,7 @@ class Lane:
     async def _follow_until_lost(self) -> None:
         watching = self._driver.watch()
         first = asyncio.ensure_future(anext(watching))  # from here on nothing that happens is missed
+        hearing = asyncio.create_task(self._note_hearing())
         try:
             await self.observe_all()
             # A runner that died in a grace time has forgotten that it was to kill.
@@ -292,9 +297,20 @@ class Lane:
             await self._report(await first)
             async for observations in watching:
                 await self._report(observations)
+        except EngineUnavailable as problem:
+            self._unheard = str(problem) or "its news does not come"
+            raise
         finally:
-            first.cancel()
-            await asyncio.gather(first, return_exceptions=True)
+            for task in (first, hearing):
+                task.cancel()
+            await asyncio.gather(first, hearing, return_exceptions=True)
+
+    async def _note_hearing(self) -> None:
+        """Engines do not say that a watch has begun: one that has lasted a while works."""
+        await self._clock.sleep(HEARING_SECONDS)
+        if self._unheard:
+            self._unheard = ""
+            await self.check_health_once()
 
     async def _sweep(self) -> None:
         """Ask after everything now and then: `watch` may miss something, and strays may turn up late."""
@@ -384,7 +400,7 @@ class Lane:
         """Ask the engine how it is, and tell the scheduler when that has changed."""
         fingerprint = await self._driver.fingerprint()
         problem = fingerprint.problem or "it does not say what is wrong"
-        self._set_problem("" if fingerprint.healthy else problem)
+        self._set_problem(self._unheard if fingerprint.healthy else problem)
 
     def _set_problem(self, problem: str) -> None:
         if problem != self.problem:

@@ -73,6 +73,8 @@ class Workload:
     #: by index, from 0
     nodes: tuple[WorkNode, ...]
     main_node: int = 0
+    #: every node counts: the failure of one ends all, and the end of the main one does not
+    needs_all_nodes: bool = False
 
 
 _kept: OrderedDict[str, tuple[JobSpec, Workload]] = OrderedDict()
@@ -108,7 +110,7 @@ def _workload(spec: JobSpec) -> Workload:
 
 
 def _training(training: TrainingRequest, resources: Resources) -> Workload:
-    """A node for each instance, all alike; the first is the main one."""
+    """A node for each instance, all alike; the first is the main one. Source: SageMaker, status of training jobs."""
     count = training.instance_count
     each = Resources(
         vcpu_milli=resources.vcpu_milli // count,
@@ -128,7 +130,8 @@ def _training(training: TrainingRequest, resources: Resources) -> Workload:
         stop_timeout_seconds=_TRAINING_GRACE_SECONDS,
     )
     return Workload(
-        nodes=tuple(WorkNode(index=index, containers=(container,), resources=each) for index in range(count))
+        nodes=tuple(WorkNode(index=index, containers=(container,), resources=each) for index in range(count)),
+        needs_all_nodes=True,
     )
 
 

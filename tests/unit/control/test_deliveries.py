@@ -19,7 +19,7 @@ from longshore.control.lane import Lane
 from longshore.control.ledger import OpenAttempt
 from longshore.control.provisions import Provider
 from longshore.control.training_contract import StagedFolders
-from longshore.domain.job import Intent
+from longshore.domain.job import Intent, StopCause
 from longshore.engines.fake import Behaviour, FakeDriver, FakeSite
 from longshore.ports.engine import Observation, TaskState
 from longshore.testing.builders import AT
@@ -218,6 +218,17 @@ async def test_stop_while_the_place_is_away(tmp_path: Path) -> None:
     await passing(scene.clock, told)
     await told
     assert scene.clock.boot_seconds() - before < 10
+
+
+async def test_time_out_while_the_place_is_away(tmp_path: Path) -> None:
+    """What ended in time may be stored later."""
+    scene = Scene(tmp_path)
+    scene.objects.away = 5
+    told = asyncio.create_task(scene.told())
+    scene.deliveries.follow(changed(scene.entry, intent=Intent.STOP, stop_cause=StopCause.TIMED_OUT))
+    await passing(scene.clock, told)
+    assert await told == ""
+    assert MODEL in scene.objects.objects
 
 
 def exists(path: Path) -> bool:

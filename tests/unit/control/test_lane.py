@@ -1,13 +1,13 @@
 """What a lane does when engines and logs answer late, wrongly or not at all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from longshore.control.inbox import Inbox
-from longshore.control.lane import RETRY_SECONDS, SWEEP_SECONDS, Lane
+from longshore.control.lane import HEARING_SECONDS, RETRY_SECONDS, SWEEP_SECONDS, Lane
 from longshore.control.launching import render_launch
 from longshore.control.ledger import OpenAttempt
 from longshore.control.provisions import CannotProvide, Provider, Provision
@@ -333,6 +333,43 @@ async def test_failed_sweep_is_made_again_soon() -> None:
     scene.faults.refused = frozenset()
     await scene.clock.advance(2 * RETRY_SECONDS)
     assert scene.site.tasks("longshore") == []
+    run.cancel()
+
+
+async def test_engine_whose_news_is_refused_is_not_used() -> None:
+    """It answers pings, but nobody would hear of the ends of its jobs. The problem stands until a watch lasts."""
+
+    class Mute(FakeDriver):
+        is_mute = True
+
+        async def watch(self) -> AsyncIterator[Sequence[Observation]]:
+            if self.is_mute:
+                raise EngineUnavailable("events are refused")
+            async for news in super().watch():
+                yield news
+
+    clock = VirtualClock()
+    driver, inbox = Mute(FakeSite(clock), clock), Inbox()
+    lane = Lane(
+        "fake",
+        driver,
+        logs=KeptLogs(),
+        inbox=inbox,
+        clock=clock,
+        open_attempts=lambda: [],
+        stop_grace_seconds=5,
+        provider=Provider(clock=clock),
+    )
+    run = asyncio.create_task(lane.run())
+    await clock.advance(RETRY_SECONDS)
+    seen: set[str] = set()
+    for _ in range(100):
+        await clock.advance(0.25)
+        seen.add(lane.problem)
+    assert seen == {"events are refused"}
+    driver.is_mute = False
+    await clock.advance(RETRY_SECONDS + HEARING_SECONDS)
+    assert lane.problem == ""
     run.cancel()
 
 

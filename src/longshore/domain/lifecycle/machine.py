@@ -39,7 +39,7 @@ from longshore.domain.lifecycle.events import (
 from longshore.domain.lifecycle.parts import direct, note_news, open_parts
 from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.lifecycle.story import render_story
-from longshore.domain.lifecycle.trainings import has_succeeded, status_reason_of, time_out_of
+from longshore.domain.lifecycle.trainings import ended_in_time, has_succeeded, status_reason_of, time_out_of
 from longshore.domain.retry import RetryAction, matching_action
 from longshore.domain.workload import workload_of
 
@@ -187,7 +187,10 @@ def _stop_for_another(job: Job, event: Event, now: datetime) -> Step | None:
 
 def _close_exited(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, TaskExited)
-    return _settle(job, attempts.exited(_held_attempt(job), event))
+    attempt = attempts.exited(_held_attempt(job), event)
+    if attempt.stop_cause is StopCause.TIMED_OUT and ended_in_time(job.spec, attempt, event.stopped_at):
+        attempt = replace(attempt, stop_cause=None)
+    return _settle(job, attempt)
 
 
 def _close_failed_start(job: Job, event: Event, now: datetime) -> Step:

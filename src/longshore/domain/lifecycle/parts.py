@@ -8,8 +8,10 @@ the same way by whoever reads them after a crash. The rules:
 - A node is over when an essential container has ended, one was lost or a dependency can't be met, or all have ended:
   what waits ends, what lives is stopped.
 - The main node begins; the others are launched when it has started. Its end ends the attempt, theirs ends nothing.
+  Where all nodes are needed its end ends nothing either, and the failure of any ends the attempt.
 - The attempt has started when every container of the main node has; it has ended when all parts have, with the outcome
-  of the main node. All its parts are released then, and none before: they share volumes and a network.
+  of the main node, or of all that are needed. All its parts are released then, and none before: they share volumes and
+  a network.
 
 Source: AWS Batch user guide, multi-container jobs and multi-node parallel jobs; Amazon ECS, container dependencies.
 """
@@ -143,8 +145,10 @@ def direct(workload: Workload, attempt: Attempt, now: datetime) -> Attempt:
     nodes = by_node(workload, attempt.parts)
     main = workload.nodes[workload.main_node]
     stops = attempt.stop_cause is not None
+    if workload.needs_all_nodes:
+        stops = stops or any(map(_went_wrong, *_all(workload, attempt)))
     directed = _direct_node(main, nodes[main.index], must_end=stops, may_begin=True, now=now)
-    must_end = stops or _is_over(main, directed)
+    must_end = stops or (not workload.needs_all_nodes and _is_over(main, directed))
     may_begin = has_started(main, directed)
     parts: list[Part] = []
     for node in workload.nodes:
@@ -266,18 +270,30 @@ class Outcome:
 
 def outcome_of(node: WorkNode, parts: Sequence[Part]) -> Outcome:
     """The outcome of a node: 0 if all containers that must succeed did, else that of the first that went wrong."""
-    wrong = [
-        part
-        for container, part in zip(node.containers, parts, strict=True)
-        if part.status_reason == reasons.DEPENDENCY_UNMET or (container.must_succeed and part.exit_code != 0)
-    ]
+    return _outcome(node.containers, parts)
+
+
+def _outcome(containers: Sequence[WorkContainer], parts: Sequence[Part]) -> Outcome:
+    wrong = [part for container, part in zip(containers, parts, strict=True) if _went_wrong(container, part)]
     if not wrong:
-        main = next((p for c, p in zip(node.containers, parts, strict=True) if c.must_succeed), None)
+        main = next((p for c, p in zip(containers, parts, strict=True) if c.must_succeed), None)
         return Outcome(exit_code=0, reason=main.reason if main else "")
     wrong += [part for part in parts if is_lost(part)]
     # what was not started because others had ended tells the least, and little what was stopped for it
     first = min(wrong, key=lambda p: (p.status_reason == reasons.NOT_STARTED, p.intent is Intent.STOP, p.stopped_at))
     return Outcome(exit_code=first.exit_code, reason=first.reason, is_lost=is_lost(first))
+
+
+def _went_wrong(container: WorkContainer, part: Part) -> bool:
+    """Whether it ended in a way that its node does not bear."""
+    if not part.has_ended:
+        return False
+    return part.status_reason == reasons.DEPENDENCY_UNMET or (container.must_succeed and part.exit_code != 0)
+
+
+def _all(workload: Workload, attempt: Attempt) -> tuple[Sequence[WorkContainer], Sequence[Part]]:
+    """The containers of all nodes, and their parts."""
+    return [container for node in workload.nodes for container in node.containers], attempt.parts
 
 
 def conclude(workload: Workload, attempt: Attempt, *, free_losses: int) -> Conclusion | None:
@@ -291,7 +307,8 @@ def conclude(workload: Workload, attempt: Attempt, *, free_losses: int) -> Concl
         return _start(attempt_id, parts)
     if not all(part.has_ended for part in attempt.parts):
         return None
-    outcome = outcome_of(main, parts)
+    containers, decisive = _all(workload, attempt) if workload.needs_all_nodes else (main.containers, parts)
+    outcome = _outcome(containers, decisive)
     if outcome.is_lost:
         return HostLost(attempt_id=attempt_id, free_losses=free_losses)
     if outcome.exit_code is None:
@@ -301,7 +318,7 @@ def conclude(workload: Workload, attempt: Attempt, *, free_losses: int) -> Concl
         exit_code=outcome.exit_code,
         reason=outcome.reason,
         started_at=_last_start(parts) if outcome.exit_code == 0 else None,
-        stopped_at=max(part.stopped_at for part in parts if part.stopped_at and part.exit_code is not None),
+        stopped_at=max(part.stopped_at for part in decisive if part.stopped_at and part.exit_code is not None),
         cpu_seconds=_sum([part.cpu_seconds for part in attempt.parts]),
         peak_memory_bytes=_sum([part.peak_memory_bytes for part in attempt.parts]),
     )

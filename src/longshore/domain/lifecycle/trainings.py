@@ -1,5 +1,7 @@
 """How attempts of service jobs ended, in SageMaker's words. Source: AWS Batch user guide, service job retries."""
 
+from datetime import datetime, timedelta
+
 from longshore.domain.job import Attempt, JobSpec, StopCause
 from longshore.domain.lifecycle import reasons
 
@@ -27,6 +29,20 @@ def status_reason_of(spec: JobSpec, attempt: Attempt) -> str:
 def has_succeeded(spec: JobSpec, attempt: Attempt) -> bool:
     """Whether all went well: a training whose container did may have failed to store what it left."""
     return attempt.exit_code == 0 and (spec.training is None or not attempt.reason)
+
+
+def ended_in_time(spec: JobSpec, attempt: Attempt, stopped_at: datetime) -> bool:
+    """Whether the containers of a training had ended before its time was over: its uploads do not count.
+
+    Source: SageMaker API, StoppingCondition: it limits how long a training job runs.
+    """
+    limit, started_at = spec.attempt_seconds, attempt.started_at
+    return (
+        spec.training is not None
+        and limit is not None
+        and started_at is not None
+        and (stopped_at < started_at + timedelta(seconds=limit))
+    )
 
 
 def time_out_of(spec: JobSpec) -> str:

@@ -14,13 +14,17 @@ from longshore.domain.lifecycle.events import (
     LaunchConfirmed,
     PartNews,
     TakenIn,
+    TaskExited,
     TaskFailedToStart,
+    TaskStarted,
     TerminateRequested,
     TimeoutPassed,
 )
+from longshore.domain.lifecycle.parts import conclude
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.lifecycle.trainings import status_reason_of
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
+from longshore.domain.workload import workload_of
 from longshore.testing.builders import AT, a_job
 from longshore.testing.forms import a_training_spec
 from longshore.testing.lifecycles import FIRST, SECOND, a_placement, a_start, an_exit, grown
@@ -126,8 +130,75 @@ def test_the_shorter_limit_ends_it(timeout: int | None, most: int | None, second
     job = scheduled(timeout_seconds=timeout, max_runtime_seconds=most)
     assert job.spec.attempt_seconds == seconds
     if seconds is not None:
-        ended = grown(job, a_start(FIRST), TimeoutPassed(attempt_id=FIRST), an_exit(FIRST, 143))
+        late = replace(an_exit(FIRST, 143), stopped_at=AT + timedelta(seconds=seconds + 1))
+        ended = grown(job, a_start(FIRST), TimeoutPassed(attempt_id=FIRST), late)
         assert (ended.status, ended.status_reason) == (JobStatus.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "reason"),
+    [
+        (an_exit(FIRST, 0), JobStatus.SUCCEEDED, ""),
+        (an_exit(FIRST, 2, "no data"), JobStatus.FAILED, f"{SAGEMAKER}AlgorithmError: no data, exit code: 2"),
+    ],
+)
+def test_uploads_do_not_count_towards_the_time_out(ending: Event, status: JobStatus, reason: str) -> None:
+    """The container ended after 30 s of 90; its time was over while what it left was stored."""
+    job = grown(scheduled(timeout_seconds=90), a_start(FIRST), TimeoutPassed(attempt_id=FIRST), ending)
+    assert (job.status, job.status_reason) == (status, reason)
+
+
+# --- several instances -----------------------------------------------------------------------------------------------
+
+
+def of_node(node: int, news: TaskStarted | TaskExited | TaskFailedToStart | HostLost) -> PartNews:
+    return PartNews(attempt_id=FIRST, news=replace(news, attempt_id=part_id(FIRST, node, "algo")))
+
+
+def concluded(job: Job, *events: Event) -> Job:
+    """`job` after `events`, and after what its attempt comes to by each."""
+    for event in events:
+        job = grown(job, event)
+        while job.attempt and (conclusion := conclude(workload_of(job.spec), job.attempt, free_losses=0)):
+            job = grown(job, conclusion)
+    return job
+
+
+def intents(job: Job) -> list[Intent]:
+    assert job.attempt is not None
+    return [part.intent for part in job.attempt.parts]
+
+
+def two_that_run() -> Job:
+    return concluded(scheduled(instances=2), of_node(0, a_start(FIRST)), of_node(1, a_start(FIRST)))
+
+
+@pytest.mark.parametrize(
+    ("news", "reason"),
+    [
+        (an_exit(FIRST, 3, "no memory"), f"{SAGEMAKER}AlgorithmError: no memory, exit code: 3"),
+        (TaskFailedToStart(attempt_id=FIRST, reason="no such image"), f"{SAGEMAKER}ClientError: no such image"),
+        (HostLost(attempt_id=FIRST, free_losses=0), f"{SAGEMAKER}InternalServerError: Host EC2"),
+    ],
+)
+@pytest.mark.parametrize("node", [0, 1])
+def test_failure_of_any_instance_fails_the_training(
+    node: int, news: TaskExited | TaskFailedToStart | HostLost, reason: str
+) -> None:
+    """The others are stopped, and what they come to by that is not what is told."""
+    job = concluded(two_that_run(), of_node(node, news))
+    assert intents(job)[1 - node] is Intent.STOP
+    job = concluded(job, of_node(1 - node, an_exit(FIRST, 143)))
+    assert job.status is JobStatus.FAILED
+    assert job.status_reason.startswith(reason)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_training_ends_when_its_last_instance_has(first: int) -> None:
+    job = concluded(two_that_run(), of_node(first, an_exit(FIRST, 0)))
+    assert (job.status, intents(job)[1 - first]) == (JobStatus.RUNNING, Intent.NONE)
+    job = concluded(job, of_node(1 - first, an_exit(FIRST, 0)))
+    assert (job.status, job.status_reason) == (JobStatus.SUCCEEDED, "")
 
 
 def test_attempts_of_other_jobs_keep_their_reasons() -> None:
