@@ -24,8 +24,8 @@ ACTION = {
 }
 
 
-async def lead(batch: Batch, seconds: float) -> None:
-    """Lead for so long, over one host of one vCPU."""
+async def lead(batch: Batch, seconds: float, *, vcpus: int = 1) -> None:
+    """Lead for so long, over one host."""
     numbers = count(1)
     leader = Leader(
         store=batch.store,
@@ -33,7 +33,7 @@ async def lead(batch: Batch, seconds: float) -> None:
         logs=KeptLogs(),
         clock=batch.clock,
         inbox=Inbox(),
-        hosts=[Host(id=LOCAL, total=Resources(vcpu_milli=1000, memory_mib=1024))],
+        hosts=[Host(id=LOCAL, total=Resources(vcpu_milli=1000 * vcpus, memory_mib=1024))],
         settings=ControlSettings(oversize="wait"),
         new_attempt_id=lambda: AttemptId(f"{next(numbers):032x}"),
     )
@@ -121,3 +121,22 @@ def test_the_priority_of_a_submission_wins(batch: Batch) -> None:
     ordinary, urgent = (batch.submit(shareIdentifier="a", schedulingPriorityOverride=priority) for priority in (1, 9))
     asyncio.run(lead(batch, 5))
     assert statuses(batch, ordinary, urgent) == ["RUNNABLE", "STARTING"]
+
+
+@pytest.mark.covers("CreateComputeEnvironment.unmanagedvCpus", "UpdateComputeEnvironment.unmanagedvCpus")
+@pytest.mark.parametrize(("given", "started"), [(None, 4), (2, 3), (4, 2), (99, 2)])
+@pytest.mark.parametrize("is_given_later", [False, True])
+def test_what_is_kept_for_new_shares_of_an_unmanaged_environment(
+    batch: Batch, given: int | None, started: int, is_given_later: bool
+) -> None:
+    """A half of what it says it has, of which there may be less; nothing where it does not say."""
+    members = {} if given is None else {"unmanagedvCpus": given}
+    batch.environment("part", tags={"longshore:engine": "fake"}, **({} if is_given_later else members))
+    if is_given_later:
+        batch.update_compute_environment(computeEnvironment="part", **members)
+    arn = batch.create_scheduling_policy(name="policy", fairsharePolicy={"computeReservation": 50})["arn"]
+    batch.queue("queue", "part", schedulingPolicyArn=arn)
+    batch.definition()
+    jobs = [batch.submit(shareIdentifier="a") for _ in range(4)]
+    asyncio.run(lead(batch, 5, vcpus=4))
+    assert statuses(batch, *jobs).count("STARTING") == started

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -101,8 +100,7 @@ class TestProcessEngine(PartContract):
                 break
             await asyncio.sleep(0.02)
         assert not runner_pids(config.data_dir)
-        # what the runner knows does not tell which attempt a part belongs to
-        shutil.rmtree(config.shared_dir, ignore_errors=True)
+        assert not config.shared_dir.exists(), "what parts shared goes with them, also when only the runner knows them"
 
     @pytest.fixture
     async def reopen(self, driver: ProcessDriver, config: ProcessConfig) -> AsyncIterator[Reopen]:

@@ -9,6 +9,7 @@ from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.control.quotas import quota_views
 from longshore.control.run_lengths import Learning
 from longshore.domain.consumable import ConsumableResource
+from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
 from longshore.domain.job import Attempt, Intent, Job
 from longshore.domain.lifecycle.status import JobStatus
@@ -201,12 +202,29 @@ class Present:
         }
         return quota_views(capacities, shares, self.ledger.open_attempts()) if capacities else {}
 
-    def _fair_view(self, reader: Reader, queue: QueueName) -> FairShareView | None:
-        policy = self.policies(reader).get(queue)
+    def _fair_view(self, reader: Reader, queue: JobQueue) -> FairShareView | None:
+        name = queue.scope, queue.name
+        policy = self.policies(reader).get(name)
         if policy is None:
             return None
         assert self.holdings.instant is not None
-        return FairShareView(policy=policy, shares=self.holdings.shares(reader, queue, policy, self.holdings.instant))
+        return FairShareView(
+            policy=policy,
+            shares=self.holdings.shares(reader, name, policy, self.holdings.instant),
+            reservable_milli=self._reservable_milli(reader, queue),
+        )
+
+    def _reservable_milli(self, reader: Reader, queue: JobQueue) -> int | None:
+        """What fair-share reservations are a part of, where an environment of the queue says; None: all there is.
+
+        Source: AWS Batch API, unmanagedvCpus: of an unmanaged environment that gives none, nothing is reserved.
+        """
+        known = self.environments(reader)
+        found = [known.get((queue.scope, name)) for name in queue.environment_names]
+        environments = [each for each in found if isinstance(each, ComputeEnvironment)]
+        if all(each.type == "MANAGED" for each in environments):
+            return None
+        return sum(each.reservable_vcpus for each in environments) * 1000
 
     def _load_resources(self, reader: Reader) -> tuple[Sequence[JobQueue], Mapping[EnvironmentName, Environment]]:
         if self._resources is None:
@@ -284,7 +302,7 @@ class Present:
                 name=q.name,
                 priority=q.priority,
                 environments=q.environment_names,
-                fair=self._fair_view(reader, (q.scope, q.name)),
+                fair=self._fair_view(reader, q),
                 quota=quotas.get((q.scope, q.name)),
             )
             for q in self.queues(reader)

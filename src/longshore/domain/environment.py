@@ -49,6 +49,11 @@ class ComputeEnvironment:
         return self.resource_type in FARGATE_TYPES
 
     @property
+    def reservable_vcpus(self) -> int:
+        """What fair-share reservations are a part of. Source: AWS Batch API, maxvCpus and unmanagedvCpus."""
+        return int(self.document.get("unmanagedvCpus", 0)) if self.max_vcpus is None else self.max_vcpus
+
+    @property
     def runs_pods(self) -> bool:
         """Whether it belongs to an EKS cluster, and takes pods alone."""
         return "eksConfiguration" in self.document

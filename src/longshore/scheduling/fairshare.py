@@ -34,6 +34,8 @@ class FairShareView:
 
     policy: FairsharePolicy
     shares: Mapping[str, ShareView]
+    #: thousandths of a vCPU that a reservation is a part of; None: all that the queue has
+    reservable_milli: int | None = None
 
     def weight(self, share: str) -> float:
         """The share's weight. An entry with `*` divides its part among those that it covers."""
@@ -49,7 +51,8 @@ class FairShareView:
         if self.policy.compute_reservation == 0:
             return None
         kept = (self.policy.compute_reservation / 100) ** max(len(self.shares), 1)
-        return int(capacity_milli * (1 - kept))
+        of = capacity_milli if self.reservable_milli is None else min(capacity_milli, self.reservable_milli)
+        return int(of * (1 - kept)) + capacity_milli - of
 
 
 def use_after(milli_seconds: float, held_milli: int, seconds: float, policy: FairsharePolicy) -> float:

@@ -13,7 +13,7 @@ from longshore.engines.process.config import ProcessConfig
 from longshore.engines.process.link import A, Link, LinkLost, connect, start_runner
 from longshore.engines.process.parse import parse_refusal, parse_report
 from longshore.engines.process.render import IGNORED, NO_MEMORY_LIMIT, SpecRejected, render_item
-from longshore.engines.process.shared import make_shared, remove_shared
+from longshore.engines.process.shared import make_shared, remove_shared, sharing_parts
 from longshore.engines.process.wire import (
     Discover,
     Done,
@@ -223,7 +223,8 @@ class ProcessDriver:
 
     async def discover(self) -> Sequence[Handle]:
         known = await self._ask(Known, Discover)
-        return [Handle(attempt_id=AttemptId(attempt_id)) for attempt_id in known.ids]
+        wholes = await asyncio.to_thread(sharing_parts, self._config)
+        return [Handle(attempt_id=AttemptId(each), whole_id=wholes.get(each)) for each in known.ids]
 
     async def read_logs(self, handle: Handle, *, cursor: str) -> AsyncIterator[LogChunk]:
         # The processes write the log files themselves.

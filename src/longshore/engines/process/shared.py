@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from longshore.engines.process.render import SpecRejected, shared_folder, volume
 from longshore.ports.engine import LaunchSpec
 
 _log = structlog.stdlib.get_logger(__name__)
+
+#: Who shares the folders, by name: their ids alone do not tell. Nodes' folders beside it have numbers for names.
+_PARTS = "parts"
 
 
 def make_shared(spec: LaunchSpec, config: ProcessConfig) -> None:
@@ -34,6 +38,9 @@ def make_shared(spec: LaunchSpec, config: ProcessConfig) -> None:
             path.mkdir(exist_ok=True)
             # containers of one task may run as different users
             os.chmod(path, 0o1777)
+        if paths:
+            _make_passage(root / _PARTS)
+            (root / _PARTS / spec.attempt_id).touch()
     except OSError as error:
         raise SpecRejected(f"CannotCreateVolumeError: {error.strerror}") from error
 
@@ -45,6 +52,11 @@ def _make_passage(path: Path) -> None:
     if not (stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()):
         raise PermissionError(errno.EPERM, f"{path} is not a folder of ours")
     os.chmod(path, 0o711)
+
+
+def sharing_parts(config: ProcessConfig) -> Mapping[str, AttemptId]:
+    """The parts that share folders, each with the attempt that it belongs to."""
+    return {path.name: AttemptId(path.parts[-3]) for path in config.shared_dir.glob(f"*/{_PARTS}/*")}
 
 
 def remove_shared(whole_id: AttemptId, config: ProcessConfig) -> None:

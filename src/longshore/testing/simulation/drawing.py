@@ -60,6 +60,7 @@ def _draw_scenario(seed: int) -> Scenario:
                 max_vcpus=rng.choice((None, None, 2, 3, 6)),
             ),
             resource_type="EC2",
+            document={"unmanagedvCpus": 6},  # what reservations are a part of
         )
         for number in range(rng.choice((1, 2, 3)))
     )
