@@ -157,6 +157,7 @@ def test_each_container_of_a_pod_tells_its_end(batch: Batch) -> None:
         job_id,
         JobStatus.SUCCEEDED,
         {(0, "first"): ran(batch, 0), (0, "main"): ran(batch, 0, reason="fine")},
+        environment_name="eks",
         **ran(batch, 0),
     )
     job = batch.job(job_id)
@@ -172,6 +173,7 @@ def test_each_container_of_a_pod_tells_its_end(batch: Batch) -> None:
             "initContainers": [{"name": "first", "containerID": first, "exitCode": 0}],
             "podName": name,
             "podNamespace": "science",
+            "eksClusterArn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/one",
             "nodeName": node,
             "startedAt": NOW_MS + 1000,
             "stoppedAt": NOW_MS + 2000,
@@ -179,6 +181,8 @@ def test_each_container_of_a_pod_tells_its_end(batch: Batch) -> None:
         }
     ]
     assert job["attempts"] == []
+    (listed,) = batch.list_jobs(jobQueue="pods", jobStatus="SUCCEEDED")["jobSummaryList"]
+    assert listed["capacityUsage"][0]["capacityUnit"] == "cpu"
 
 
 def test_nodes_are_shown_as_jobs_of_their_own(batch: Batch) -> None:
@@ -222,6 +226,8 @@ def test_nodes_are_shown_as_jobs_of_their_own(batch: Batch) -> None:
     assert "startedAt" not in task
     (listed,) = batch.list_jobs(multiNodeJobId=job_id, jobStatus="FAILED")["jobSummaryList"]
     assert (listed["jobId"], listed["container"]) == (f"{job_id}#1", {"exitCode": 7})
+    assert listed["capacityUsage"] == [{"capacityUnit": "VCPU", "quantity": 1.0}]
+    assert listed["scheduledAt"] == int(made.opened_at.timestamp() * 1000)
 
 
 def test_the_job_and_its_main_node_end_alike(batch: Batch) -> None:

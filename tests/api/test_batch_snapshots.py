@@ -56,6 +56,14 @@ def test_who_comes_next(batch: Batch) -> None:
     }
 
 
+def test_capacity_of_a_queue_of_pods(batch: Batch) -> None:
+    """By the unit that Kubernetes has. Source: AWS Batch API, QueueSnapshotCapacityUsage."""
+    batch.queue("pods", batch.eks_environment())
+    front_of(batch, "pods", held_milli={"": 1500})
+    utilization = batch.get_job_queue_snapshot(jobQueue="pods")["queueUtilization"]
+    assert utilization["totalCapacityUsage"] == [{"capacityUnit": "cpu", "quantity": 1.5}]
+
+
 def test_shares_of_a_fair_share_queue(batch: Batch) -> None:
     """The twenty that hold most."""
     arn = batch.create_scheduling_policy(name="p")["arn"]

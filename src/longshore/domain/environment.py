@@ -59,6 +59,12 @@ class ComputeEnvironment:
         return "eksConfiguration" in self.document
 
     @property
+    def eks_cluster_arn(self) -> str | None:
+        """Of the EKS cluster that it belongs to, if it does."""
+        configuration = self.document.get("eksConfiguration")
+        return None if configuration is None else configuration["eksClusterArn"]
+
+    @property
     def queue_type(self) -> str:
         """The type of the job queues that it can serve. Source: AWS Batch API, JobQueueType."""
         if self.runs_pods:

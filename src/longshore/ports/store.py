@@ -5,7 +5,7 @@ records. A transaction is a plain, synchronous thing: nothing in it may wait for
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -66,6 +66,10 @@ class JobView:
     tags: Mapping[str, str]
     #: of array parents
     summary: ArraySummary | None
+    #: when its latest attempt was placed
+    scheduled_at: datetime | None = None
+    #: EKS clusters that its pods ran in, by the name of the environment; of those that are still there
+    cluster_arns: Mapping[str, str] = field(default_factory=dict[str, str])
     #: the view is of this node (`job.id.node`, too) of a multi-node job: status, times and outcome of `job` and of its
     #: `attempts` are the node's, whose `parts` are those of the node
     node: int | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import JobId, JobKey, Scope, parse_arn
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.ports.store import JobFilter, JobReader, JobView, Reader, Store
+from longshore.ports.store import JobFilter, JobReader, JobView, Reader, ResourceReader, Store
 from longshore.scheduling.classes import class_id
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
@@ -68,7 +68,7 @@ class Descriptions:
             keys = reader.find_jobs(scope, whole.values())
             views = _described(reader, {keys[each] for each in whole.values() if each in keys})
             found = [(job_id, views[keys[each]]) for job_id, each in whole.items() if each in keys]
-            plain = [(job_id, view) for job_id, view in found if view.job.spec.training is None]
+            plain = [(job_id, _with_clusters(reader, view)) for job_id, view in found if view.job.spec.training is None]
             return [each for job_id, view in plain for each in _as_asked(view, job_id)]
 
         return await self._store.read(work) if ids else []
@@ -150,6 +150,16 @@ class Descriptions:
 
 def _described(reader: JobReader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:
     return {view.job.key: view for view in with_reasons(reader, reader.describe_jobs(list(keys)))}
+
+
+def _with_clusters(reader: ResourceReader, view: JobView) -> JobView:
+    """Pods are told of with the cluster that their environment belongs to."""
+    spec = view.job.spec
+    if not spec.runs_pods:
+        return view
+    names = {attempt.environment_name for attempt in view.attempts}
+    found = [each for name in names if (each := reader.environment(spec.scope, name)) is not None]
+    return replace(view, cluster_arns={each.name: arn for each in found if (arn := each.eks_cluster_arn)})
 
 
 def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:

@@ -11,6 +11,9 @@ from longshore.domain.service_environment import NUM_INSTANCES
 from longshore.ports.store import Reader, Store
 from longshore.service.sharing import fairshare_of, has_quota_shares
 
+#: What capacity is counted in, by the type of the queue. Source: AWS Batch API, QueueSnapshotCapacityUsage.
+_UNITS = {SERVICE_QUEUE: NUM_INSTANCES, "EKS": "cpu"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSnapshot:
@@ -51,7 +54,7 @@ class Snapshots:
             jobs = reader.load_jobs([each.key for each in (*placed, *firsts.values())])
             waiting = {key: job.arn for key, job in jobs.items() if job.status is JobStatus.RUNNABLE}
             return QueueSnapshot(
-                unit=NUM_INSTANCES if queue.queue_type == SERVICE_QUEUE else "VCPU",
+                unit=_UNITS.get(queue.queue_type, "VCPU"),
                 is_fair_share=fairshare_of(reader, queue) is not None,
                 front=front,
                 jobs=[(waiting[each.key], each) for each in placed if each.key in waiting],

@@ -1,8 +1,9 @@
 """Rows of `attempts`."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from longshore.domain.ids import AttemptId, HostId, JobKey
 from longshore.domain.job import Attempt, StopCause
@@ -10,7 +11,7 @@ from longshore.store.attempt_columns import CHANGING, changing, held
 from longshore.store.codec import INTENTS, decode_names, encode_list, from_ms, from_ms_or_none, resources_from, to_ms
 from longshore.store.parts import PartRows
 from longshore.store.statements import InList, Row, Statement, assigned, insert_into
-from longshore.store.tables import IS_OPEN, attempts
+from longshore.store.tables import IS_OPEN, attempts, jobs
 
 _a = attempts.c
 #: In the order in which `attempt_from` reads them.
@@ -31,6 +32,13 @@ _SAVE = Statement(
 )
 _OPEN = Statement(select(*ATTEMPT_COLUMNS).where(IS_OPEN).order_by(_a.job_key))
 _OF_JOBS = Statement(select(*ATTEMPT_COLUMNS).where(InList(_a.job_key, "keys")).order_by(_a.job_key, _a.number), "keys")
+
+_PLACED = Statement(
+    select(_a.job_key, _a.opened_at)
+    .join(jobs, and_(jobs.c.key == _a.job_key, jobs.c.attempts_made == _a.number))
+    .where(InList(_a.job_key, "keys")),
+    "keys",
+)
 
 _STOP_CAUSES = {None: None, **{str(cause): cause for cause in StopCause}}
 _NO_GPUS: tuple[str, ...] = ()
@@ -105,6 +113,10 @@ class AttemptRows(PartRows):
     def attempts_of(self, keys: Collection[JobKey]) -> Sequence[Attempt]:
         """All attempts of these jobs, those of one job oldest first."""
         return self.with_parts([attempt_from(row) for row in self.rows(_OF_JOBS, encode_list(keys))])
+
+    def placed_at(self, keys: Collection[JobKey]) -> Mapping[JobKey, datetime]:
+        """When the latest attempts of these jobs were placed, for those that have any."""
+        return {JobKey(key): from_ms(opened_at) for key, opened_at in self.rows(_PLACED, encode_list(keys))}
 
     def insert_attempts(self, attempts: Iterable[Attempt]) -> None:
         attempts = list(attempts)

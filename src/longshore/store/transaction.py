@@ -1,6 +1,7 @@
 """One unit of work on the store: all rooms of the schema behind the port's one door."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Attempt
@@ -16,6 +17,8 @@ from longshore.store.listing import ListingRows
 from longshore.store.resources import ResourceRows
 from longshore.store.submission import SubmissionRows
 
+_NO_ATTEMPTS: Mapping[JobKey, Sequence[Attempt]] = {}
+
 
 class SqlTransaction(
     ResourceRows, SubmissionRows, JobRows, AttemptRows, ListingRows, EventRows, ControlRows, HistoryRows, KeyRows
@@ -26,12 +29,14 @@ class SqlTransaction(
         attempts: dict[JobKey, list[Attempt]] = {}
         for attempt in self.attempts_of(keys):
             attempts.setdefault(attempt.job_key, []).append(attempt)
-        return self._views(keys, attempts)
+        placed_at = {key: each[-1].opened_at for key, each in attempts.items()}
+        return self._views(keys, placed_at, attempts)
 
     def list_jobs(
         self, scope: Scope, queue_name: str, where: JobFilter, *, before: JobKey | None, limit: int
     ) -> Sequence[JobView]:
-        return self._views(self.listed_keys(scope, queue_name, where, before=before, limit=limit), {})
+        keys = self.listed_keys(scope, queue_name, where, before=before, limit=limit)
+        return self._views(keys, self.placed_at(keys))
 
     def list_children(
         self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
@@ -40,9 +45,14 @@ class SqlTransaction(
         if spec is None:
             return ()
         keys = self.child_keys(spec.child_key(0), spec.last_key, statuses, after=after, limit=limit)
-        return self._views(keys, {})
+        return self._views(keys, self.placed_at(keys))
 
-    def _views(self, keys: Sequence[JobKey], attempts: Mapping[JobKey, Sequence[Attempt]]) -> Sequence[JobView]:
+    def _views(
+        self,
+        keys: Sequence[JobKey],
+        placed_at: Mapping[JobKey, datetime],
+        attempts: Mapping[JobKey, Sequence[Attempt]] = _NO_ATTEMPTS,
+    ) -> Sequence[JobView]:
         jobs = self.load_jobs(keys)
         tags = self.tags_of({job.spec.key for job in jobs.values()})
         summaries = self.summaries([key for key, job in jobs.items() if job.is_array_parent])
@@ -52,6 +62,7 @@ class SqlTransaction(
                 attempts=tuple(attempts.get(key, ())),
                 tags=tags[jobs[key].spec.key],
                 summary=summaries.get(key),
+                scheduled_at=placed_at.get(key),
             )
             for key in keys
             if key in jobs

@@ -192,6 +192,72 @@ def run_trainings(world: World) -> None:
     world.make("TerminateServiceJobs", jobs=["nonsense"], reason="to see the error")
 
 
+def run_preemptions(world: World) -> None:
+    """A service job that goes back for one of higher priority in its share, and what the share holds meanwhile."""
+    unit = "ml.m5.large"
+    policy = world.make(
+        "CreateSchedulingPolicy", name="quotas", quotaSharePolicy={"idleResourceAssignmentStrategy": "FIFO"}
+    )
+    limits = [{"maxCapacity": 1, "capacityUnit": unit}]
+    world.make(
+        "CreateServiceEnvironment",
+        serviceEnvironmentName="shared",
+        serviceEnvironmentType="SAGEMAKER_TRAINING",
+        capacityLimits=limits,
+    )
+    world.make(
+        "CreateJobQueue",
+        jobQueueName="shared",
+        priority=1,
+        jobQueueType="SAGEMAKER_TRAINING",
+        serviceEnvironmentOrder=[{"order": 1, "serviceEnvironment": "shared"}],
+        schedulingPolicyArn=policy["arn"],
+    )
+    world.make(
+        "CreateQuotaShare",
+        quotaShareName="share",
+        jobQueue="shared",
+        capacityLimits=limits,
+        resourceSharingConfiguration={"strategy": "RESERVE"},
+        preemptionConfiguration={"inSharePreemption": "ENABLED"},
+    )
+    payload = json.loads(TRAINING) | {
+        "AlgorithmSpecification": {
+            "TrainingImage": "busybox",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["sleep", "100"],
+        },
+        "OutputDataConfig": {"S3OutputPath": f"file://{OPEN_FOLDER}"},
+    }
+
+    def submit(name: str, priority: int) -> str:
+        return world.submit_service_job(
+            name,
+            jobQueue="shared",
+            quotaShareName="share",
+            schedulingPriority=priority,
+            serviceRequestPayload=json.dumps(payload),
+        )
+
+    def is_running(job: str) -> bool:
+        return world.make("DescribeServiceJob", jobId=job)["status"] == "RUNNING"
+
+    ordinary = submit("ordinary", 1)
+    eventually(lambda: is_running(ordinary), what="the ordinary job runs")
+    urgent = submit("urgent", 9)
+    eventually(lambda: is_running(urgent), what="the urgent job runs in its place")
+    world.make("DescribeServiceJob", jobId=ordinary)
+
+    def held() -> Any:
+        shown = world.make("GetJobQueueSnapshot", jobQueue="shared")["queueUtilization"]
+        return shown["quotaShareUtilization"]["topCapacityUtilization"]
+
+    eventually(held, what="what the share holds is published")
+    for job in (ordinary, urgent):
+        world.make("TerminateServiceJob", jobId=job, reason="seen")
+    eventually(lambda: all(job["status"] in FINAL for job in world.jobs), what="all have ended")
+
+
 def _snapshot(world: World) -> tuple[Any, Any]:
     """Which jobs of the queue come next, and which shares hold something."""
     shown = world.make("GetJobQueueSnapshot", jobQueue="on")
@@ -210,7 +276,7 @@ def all_replies(wire: Wire) -> Iterator[Reply]:
             except Unmet:
                 pass
             yield from world.replies
-    for run in (run_jobs, run_trainings, run_forms):
+    for run in (run_jobs, run_trainings, run_preemptions, run_forms):
         world = World(wire=wire)
         run(world)
         yield from world.replies

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from longshore.domain.ids import JobKey, Scope
+from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobView, Store, Transaction
@@ -114,6 +114,25 @@ class ListingContract:
         job = with_attempt(job_of(spec), attempt)
         await store.write(lambda tx: (tx.insert_attempts([attempt]), tx.save_jobs([job])))
         assert [view.attempts for view in await _listed(store)] == [()]
+
+    async def test_listing_shows_when_the_latest_attempt_was_placed(self, store: Store) -> None:
+        """Of each job and child that was placed at all; so do descriptions."""
+        once, array, never = await submitted(store, a_job(), a_job().array(2), a_job())
+        child = replace(job_of(array), key=array.child_key(1), id=JobId(uuid=array.uuid, index=1))
+        placed = [(job_of(once), 1, moment(7)), (job_of(once), 2, moment(3)), (child, 1, moment(5))]
+        attempts = [an_attempt(job, number=number, opened_at=at) for job, number, at in placed]
+        await store.write(lambda tx: tx.insert_attempts(attempts))
+        await store.write(
+            lambda tx: tx.save_jobs(
+                [replace(job_of(once), attempts_made=2), replace(child, status=S.RUNNABLE, attempts_made=1)]
+            )
+        )
+        views = {view.job.key: view.scheduled_at for view in await _listed(store)}
+        assert views == {once.key: moment(3), array.key: None, never.key: None}
+        children = await store.read(lambda r: r.list_children(array.key, None, after=None, limit=9))
+        assert [view.scheduled_at for view in children] == [None, moment(5)]
+        described = await store.read(lambda r: r.describe_jobs([once.key, never.key]))
+        assert [view.scheduled_at for view in described] == [moment(3), None]
 
     async def test_filters_hold_what_they_say(self, store: Store) -> None:
         """Every condition alone, and all pairs of them, agree with the plain reading of the port."""

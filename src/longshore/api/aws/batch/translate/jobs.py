@@ -28,6 +28,7 @@ from longshore.domain.job import Job, JobSpec, WishKind
 from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
 from longshore.domain.nodes import NodeProperties
 from longshore.domain.retry import RetryStrategy
+from longshore.domain.workload import workload_of
 from longshore.ports.store import JobView
 from longshore.service.describe import Condition, JobQuery
 from longshore.service.nodes import node_views
@@ -63,7 +64,9 @@ def _render_summary(view: JobView) -> wire.JobSummary:
         job_arn=spec.scope.arn("job", str(job.id)),
         job_id=str(job.id),
         job_name=spec.name,
+        capacity_usage=_render_usage(view),
         created_at=milliseconds(job.created_at),
+        scheduled_at=milliseconds_given(view.scheduled_at),
         share_identifier=spec.share_identifier,
         status=job.status,
         status_reason=job.status_reason or None,
@@ -77,6 +80,16 @@ def _render_summary(view: JobView) -> wire.JobSummary:
         is_cancelled=_is_wished(job, WishKind.CANCEL) or None,
         is_terminated=_is_wished(job, WishKind.TERMINATE) or None,
     )
+
+
+def _render_usage(view: JobView) -> list[wire.JobCapacityUsageSummary] | None:
+    """What a job, a child or a node asks for; an array parent itself asks for nothing."""
+    spec = view.job.spec
+    if view.job.is_array_parent:
+        return None
+    asked = spec.resources if view.node is None else workload_of(spec).nodes[view.node].resources
+    unit = "cpu" if spec.runs_pods else "VCPU"
+    return [wire.JobCapacityUsageSummary(capacity_unit=unit, quantity=asked.vcpu_milli / 1000)]
 
 
 def _is_wished(job: Job, kind: WishKind) -> bool:

@@ -144,6 +144,7 @@ def render_pod_attempt(view: JobView, attempt: Attempt, properties: EksPropertie
         init_containers=details(pod.init_containers),
         pod_name=_pod_name(view, attempt),
         pod_namespace=None if pod.metadata is None else pod.metadata.namespace,
+        eks_cluster_arn=view.cluster_arns.get(attempt.environment_name),
         node_name=_node_name(view, attempt),
         started_at=milliseconds_given(attempt.started_at),
         stopped_at=milliseconds_given(attempt.stopped_at),

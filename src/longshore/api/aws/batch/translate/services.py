@@ -154,7 +154,7 @@ def _render_summary(view: JobView) -> wire.ServiceJobSummary:
         job_arn=job.arn,
         job_id=str(job.id),
         job_name=spec.name,
-        scheduled_at=_scheduled_at(view),
+        scheduled_at=milliseconds_given(view.scheduled_at),
         service_job_type=_JOB_TYPE,
         share_identifier=spec.share_identifier,
         quota_share_name=spec.quota_share_name,
@@ -197,7 +197,7 @@ def render_job(view: JobView) -> responses.DescribeServiceJobResponse:
                 for rule in spec.retry.evaluate_on_exit
             ],
         ),
-        scheduled_at=_scheduled_at(view),
+        scheduled_at=milliseconds_given(view.scheduled_at),
         scheduling_priority=_priority_of(job),
         service_request_payload=training.payload,
         service_job_type=_JOB_TYPE,
@@ -250,11 +250,6 @@ def _priority_of(job: Job) -> int:
 
 def _is_terminated(job: Job) -> bool:
     return job.wish is not None and job.wish.kind is WishKind.TERMINATE
-
-
-def _scheduled_at(view: JobView) -> int | None:
-    """When its latest attempt was placed."""
-    return milliseconds(view.attempts[-1].opened_at) if view.attempts else None
 
 
 def _render_latest(view: JobView) -> wire.LatestServiceJobAttempt | None:
