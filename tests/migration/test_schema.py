@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import longshore.store
-from longshore.domain.job import StopCause
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.domain.run_lengths import RunHistory, family
-from longshore.ports.store import Transaction
+from longshore.domain.run_lengths import RunHistory, family_of
 from longshore.store.dialects import SQLITE
-from longshore.store.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
+from longshore.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate, prepare
 from longshore.store.sqlite import SqliteStore
 from longshore.store.tables import metadata
-from longshore.testing.job_builders import A_SCOPE, a_job, an_attempt, job_of, moment
+from longshore.testing.job_builders import A_SCOPE
 
 MIGRATIONS = Path(longshore.store.__file__).with_name("migrations")
 DATA = Path(__file__).parent / "data"
@@ -182,22 +181,33 @@ async def test_data_of_earlier_releases_is_read(dump: Path, tmp_path: Path) -> N
 async def test_run_times_are_learned_from_history_once(tmp_path: Path) -> None:
     """Of array children too, by the script that brings them; attempts that did not end by themselves say nothing."""
     path = tmp_path / "store.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, "0007")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    scope = {"account_id": A_SCOPE.account_id, "region": A_SCOPE.region}
+    insert(connection, "queue_names", id=1, **scope, name="queue")
+    common = {"status": "RUNNABLE", "status_reason": "", "created_at": 0, "reason": ""}
+    common |= {"attempts_made": 1, "lost_hosts": 0, "preemptions": 0}
+    insert(connection, "jobs", key=1, uuid="u", queue_id=1, definition_name="align", array_size=3, **common)
+    for index, (exit_code, cause) in enumerate(((0, None), (7, None), (137, "terminated"))):
+        key = 2 + index
+        insert(connection, "jobs", key=key, parent_key=1, array_index=index, **common)
+        attempt = {"attempt_id": str(index), "environment_name": "e", "host_id": "h", "handle": ""}
+        attempt |= {"vcpu_milli": 0, "memory_mib": 0, "gpus": 0, "started_boot_id": "", "reason": ""}
+        times = {"opened_at": 0, "started_at": 1000, "stopped_at": 13_000}
+        ended = {"exit_code": exit_code, "stop_cause": cause, "status_reason": ""}
+        insert(connection, "attempts", job_key=key, number=1, **attempt, **times, **ended)
+    connection.close()
     store = SqliteStore(path)
     await store.open()
-
-    def fill(tx: Transaction) -> None:
-        array = a_job().array(3).stored(tx)
-        ends = ({"exit_code": 0}, {"exit_code": 7}, {"exit_code": 137, "stop_cause": StopCause.TERMINATED})
-        for index, end in enumerate(ends):
-            child = job_of(array, index)
-            tx.insert_attempts([an_attempt(child, started_at=moment(1), stopped_at=moment(13), **end)])
-
-    await store.write(fill)
-    await store.close()
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript("DROP TABLE run_histories; UPDATE alembic_version SET version_num = '0007'")
-    connection.close()
-    await store.open()
     (history,) = await store.read(lambda reader: reader.run_histories())
-    assert history == RunHistory(family=family(a_job().spec), at=moment(13)).learn([12, 12], moment(13))
+    ended_at = datetime(1970, 1, 1, 0, 0, 13, tzinfo=UTC)
+    family = family_of(A_SCOPE, "align")
+    assert history == RunHistory(family=family, at=ended_at).learn([12, 12], ended_at)
     await store.close()
+
+
+def insert(connection: sqlite3.Connection, table: str, **values: object) -> None:
+    """A row of a table of whatever schema."""
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))

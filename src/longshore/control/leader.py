@@ -14,6 +14,7 @@ from longshore.control.inbox import Begun, Inbox, News, Released
 from longshore.control.intake import drain_deleted, look_at_priorities, look_at_requests, take_in_jobs
 from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
+from longshore.control.outlook import take_outlook
 from longshore.control.present import Present
 from longshore.control.provisions import Provider
 from longshore.control.pruner import Pruner
@@ -32,6 +33,7 @@ from longshore.ports.neighbours import NeighbourUnavailable
 from longshore.ports.overview import EngineHealth, HostUse
 from longshore.ports.store import Store, Transaction
 from longshore.ports.telemetry import Telemetry, TelemetryEvent
+from longshore.scheduling.forecast.outlook import Outlook
 from longshore.scheduling.snapshot import Oversize
 
 _log = structlog.get_logger(__name__)
@@ -142,6 +144,23 @@ class Leader:
             return [HostUse(id=host.id, total=host.total, free=host.total) for host in self._hosts]
         views = self._present.ledger.hosts().values()
         return [HostUse(id=view.id, total=view.total, free=view.free) for view in views]
+
+    async def outlook(self) -> Outlook | None:
+        """A copy of the present, taken between two turns; None while that is not known.
+
+        Raises:
+            StoreUnavailable: it can't be taken now.
+        """
+
+        def work(tx: Transaction) -> Outlook | None:
+            present = self._present
+            if present is None or not self._is_settled:
+                return None
+            present.holdings.instant = now = self._instant()
+            problems = {name: lane.problem for name, lane in self.lanes.items()}
+            return take_outlook(tx, present, present.snapshot(tx, problems, self._settings.oversize), now)
+
+        return await self._store.write(work)
 
     async def lead(self) -> None:
         """Become the leader: raise the epoch and load the present. Whoever led before can't write any more."""

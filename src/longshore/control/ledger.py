@@ -157,7 +157,7 @@ class Ledger:
         self._environment_milli[environment] = self.environment_milli(environment) + sign * asked
         for kind, count in entry.job.spec.instances:
             self._instances.setdefault(environment, Counter())[kind] += sign * count
-        for host_id, amount, gpu_names in _holdings(entry):
+        for host_id, amount, gpu_names in holdings_of(entry):
             if host_id not in self._hosts:
                 continue  # a host that is no longer offered
             if sign > 0:
@@ -187,7 +187,7 @@ def _of_part(whole: OpenAttempt, part: Part) -> OpenAttempt:
     return OpenAttempt(attempt=part, job=whole.job, environment=whole.environment, whole=whole.attempt)
 
 
-def _holdings(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:
+def holdings_of(entry: OpenAttempt) -> Sequence[tuple[HostId, Resources, Collection[str]]]:
     """What an attempt holds of which host. Nodes beside each other are never more than they ask for."""
     attempt = entry.attempt
     if not entry.job.spec.has_nodes:

@@ -314,6 +314,7 @@ class Present:
             classes=self.backlog.waiting(),
             oversize=oversize,
             consumables=self._consumable_views(reader),
+            durations=self.learning.durations,
         )
 
     def _service_view(

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from longshore.domain.job import Attempt, JobSpec
-from longshore.domain.run_lengths import RunHistory, family, run_seconds
+from longshore.domain.run_lengths import RunHistory, RunLengths, family, run_seconds
 from longshore.ports.store import Transaction
+from longshore.scheduling.snapshot import RunLength
 
 #: Families that are kept; beyond that those go of which nothing was heard for longest.
 MOST_FAMILIES = 10_000
@@ -16,6 +17,8 @@ class Learning:
 
     def __init__(self, known: Iterable[RunHistory] = ()) -> None:
         self._known = {each.family: each for each in known}
+        #: by family: what a cycle plans with
+        self.durations: dict[str, RunLength] = {name: _length_of(each) for name, each in self._known.items()}
         self._lengths: dict[str, list[float]] = {}
 
     @property
@@ -36,6 +39,7 @@ class Learning:
         known = self._known
         for name, lengths in self._lengths.items():
             known[name] = known.get(name, RunHistory(family=name, at=now)).learn(lengths, now)
+            self.durations[name] = _length_of(known[name])
         tx.save_run_histories(known[name] for name in self._lengths)
         self._lengths.clear()
         if len(known) > MOST_FAMILIES:
@@ -46,5 +50,10 @@ class Learning:
         oldest = sorted(self._known, key=lambda name: self._known[name].at)
         gone = oldest[: len(oldest) - MOST_FAMILIES * 9 // 10]
         for name in gone:
-            del self._known[name]
+            del self._known[name], self.durations[name]
         return gone
+
+
+def _length_of(history: RunHistory) -> RunLength:
+    lengths = RunLengths(history)
+    return RunLength(median=lengths.quantile(0.5), p90=lengths.quantile(0.9), bound=lengths.quantile(0.95))

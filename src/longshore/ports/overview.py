@@ -7,6 +7,7 @@ from typing import Protocol
 from longshore.domain.ids import HostId
 from longshore.domain.resources import Resources
 from longshore.ports.engine import Capabilities
+from longshore.scheduling.forecast.outlook import Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,12 @@ class HostUse:
 
 
 class Overview(Protocol):
-    """The present in short. Answers at once, from memory; called on the event loop."""
+    """The present, called on the event loop: in short, from memory and at once, or as a copy."""
 
     def engines(self) -> Sequence[EngineHealth]: ...
 
     def hosts(self) -> Sequence[HostUse]: ...
+
+    async def outlook(self) -> Outlook | None:
+        """A copy of the present as the scheduler sees it; None while that is not known."""
+        ...

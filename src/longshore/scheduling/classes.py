@@ -9,6 +9,7 @@ from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.resources import Resources
+from longshore.domain.run_lengths import family
 from longshore.domain.service_environment import demand_on
 from longshore.domain.workload import workload_of
 from longshore.scheduling.gang import Gang, gang_of
@@ -112,14 +113,8 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
         gang=gang,
         instances=spec.instances,
         timeout_seconds=spec.attempt_seconds,
-        history=history_of(spec),
+        history=family(spec),
     )
-
-
-def history_of(spec: JobSpec) -> str:
-    """The key under which is learned how long such jobs run: their definition, whatever its revision."""
-    name = spec.definition.rpartition(":")[0]
-    return f"{spec.scope.account_id}/{spec.scope.region}/{name}" if name else ""
 
 
 def class_id(spec: JobSpec, priority: int | None = None) -> str:

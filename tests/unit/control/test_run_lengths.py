@@ -108,7 +108,10 @@ async def test_every_end_is_learned_from_once_over_restarts(scene: Scene) -> Non
 async def test_families_beyond_the_bound_go_the_oldest_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth more than has to, from the store too."""
     monkeypatch.setattr(run_lengths, "MOST_FAMILIES", 10)
-    known = [RunHistory(family=f"{days:02}", at=AT - timedelta(days=days)) for days in range(10)]
+    known = [
+        RunHistory(family=f"{days:02}", at=AT - timedelta(days=days)).learn([1], AT - timedelta(days=days))
+        for days in range(10)
+    ]
     await scene.store.write(lambda tx: tx.save_run_histories(known))
     await scene.lead()
     await scene.run(1.0)

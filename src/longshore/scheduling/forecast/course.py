@@ -90,6 +90,10 @@ class Course:
         """What runs now."""
         return self._running.values()
 
+    def admit(self, job_class: JobClass, *, intake: int, key: JobKey, count: int = 1) -> None:
+        """More jobs wait from now on, in the place that their intake numbers give them; called at an `Ended`."""
+        self._backlog.add(job_class, intake=intake, key=key, count=count)
+
     def events(self) -> Iterator[Started | Ended]:
         """All starts and ends in the order of time, until nothing runs and nothing comes; to be left at any time."""
         cycle_at = self.now

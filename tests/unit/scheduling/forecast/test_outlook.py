@@ -1,0 +1,121 @@
+"""Predicted starts: right where run lengths are certain, spread where they are not, silent where nothing is known."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+import pytest
+
+from longshore.domain.ids import HostId, JobKey
+from longshore.domain.run_lengths import RunHistory
+from longshore.scheduling.forecast.dependents import Awaited, Follower
+from longshore.scheduling.forecast.outlook import Holding, Outlook, Prediction, forecast
+from longshore.scheduling.plan import Placement
+from longshore.scheduling.snapshot import Snapshot, WaitingClass
+from longshore.testing.job_builders import A_MOMENT
+from tests.unit.scheduling.situations import FOUR_VCPUS, a_host, a_snapshot, some, waiting
+
+ALL = some(4, 4096)
+CERTAIN = {"ten": [10.0] * 5000, "hundred": [100.0] * 5000}
+
+
+def learned(lengths: Mapping[str, Sequence[float]]) -> dict[str, RunHistory]:
+    return {name: RunHistory(family=name, at=A_MOMENT).learn(found, A_MOMENT) for name, found in lengths.items()}
+
+
+def a_holding(elapsed: float = 0.0, *, history: str = "ten", key: int = 1, **members: Any) -> Holding:
+    """A job that holds the whole host."""
+    job_class = waiting(ALL, 1, history=history, **members).job_class
+    placement = Placement(
+        key=JobKey(key),
+        intake=0,
+        job_class=job_class,
+        environment_name="environment",
+        host_id=HostId("local"),
+        resources=ALL,
+        gpu_names=(),
+    )
+    return Holding(placement=placement, elapsed_seconds=elapsed)
+
+
+def an_outlook(snapshot: Snapshot, *holding: Holding, lengths: Mapping[str, Sequence[float]] = CERTAIN) -> Outlook:
+    return Outlook(snapshot=snapshot, holding=holding, histories=learned(lengths))
+
+
+def full(*classes: WaitingClass) -> Snapshot:
+    return a_snapshot(*classes, hosts=[a_host(used=FOUR_VCPUS)])
+
+
+def near(seconds: float) -> object:
+    return pytest.approx(seconds, rel=0.15)
+
+
+def test_jobs_start_as_those_before_them_end() -> None:
+    """One after the other on a host that each needs whole; who runs already has done a part."""
+    outlook = an_outlook(full(waiting(ALL, 1, 2, history="ten")), a_holding(4.0))
+    found = forecast(outlook)
+    first, second = found.of(JobKey(1001)), found.of(JobKey(1002))
+    assert first.median == pytest.approx(6.0, abs=1.0)
+    assert second.median == pytest.approx(16.0, abs=2.0)
+    assert (first.environment, first.after) == ("environment", None)
+    assert found.first_of([JobKey(1002), JobKey(1001)]) == first
+
+
+def test_what_is_free_starts_at_once() -> None:
+    """At the present."""
+    assert forecast(an_outlook(a_snapshot(waiting(ALL, 1)))).of(JobKey(1001)) == Prediction(
+        early=0.0, median=0.0, late=0.0, environment="environment"
+    )
+
+
+def test_spread_of_lengths_is_spread_of_starts() -> None:
+    """Early and late stand as far apart as what was learned."""
+    lengths = {"ten": [2.0] * 100 + [50.0] * 100}
+    found = forecast(an_outlook(full(waiting(ALL, 1)), a_holding(), lengths=lengths), draws=64).of(JobKey(1001))
+    assert found.early == near(2.0)
+    assert found.late == near(50.0)
+
+
+def test_who_waits_for_what_nobody_knows_has_no_prediction() -> None:
+    """Nor a time that it starts after; a time-out is a bound."""
+    unknown = forecast(an_outlook(full(waiting(ALL, 1)), a_holding(history="new")))
+    assert unknown.of(JobKey(1001)) == Prediction(early=None, median=None, late=None)
+    assert unknown.unknown == {"new"}
+    bounded = forecast(an_outlook(full(waiting(ALL, 1)), a_holding(5.0, history="new", timeout_seconds=30)))
+    assert bounded.of(JobKey(1001)).late == 25.0
+
+
+def test_work_is_bounded_and_what_lies_beyond_starts_later() -> None:
+    """The bound is in jobs, and in whatever the caller counts."""
+    outlook = an_outlook(full(waiting(ALL, *range(1, 50), history="ten")), a_holding())
+    found = forecast(outlook, most_starts=5)
+    assert found.of(JobKey(1005)).median == near(50.0)
+    assert found.of(JobKey(1006)).after == near(50.0)
+    asked = iter([False] * 10 + [True] * 1000)
+    cut = forecast(outlook, is_over=lambda: next(asked))
+    assert len(cut.starts) == 1
+    assert cut.of(JobKey(1049)).median is None
+    assert 0 < (cut.of(JobKey(1049)).after or inf) < 100
+
+
+def test_dependents_come_in_their_place_when_what_they_await_has_ended() -> None:
+    """Of a job, and of the last child of an array."""
+    snapshot = full(waiting(ALL, 1, 2, 9, history="ten"))
+    job_class = waiting(ALL, 3, history="hundred").job_class
+    array = Awaited(first=JobKey(1001), last=JobKey(1002), left=2)
+    runner = Awaited(first=JobKey(1), last=JobKey(1), left=1)
+    follower = Follower(key=JobKey(500), intake=3, job_class=job_class, count=2, awaits=(array, runner))
+    outlook = Outlook(snapshot=snapshot, holding=[a_holding()], histories=learned(CERTAIN), followers=[follower])
+    found = forecast(outlook)
+    assert found.of(JobKey(500)).median == near(30.0)
+    assert found.of(JobKey(501)).median == near(130.0)
+    assert found.of(JobKey(1009)).median == near(230.0)
+
+
+def test_two_outlooks_of_one_present_differ_by_their_difference_alone() -> None:
+    """The luck of a job does not depend on who else is there."""
+    lengths = {"ten": [1.0, 10.0, 100.0, 1000.0] * 20}
+    plain = an_outlook(full(waiting(ALL, 1, 3, history="ten")), a_holding(), lengths=lengths)
+    more = an_outlook(full(waiting(ALL, 1, 3, 7, history="ten")), a_holding(), lengths=lengths)
+    without, with_it = forecast(plain), forecast(more)
+    assert [starts[JobKey(1003)] for starts in without.starts] == [starts[JobKey(1003)] for starts in with_it.starts]
