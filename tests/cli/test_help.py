@@ -31,7 +31,7 @@ def options() -> Iterator[tuple[str, click.Option]]:
 
 
 def test_there_are_the_commands_that_are_promised() -> None:
-    assert set(longshore.commands) == {"server", "status", "jobs", "logs", "explain", "keys"}
+    assert set(longshore.commands) == {"server", "status", "jobs", "logs", "explain", "keys", "simulate"}
     assert set(COMMANDS) - set(longshore.commands) == {
         f"keys {name}" for name in ("create", "list", "disable", "enable", "delete")
     }

@@ -11,6 +11,7 @@ from longshore.cli.commands.jobs import jobs
 from longshore.cli.commands.keys import keys
 from longshore.cli.commands.logs import logs
 from longshore.cli.commands.server import server
+from longshore.cli.commands.simulate import simulate
 from longshore.cli.commands.status import status
 
 EPILOG = (
@@ -24,11 +25,12 @@ EPILOG = (
 def longshore() -> None:
     """A batch computing service that you run yourself and that speaks the AWS Batch API.
 
-    `longshore server` runs it, `longshore keys` says who may use it; the other commands ask a running one.
+    `longshore server` runs it, `longshore keys` says who may use it, `longshore simulate` tries out what is not
+    there; the other commands ask a running one.
     """
 
 
-for command in (server, status, jobs, logs, explain, keys):
+for command in (server, status, jobs, logs, explain, keys, simulate):
     longshore.add_command(command)
 
 

@@ -12,6 +12,7 @@ from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage
 from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
+from longshore.simulator.documents import SimulationReport
 
 
 class QuietOutput:
@@ -29,6 +30,9 @@ class QuietOutput:
                     click.echo(row.job_id)
             case Explanation():
                 click.echo(plain(result.summary))
+            case SimulationReport():
+                for policy in result.policies:
+                    click.echo(f"{policy.policy} {policy.bounded_slowdown.mean:.2f}")
             case _:
                 pass
 

@@ -13,6 +13,7 @@ from longshore.cli.output import changed
 from longshore.cli.output.cells import age_cell, amounts_text, cell, instant, line_cell, plain_table, status_cell
 from longshore.cli.output.explanation import render_explanation
 from longshore.cli.output.lines import echo_lines
+from longshore.cli.output.simulation import render_simulation
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.service.documents import Children, Document
 from longshore.service.explain import Explanation
@@ -21,6 +22,7 @@ from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
 from longshore.service.status import EngineStatus, HostStatus, QueueStatus, ServerStatus
 from longshore.service.wording import duration, mebibytes
+from longshore.simulator.documents import SimulationReport
 
 _BAR_WIDTH = 20
 #: Where no terminal says how wide it is, nothing is cut.
@@ -71,6 +73,8 @@ def render(result: Document, now: datetime) -> RenderableType:
             return _render_keys(result)
         case NewKey():
             return _render_new_key(result)
+        case SimulationReport():
+            return render_simulation(result)
         case _:
             raise AssertionError(result)
 

@@ -64,7 +64,10 @@ class Course:
         arrivals: Iterable[Arrival] = (),
         interval_seconds: float = 0.0,
     ) -> None:
-        """`seconds_of` says how long a job runs, `running` who holds what is taken; `arrivals` are in order."""
+        """`seconds_of` says how long a job runs if its time-out does not stop it, `running` who holds what is taken.
+
+        `arrivals` are in the order of time.
+        """
         self.now = 0.0
         self._seconds_of = seconds_of
         self._interval_seconds = interval_seconds
@@ -160,7 +163,9 @@ class Course:
     def _start(self, placement: Placement) -> Started:
         key, job_class = placement.key, placement.job_class
         self._backlog.remove(job_class, intake=placement.intake)
-        running = Running(placement=placement, started_at=self.now, ends_at=self.now + self._seconds_of(key, job_class))
+        seconds, timeout = self._seconds_of(key, job_class), job_class.timeout_seconds
+        held = seconds if timeout is None else min(seconds, timeout)
+        running = Running(placement=placement, started_at=self.now, ends_at=self.now + held)
         self._running[key] = running
         self._world.take(running, self.now)
         heappush(self._ends, (running.ends_at, key))

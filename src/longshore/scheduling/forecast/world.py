@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from longshore.domain.ids import JobKey, Scope
 from longshore.scheduling.fairshare import FairShareView, ShareView, use_after
-from longshore.scheduling.plan import NodePlacement, Placement
+from longshore.scheduling.fleet import Fleet
+from longshore.scheduling.plan import Placement
 from longshore.scheduling.quota import Holder, QuotaView
 from longshore.scheduling.snapshot import EnvironmentView, QueueView, Snapshot, WaitingClass
 
@@ -27,7 +28,7 @@ class World:
 
     def __init__(self, present: Snapshot, running: Iterable[Running]) -> None:
         self._present = present
-        self._hosts = dict(present.hosts)
+        self._hosts = Fleet.of(present.hosts)
         self._environments = dict(present.environments)
         self._consumables = dict(present.consumables)
         self._queues: Sequence[_Queue] = [_Queue(queue) for queue in present.queues]
@@ -70,13 +71,16 @@ class World:
             environments=self._environments,
             consumables=self._consumables,
             classes=classes,
+            now=now,
         )
 
     def _move(self, running: Running, now: float, *, sign: int) -> None:
         placement = running.placement
         job_class = placement.job_class
+        move = self._hosts.take if sign > 0 else self._hosts.give_back
         for node in placement.nodes or (placement,):
-            self._move_on_host(node, sign)
+            if node.host_id in self._hosts:  # else it is no longer offered
+                move(node.host_id, node.resources, node.gpu_names)
         name = job_class.scope, placement.environment_name
         self._environments[name] = _moved(self._environments[name], placement, sign)
         for consumable, quantity in job_class.consumables:
@@ -89,19 +93,6 @@ class World:
         queue = self._shared.get(_queue_of(placement))
         if queue is not None:
             queue.move(running, now, sign)
-
-    def _move_on_host(self, node: Placement | NodePlacement, sign: int) -> None:
-        host = self._hosts.get(node.host_id)
-        if host is None:
-            return  # it is no longer offered
-        if sign > 0:
-            free = host.free - node.resources
-            gpus = tuple(name for name in host.free_gpus if name not in node.gpu_names)
-        else:
-            free = host.free + node.resources
-            gpus = host.free_gpus + node.gpu_names
-        assert not free.is_negative(), (host, node)
-        self._hosts[host.id] = replace(host, free=free, free_gpus=gpus)
 
 
 def _queue_of(placement: Placement) -> QueueName:
