@@ -63,11 +63,6 @@ def test_the_kind_is_fixed_for_life(batch: Batch) -> None:
     assert refusal == "W: The kind of a scheduling policy cannot be changed"
     refusal = batch.refusal("create_scheduling_policy", name="q", fairsharePolicy=FAIR, quotaSharePolicy=quota)
     assert refusal == "W: fairsharePolicy and quotaSharePolicy cannot both be set"
-    batch.environment()
-    order = [{"order": 1, "computeEnvironment": "ce"}]
-    members = {"jobQueueName": "q", "priority": 1, "computeEnvironmentOrder": order, "schedulingPolicyArn": arn}
-    refusal = batch.refusal("create_job_queue", **members)
-    assert refusal == f"W: {arn} is a quota share policy, which is for queues of service jobs"
 
 
 @pytest.mark.parametrize(

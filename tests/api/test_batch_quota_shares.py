@@ -183,7 +183,7 @@ def test_a_queue_has_twenty_shares_at_most_each_once(batch: Batch) -> None:
 
 def test_queues_that_can_have_no_shares(batch: Batch) -> None:
     batch.queue("plain")
-    assert "queues of type SAGEMAKER_TRAINING" in batch.refusal("create_quota_share", **draft(jobQueue="plain"))
+    assert "queues with a quota share policy" in batch.refusal("create_quota_share", **draft(jobQueue="plain"))
     assert batch.refusal("create_quota_share", **draft(jobQueue="none")) == "JobQueue none not found."
     policy = batch.create_scheduling_policy(name="quotas", quotaSharePolicy={"idleResourceAssignmentStrategy": "FIFO"})[
         "arn"

@@ -6,7 +6,7 @@ from heapq import heapify, heappop, heappush
 
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
-from longshore.control.quotas import quota_views
+from longshore.control.quotas import quota_capacity, quota_views
 from longshore.control.run_lengths import Learning
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.environment import ComputeEnvironment
@@ -26,6 +26,7 @@ from longshore.scheduling.snapshot import (
     ConsumableView,
     EnvironmentName,
     EnvironmentView,
+    HostView,
     Oversize,
     QueueView,
     Snapshot,
@@ -190,15 +191,17 @@ class Present:
             self._quota_shares = reader.quota_shares(None, limit=_ALL)
         return self._quota_shares
 
-    def _quota_views(self, reader: Reader) -> Mapping[QueueName, QuotaView]:
-        shares, environments = self.quota_shares(reader), self.environments(reader)
-        queues = {(share.scope, share.queue_name) for share in shares}
+    def _quota_views(
+        self, reader: Reader, environments: Mapping[EnvironmentName, EnvironmentView], hosts: Mapping[HostId, HostView]
+    ) -> Mapping[QueueName, QuotaView]:
+        shares = self.quota_shares(reader)
+        names = {(share.scope, share.queue_name) for share in shares}
         capacities = {
-            (queue.scope, queue.name): environment.limits
-            for queue in (self.queues(reader) if queues else ())
-            if (queue.scope, queue.name) in queues
-            for name in queue.environment_names
-            if isinstance(environment := environments.get((queue.scope, name)), ServiceEnvironment)
+            (queue.scope, queue.name): quota_capacity(
+                [view for name in queue.environment_names if (view := environments.get((queue.scope, name)))], hosts
+            )
+            for queue in (self.queues(reader) if names else ())
+            if (queue.scope, queue.name) in names
         }
         return quota_views(capacities, shares, self.ledger.open_attempts()) if capacities else {}
 
@@ -295,7 +298,7 @@ class Present:
                 hosts=host_ids,
                 runs_gangs=environment.runs_gangs,
             )
-        quotas = self._quota_views(reader)
+        quotas = self._quota_views(reader, views, hosts)
         queues = [
             QueueView(
                 scope=q.scope,

@@ -44,7 +44,7 @@ class JobSpec(Formed):
     #: as the definition states them; empty when it states none
     platform_capabilities: tuple[str, ...] = ()
     share_identifier: str | None = None
-    #: of a service job in a queue with quota shares
+    #: of a job in a queue with quota shares
     quota_share_name: str | None = None
     #: how often it goes back to RUNNABLE when it is preempted; None: always
     preemption_retries: int | None = None

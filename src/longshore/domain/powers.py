@@ -15,6 +15,10 @@ class JobPowers:
 
     #: beside those of `dependsOn`
     depends_on: tuple[OwnDependency, ...] = ()
+    #: in a queue with quota shares: which one it is in
+    quota_share: str | None = None
+    #: how often it goes back to RUNNABLE when it is preempted; None: always
+    preemption_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from longshore.domain.environment import State
 from longshore.domain.ids import Scope
+from longshore.domain.resources import Resources
 
 #: Source: AWS Batch API, QuotaShareResourceSharingConfiguration.strategy.
 SharingStrategy = Literal["RESERVE", "LEND", "LEND_AND_BORROW"]
@@ -16,6 +17,21 @@ QuotaShareStatus = Literal["CREATING", "VALID", "INVALID", "UPDATING", "DELETING
 #: A borrow limit that sets none. Source: AWS Batch API, borrowLimit.
 UNLIMITED = -1
 _ARN_PART = "/quota-share/"
+
+#: What ordinary jobs are counted in, by the names of resource requirements; memory in MiB.
+VCPU, MEMORY, GPU = "VCPU", "MEMORY", "GPU"
+RESOURCE_UNITS = frozenset((VCPU, MEMORY, GPU))
+
+
+def parts_of(unit: str) -> int:
+    """How many parts of a unit amounts are counted in where they are compared: vCPU in thousandths."""
+    return 1000 if unit == VCPU else 1
+
+
+def counted(resources: Resources) -> Mapping[str, int]:
+    """Resources in parts of the units that quota shares of ordinary jobs have limits in, without what is zero."""
+    amounts = {VCPU: resources.vcpu_milli, MEMORY: resources.memory_mib, GPU: resources.gpus}
+    return {unit: amount for unit, amount in amounts.items() if amount}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from longshore.domain.consumption import consumables_of
 from longshore.domain.ids import Scope
 from longshore.domain.job import JobSpec
+from longshore.domain.quota import counted
 from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import family
 from longshore.domain.service_environment import demand_on
@@ -61,8 +62,8 @@ class JobClass:
 
     @property
     def units(self) -> Mapping[str, int]:
-        """What it takes of the units of capacity that quota shares have limits in."""
-        return demand_on((), self.instances)
+        """What it takes of the units of capacity that quota shares may have limits in, in parts of these."""
+        return demand_on((), self.instances) if self.instances else counted(self.resources)
 
     @property
     def id(self) -> str:

@@ -36,8 +36,11 @@ def could_hold(asked: Resources, hosts: tuple[HostId, ...], oversize: Oversize, 
 
 
 def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot, fleet: Fleet) -> Oversize:
-    """What becomes of such a job on hosts that are too small: it may run alone only if each host of its queue is."""
-    if job_class.gang or snapshot.oversize == "wait":
+    """What becomes of such a job on hosts that are too small: it may run alone only if each host of its queue is.
+
+    One of a quota share may not: it would hold more than its share is charged for.
+    """
+    if job_class.gang or queue.quota is not None or snapshot.oversize == "wait":
         return "wait"
     asked = job_class.resources
     for name in queue.environments:

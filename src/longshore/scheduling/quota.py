@@ -27,7 +27,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from longshore.domain.ids import JobKey
-from longshore.domain.quota import SharingStrategy
+from longshore.domain.quota import RESOURCE_UNITS, SharingStrategy
 
 _EXCEEDED = "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED - Job "
 OVER_LIMIT = _EXCEEDED + "requirements exceed quota share capacity limits."
@@ -36,7 +36,7 @@ OVER_LENDABLE = _EXCEEDED + "requires borrowing that exceeds all configured borr
 #: Of our own: it can only be so while the share is being deleted.
 NO_SHARE = "the quota share does not exist"
 
-#: Unit of capacity to how much of it.
+#: Unit of capacity to how much of it, in parts of it (see `domain.quota`).
 Amounts = Mapping[str, int]
 
 
@@ -91,6 +91,10 @@ class QuotaView:
     capacity: Amounts
     shares: Mapping[str, QuotaShareView]
     holders: Sequence[Holder] = ()
+
+    def asked(self, units: Amounts) -> Amounts:
+        """What of these is counted: vCPU, memory and GPUs where some share of the queue has a limit in them."""
+        return {unit: units[unit] for unit in units if unit in self.capacity or unit not in RESOURCE_UNITS}
 
     def lendable(self, borrower: str, unit: str) -> int:
         """What all shares but one could lend if they used nothing themselves."""

@@ -76,7 +76,7 @@ class QuotaOrder:
         if returning is not None and returning.returns_at is not None:
             asked, intake = returning.amounts, returning.returns_at
         elif first is not None and first.head is not None:
-            asked, intake = first.job_class.units, first.head[0]
+            asked, intake = self.asked(first), first.head[0]
         else:
             return None
         # What can never start goes aside first: an owner may be behind it, and would find its own just borrowed.
@@ -122,6 +122,10 @@ class QuotaOrder:
         """The line whose head comes next; None when nobody is left."""
         return self._shares[self._heap[0][-1]].first if self._heap else None
 
+    def asked(self, line: Line) -> Amounts:
+        """What a job of this line asks for, as far as it is counted."""
+        return self.view.asked(line.job_class.units)
+
     def held(self) -> Mapping[str, Amounts]:
         """What each share holds."""
         return self.now.by_share()
@@ -149,7 +153,7 @@ class QuotaOrder:
         share = heappop(self._heap)[-1]
         lines = self._shares[share]
         assert lines.first is not None
-        asked = lines.first.job_class.units
+        asked = self.asked(lines.first)
         self._soon.add(share, asked)
         if is_now:
             self.now.add(share, asked)
@@ -177,7 +181,7 @@ class QuotaOrder:
         lines = self._shares.pop(share)
         self._returning.pop(share, None)
         assert lines.first is not None
-        self.closed.update(unit for unit, amount in lines.first.job_class.units.items() if amount)
+        self.closed.update(unit for unit, amount in self.asked(lines.first).items() if amount)
         self._let_return()
         return lines.rest()
 
@@ -189,7 +193,7 @@ class QuotaOrder:
         """What becomes of the head."""
         line = self.first
         assert line is not None
-        share, asked = line.job_class.share, line.job_class.units
+        share, asked = line.job_class.share, self.asked(line)
         if never(self.view, share, asked):
             return Decision(verdict=Verdict.NEVER)
         if share in self.held_up:

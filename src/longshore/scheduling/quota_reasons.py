@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from longshore.domain.quota import parts_of
 from longshore.scheduling.plan import WaitReason
 from longshore.scheduling.quota import Amounts, QuotaShareView, never
 from longshore.scheduling.quota_order import Decision, QuotaOrder, Verdict
@@ -11,7 +12,7 @@ def explain_quota(order: QuotaOrder, decision: Decision) -> WaitReason:
     """Why the job that comes next does not start now: what its share has and holds, and who goes for it."""
     line = order.first
     assert line is not None
-    share, asked = line.job_class.share, line.job_class.units
+    share, asked = line.job_class.share, order.asked(line)
     causes = tuple(_standing(order, share, asked))
     code = ""
     if decision.verdict is Verdict.NEVER:
@@ -39,12 +40,14 @@ def _standing(order: QuotaOrder, share: str, asked: Amounts) -> Iterable[str]:
         yield f"quota share {share} does not exist"
         return
     for unit, amount in asked.items():
-        text = f"asks {amount} {unit}; quota share {share} holds {now.held(share, unit)} of its {mine.limit(unit)}"
-        yield text + _borrowing(mine, unit)
-        lent = now.idle(unit, lent=True, but=share)
+        parts = parts_of(unit)
+        has = f"{now.held(share, unit) / parts:.10g} of its {mine.limit(unit) / parts:.10g}"
+        yield f"asks {amount / parts:.10g} {unit}; quota share {share} holds {has}{_borrowing(mine, unit)}"
+        total, capacity = now.total(unit) / parts, view.capacity.get(unit, 0) / parts
+        borrowed, lent = now.all_borrowed(unit) / parts, now.idle(unit, lent=True, but=share) / parts
         yield (
-            f"all quota shares hold {now.total(unit)} of {view.capacity.get(unit, 0)} {unit}, "
-            f"{now.all_borrowed(unit)} of them borrowed; the others lend {lent} more"
+            f"all quota shares hold {total:.10g} of {capacity:.10g} {unit}, "
+            f"{borrowed:.10g} of them borrowed; the others lend {lent:.10g} more"
         )
 
 
@@ -52,5 +55,5 @@ def _borrowing(share: QuotaShareView, unit: str) -> str:
     ceiling = share.ceiling(unit)
     if ceiling is None:
         return ", and may borrow whatever others lend"
-    more = ceiling - share.limit(unit)
-    return f", and may borrow {more} more" if more else ", and may not borrow"
+    more = (ceiling - share.limit(unit)) / parts_of(unit)
+    return f", and may borrow {more:.10g} more" if more else ", and may not borrow"

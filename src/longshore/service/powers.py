@@ -21,7 +21,25 @@ PREFIX = "longshore:"
 #: A field of the powers, and how its text is read; the reader is given the name as well, for what it refuses.
 Power = tuple[str, Callable[[str, str], Any]]
 
-_JOB_TAGS: Mapping[str, Power] = {}
+QUOTA_SHARE, PREEMPTION_RETRIES = PREFIX + "quota-share", PREFIX + "preemption-retries"
+
+
+def _name(tag: str, text: str) -> str:
+    if not text:
+        raise invalid(f"{tag} should be a name, got nothing")
+    return text
+
+
+def _count(tag: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise invalid(f"{tag} should be a whole number of at least 0, got {text[:100]!r}")
+    return int(text)
+
+
+_JOB_TAGS: Mapping[str, Power] = {
+    QUOTA_SHARE: ("quota_share", _name),
+    PREEMPTION_RETRIES: ("preemption_retries", _count),
+}
 _JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends_on)}
 _QUEUE_TAGS: Mapping[str, Power] = {}
 

@@ -10,7 +10,7 @@ from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.domain.queue import SERVICE_QUEUE, EnvironmentOrder, JobQueue, StateTimeLimitAction
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
-from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Transaction
+from longshore.ports.store import JobFilter, Reader, Store, Transaction
 from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
@@ -36,6 +36,8 @@ _BLOCKED_REASONS = (
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
     "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+    # of AWS Batch for service jobs only, whose quota shares other jobs have here too
+    "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
 )
 _BLOCKED_SERVICE = (
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
@@ -111,7 +113,7 @@ class Queues:
             if draft.queue_type not in (None, queue_type):
                 raise invalid(f"jobQueueType is {draft.queue_type}, but the compute environments are {queue_type}")
             if draft.scheduling_policy_arn is not None:
-                _check_policy(tx, scope, draft.scheduling_policy_arn, queue_type)
+                find_policy(tx, scope, draft.scheduling_policy_arn)
             queue = JobQueue(
                 scope=scope,
                 name=draft.name,
@@ -126,8 +128,7 @@ class Queues:
                 tags=draft.tags,
                 created_at=created_at,
             )
-            if is_service:
-                check_quota_queue(tx, queue)
+            check_quota_queue(tx, queue)
             tx.put_queue(queue)
             return queue
 
@@ -156,7 +157,7 @@ class Queues:
             if policy_arn is not None:
                 if queue.scheduling_policy_arn is None:
                     raise invalid("A job queue that was created without a scheduling policy cannot be given one")
-                _check_policy(tx, scope, policy_arn, queue.queue_type)
+                find_policy(tx, scope, policy_arn)
             actions, had_shares = changes.time_limit_actions, has_quota_shares(tx, queue)
             queue = replace(
                 queue,
@@ -168,8 +169,7 @@ class Queues:
             )
             if has_quota_shares(tx, queue) is not had_shares:
                 raise invalid("The scheduling policy of a job queue can be replaced by one of the same kind only")
-            if queue.queue_type == SERVICE_QUEUE:
-                check_quota_queue(tx, queue)
+            check_quota_queue(tx, queue)
             tx.put_queue(queue)
             return queue
 
@@ -225,13 +225,6 @@ def _check_actions(actions: Sequence[StateTimeLimitAction], *, is_service: bool)
             raise invalid(f"maxTimeSeconds should be between 600 and 86400, got {action.max_time_seconds}")
         if action.action != done:
             raise invalid(f"The action of jobStateTimeLimitActions should be {done}")
-
-
-def _check_policy(reader: ResourceReader, scope: Scope, arn: str, queue_type: str) -> None:
-    if find_policy(reader, scope, arn).fairshare_policy is not None:
-        return
-    if queue_type != SERVICE_QUEUE:
-        raise invalid(f"{arn[:300]} is a quota share policy, which is for queues of service jobs")
 
 
 def _replaced(tx: Transaction, queue: JobQueue, choices: Choices) -> tuple[EnvironmentOrder, ...]:

@@ -8,7 +8,15 @@ from longshore.domain.errors import AlreadyExists, Conflict, InvalidRequest, Not
 from longshore.domain.ids import Scope, parse_arn, resource_name
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.domain.queue import JobQueue
-from longshore.domain.quota import UNLIMITED, QuotaLimit, QuotaPreemption, QuotaShare, ResourceSharing, share_in_arn
+from longshore.domain.quota import (
+    RESOURCE_UNITS,
+    UNLIMITED,
+    QuotaLimit,
+    QuotaPreemption,
+    QuotaShare,
+    ResourceSharing,
+    share_in_arn,
+)
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobFilter, Reader, ResourceReader, Store, Transaction
@@ -220,7 +228,7 @@ def _units_of(reader: ResourceReader, queue: JobQueue) -> frozenset[str]:
         InvalidRequest: it can have no shares.
     """
     if not has_quota_shares(reader, queue):
-        raise invalid("Quota shares are for job queues of type SAGEMAKER_TRAINING with a quota share policy")
+        raise invalid("Quota shares are for job queues with a quota share policy")
     return quota_units(reader, queue)
 
 
@@ -233,6 +241,11 @@ def _check_share(share: QuotaShare, units: frozenset[str]) -> None:
     for limit in limits:
         if not 1 <= limit.max_capacity <= _MOST_CAPACITY:
             raise invalid(f"maxCapacity should be at least 1, got {limit.max_capacity}")
+        if limit.capacity_unit not in units and units == RESOURCE_UNITS:
+            raise invalid(
+                "The capacityUnit of a job queue with compute environments should be VCPU, MEMORY (in MiB) or GPU, "
+                f"got {limit.capacity_unit}"
+            )
         if limit.capacity_unit not in units:
             raise invalid(f"The service environment of the job queue has no capacity limit in {limit.capacity_unit}")
     sharing = share.resource_sharing_configuration

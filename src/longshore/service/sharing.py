@@ -5,7 +5,8 @@ from datetime import datetime
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.ids import Scope, parse_arn
 from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
-from longshore.domain.queue import JobQueue, ShareUse
+from longshore.domain.queue import SERVICE_QUEUE, JobQueue, ShareUse
+from longshore.domain.quota import RESOURCE_UNITS
 from longshore.domain.service_environment import NUM_INSTANCES, service_environment_name
 from longshore.ports.store import Reader, ResourceReader
 from longshore.service.everywhere import ALL
@@ -43,7 +44,8 @@ def is_recent(use: ShareUse, policy: FairsharePolicy, now: datetime) -> bool:
 
 def check_sharing(reader: Reader, queue: JobQueue, share: str | None, priority: int | None, *, now: datetime) -> None:
     """Raises InvalidRequest unless a job under `share` with this priority may be submitted to `queue`."""
-    if fairshare_of(reader, queue) is None and priority is not None:
+    policy = _policy_of(reader, queue)
+    if policy is None and priority is not None:
         raise InvalidRequest(_NOT_SHARED)
     if priority is not None:
         check_priority(priority, "schedulingPriorityOverride")
@@ -84,19 +86,26 @@ def active_shares(
     return frozenset((*reader.live_shares(scope, queue_name), *recent))
 
 
-def check_quota_share(reader: ResourceReader, queue: JobQueue, share: str | None, *, has_preemption: bool) -> None:
+def check_quota_share(
+    reader: ResourceReader,
+    queue: JobQueue,
+    share: str | None,
+    *,
+    has_preemption: bool,
+    members: tuple[str, str] = ("quotaShareName", "preemptionConfiguration"),
+) -> None:
     """Raises InvalidRequest unless a job may be submitted to `queue` in this quota share.
 
-    `has_preemption`: the submission says how often it may be preempted.
+    `has_preemption`: the submission says how often it may be preempted; `members` say so, and which share.
     """
     if not has_quota_shares(reader, queue):
         if share is not None:
-            raise InvalidRequest("quotaShareName is for job queues with a quota share policy only")
+            raise InvalidRequest(f"{members[0]} is for job queues with a quota share policy only")
         if has_preemption:
-            raise InvalidRequest("preemptionConfiguration is for job queues with a quota share policy only")
+            raise InvalidRequest(f"{members[1]} is for job queues with a quota share policy only")
         return
     if share is None:
-        raise InvalidRequest("A quotaShareName is required to submit a job to a job queue with a quota share policy.")
+        raise InvalidRequest(f"A {members[0]} is required to submit a job to a job queue with a quota share policy.")
     found = reader.quota_share(queue.scope, queue.name, share)
     if found is None:
         raise InvalidRequest(f"Quota share {share[:300]} of job queue {queue.name} does not exist")
@@ -105,10 +114,10 @@ def check_quota_share(reader: ResourceReader, queue: JobQueue, share: str | None
 
 
 def check_quota_queue(reader: ResourceReader, queue: JobQueue) -> None:
-    """Raises InvalidRequest unless the environments of a queue of service jobs may serve it under its policy.
+    """Raises InvalidRequest unless the environments of a queue may serve it under its policy.
 
     Source: AWS Batch user guide, quota management: a service environment serves one such queue alone, and its capacity
-    limits are in instance types.
+    limits are in instance types. Of our own: so does a compute environment.
     """
     is_quota, mine = has_quota_shares(reader, queue), set(queue.environment_names)
     others = [
@@ -116,9 +125,10 @@ def check_quota_queue(reader: ResourceReader, queue: JobQueue) -> None:
         for other in reader.queues(queue.scope, limit=ALL)
         if other.name != queue.name and mine.intersection(other.environment_names)
     ]
+    kind = "service" if queue.queue_type == SERVICE_QUEUE else "compute"
     if others and (is_quota or any(has_quota_shares(reader, other) for other in others)):
         raise invalid(
-            "A service environment that serves a job queue with a quota share policy can serve no other: "
+            f"A {kind} environment that serves a job queue with a quota share policy can serve no other: "
             f"job queue {others[0].name}"
         )
     if is_quota and NUM_INSTANCES in quota_units(reader, queue):
@@ -126,7 +136,9 @@ def check_quota_queue(reader: ResourceReader, queue: JobQueue) -> None:
 
 
 def quota_units(reader: ResourceReader, queue: JobQueue) -> frozenset[str]:
-    """The units of capacity that the service environments of a queue have limits in."""
+    """The units that quota shares of a queue may have limits in: those of its service environment, if it has one."""
+    if queue.queue_type != SERVICE_QUEUE:
+        return RESOURCE_UNITS
     names = map(service_environment_name, queue.environment_names)
     found = (reader.service_environment(queue.scope, name) for name in names if name is not None)
     return frozenset(unit for environment in found if environment is not None for unit in environment.limits)

@@ -28,11 +28,11 @@ from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.own_override import OVERRIDE, override_definition
-from longshore.service.powers import check_own_tags, job_powers, without_own
+from longshore.service.powers import PREEMPTION_RETRIES, QUOTA_SHARE, check_own_tags, job_powers, without_own
 from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
-from longshore.service.sharing import check_sharing
+from longshore.service.sharing import check_quota_share, check_sharing
 
 _LIMIT_KIB = 30
 _MOST_DEPENDENCIES = 20
@@ -128,6 +128,13 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     _check_fit(submission, definition, queue)
     check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
     powers = job_powers(definition.tags, submission.tags or {}, submission.parameters or {})
+    check_quota_share(
+        tx,
+        queue,
+        powers.quota_share,
+        has_preemption=powers.preemption_retries is not None,
+        members=(f"tag {QUOTA_SHARE}", f"tag {PREEMPTION_RETRIES}"),
+    )
     dependencies = (*submission.depends_on, *powers.depends_on)
     if len(dependencies) > _MOST_DEPENDENCIES:
         raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies, {DEPENDS_ON} counted")
@@ -211,6 +218,8 @@ def _resolve_spec(
         task_tags={**definition.tags, **(submission.tags or {})} if propagate_tags else {},
         platform_capabilities=definition.platform_capabilities,
         share_identifier=submission.share_identifier,
+        quota_share_name=powers.quota_share,
+        preemption_retries=powers.preemption_retries,
         scheduling_priority=_first_given(submission.scheduling_priority, definition.scheduling_priority),
         consumable_resource_properties=resolve_consumption(
             definition.consumable_resource_properties, submission.consumables, queue.scope

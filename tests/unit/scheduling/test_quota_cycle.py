@@ -79,6 +79,31 @@ def test_a_job_that_its_share_could_never_hold_is_a_head() -> None:
     assert [head.code for head in plan.heads] == ["MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"]
 
 
+def test_ordinary_jobs_are_counted_in_what_shares_have_limits_in() -> None:
+    """Here vCPU, in thousandths, and not memory; what is told is in whole ones."""
+    half = QuotaShareView(limits={"VCPU": 2000}, strategy="LEND_AND_BORROW", borrow_percent=25)
+    quota = QuotaView(capacity={"VCPU": 4000}, shares={"a": half, "b": half})
+    lent = waiting(some(0.75, memory_mib=16), 1, 2, 3, 4, share="a")
+    plan = plan_cycle(a_snapshot(lent, queues=[replace(a_line(), quota=quota)], hosts=[a_host()]))
+    assert started(plan) == [1, 2, 3]
+    assert causes(plan, lent).splitlines() == [
+        "asks 0.75 VCPU; quota share a holds 2.25 of its 2, and may borrow 0.5 more",
+        "all quota shares hold 2.25 of 4 VCPU, 0.25 of them borrowed; the others lend 2 more",
+    ]
+
+
+def test_a_job_of_a_quota_share_does_not_run_alone() -> None:
+    """It would hold more than its share is charged for."""
+    whole = QuotaShareView(limits={"MEMORY": 1 << 30}, strategy="LEND")
+    quota = QuotaView(capacity={"MEMORY": 1 << 30}, shares={"a": whole})
+    large = waiting(some(64), 1, share="a")
+    plan = plan_cycle(
+        a_snapshot(large, queues=[replace(a_line(), quota=quota)], hosts=[a_host()], oversize="run-alone")
+    )
+    assert started(plan) == []
+    assert plan.reasons[large.job_class].code.startswith("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT")
+
+
 def test_a_share_that_waits_blocks_no_other() -> None:
     blocked, behind, other = job("b", 1, 2, 3), job("b", 4, vcpus=0.5), job("a", 5)
     plan = plan_cycle(situation(blocked, behind, other, holders=[holder(1, "a")]))

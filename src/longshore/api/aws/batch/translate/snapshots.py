@@ -6,6 +6,7 @@ from itertools import chain
 from longshore.api.aws.batch.translate.shapes import milliseconds
 from longshore.api.aws.batch.wire import responses
 from longshore.api.aws.batch.wire import structures as wire
+from longshore.domain.quota import parts_of
 from longshore.service.snapshots import QueueSnapshot
 
 _MOST_SHARES = 20
@@ -34,7 +35,7 @@ def render_snapshot(snapshot: QueueSnapshot) -> responses.GetJobQueueSnapshotRes
     if snapshot.share_jobs is not None:
         usage = {}
         for unit, amount in chain.from_iterable(units.items() for units in share_held.values()):
-            usage[unit] = usage.get(unit, 0) + amount
+            usage[unit] = usage.get(unit, 0) + amount / parts_of(unit)
     return responses.GetJobQueueSnapshotResponse(
         front_of_queue=wire.FrontOfQueueDetail(
             jobs=[
@@ -71,7 +72,8 @@ def _render_held(held: Mapping[str, Mapping[str, int]]) -> wire.QuotaShareUtiliz
             wire.QuotaShareCapacityUtilization(
                 quota_share_name=share,
                 capacity_usage=[
-                    wire.QuotaShareCapacityUsage(capacity_unit=unit, quantity=amount) for unit, amount in units.items()
+                    wire.QuotaShareCapacityUsage(capacity_unit=unit, quantity=amount / parts_of(unit))
+                    for unit, amount in units.items()
                 ],
             )
             for share, units in sorted(held.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
