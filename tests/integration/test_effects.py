@@ -74,6 +74,33 @@ def test_a_log_group_of_its_own(server: LiveServer) -> None:
     assert [event["message"] for event in page["events"]] == ["hello"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"awslogs-multiline-pattern": r"^\[\d"}, {"awslogs-datetime-format": "[%Y", "awslogs-multiline-pattern": "^at"}],
+)
+def test_lines_of_one_event(server: LiveServer, options: dict[str, str]) -> None:
+    """Also while the job runs, and to a search."""
+    log = {"logDriver": "awslogs", "options": options}
+    script = "printf '[2026 one\\nat a\\nat b\\n[2026 two\\n'; sleep 1000"
+    job_id = server.submit("logs", server.register("joins", script, container={"logConfiguration": log}))
+
+    def messages() -> list[str]:
+        (job,) = server.describe([job_id]).values()
+        where = {"logGroupName": "/aws/batch/job", "logStreamName": job["container"]["logStreamName"]}
+        return [event["message"] for event in server.logs.get_log_events(**where, startFromHead=True)["events"]]
+
+    def running() -> bool:
+        return "logStreamName" in server.describe([job_id])[job_id]["container"]
+
+    eventually(running, what="the job runs")
+    eventually(lambda: messages() == ["[2026 one\nat a\nat b"], what="what is whole is shown", seconds=4)
+    server.batch.terminate_job(jobId=job_id, reason="seen")
+    server.wait([job_id])
+    assert messages() == ["[2026 one\nat a\nat b", "[2026 two"]
+    found = server.logs.filter_log_events(logGroupName="/aws/batch/job", filterPattern='"at b"')["events"]
+    assert "[2026 one\nat a\nat b" in [event["message"] for event in found]
+
+
 @pytest.mark.covers("RegisterJobDefinition.retryStrategy.attempts", "RegisterJobDefinition.retryStrategy")
 def test_attempts_of_the_definition(server: LiveServer) -> None:
     job = run(server, server.register("tried-twice", "exit 1", retryStrategy={"attempts": 2}))

@@ -12,6 +12,7 @@ from longshore.domain.pods import PodSettings, expand, expand_variables
 from longshore.domain.workload import workload_of
 from longshore.ports.engine import ContainerLaunch, LaunchSpec, StopRequest
 from longshore.ports.logs import AttemptLog, AttemptLogs
+from longshore.service.log_events import event_start
 from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
 
 #: Of one task, after propagation. Source: AWS Batch service quotas.
@@ -84,6 +85,12 @@ async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
             f"ResourceInitializationError: failed to validate logger args: there is no log driver "
             f"{configuration.log_driver} here; awslogs and json-file keep output in the logs of this server"
         )
+    begins = event_start(configuration.options)
+    if begins and (problem := logs.refuse_start(begins)):
+        return (
+            "ResourceInitializationError: failed to validate logger args: awslogs could not parse multiline pattern: "
+            f"the expression {problem}"
+        )
     if (group := configuration.options.get("awslogs-group")) in (None, DEFAULT_LOG_GROUP):
         return ""
     create = configuration.options.get("awslogs-create-group", "").lower() == "true"
@@ -111,7 +118,9 @@ def attempt_log(entry: OpenAttempt) -> AttemptLog:
     attempt, scope = entry.attempt, entry.job.spec.scope
     part = attempt if isinstance(attempt, Part) else None
     group, stream = log_stream(entry.job.spec, entry.whole_id or attempt.attempt_id, part)
-    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=attempt.attempt_id)
+    configuration = entry.container.properties.log_configuration
+    begins = event_start(configuration.options) if configuration else ""
+    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=attempt.attempt_id, event_start=begins)
 
 
 def stop_request(entry: OpenAttempt, grace_seconds: int) -> StopRequest:

@@ -61,6 +61,10 @@ class Content:
     times: ChunkTimes
     #: nothing is added any more: the last line is whole, with or without its newline
     final: bool
+    #: of one that grows: how long nothing was added
+    idle_ms: int = 0
+    #: as in `AttemptLog`
+    event_start: str = ""
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes between two offsets, as far as the size goes. Raises ContentMoved."""

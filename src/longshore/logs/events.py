@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from longshore.logs.content import Content
+from longshore.logs.joined import OPEN_MS, JoinedReader, compile_start
 from longshore.logs.lines import EVENT_BYTES, Line, LineReader
 from longshore.logs.lookup import Lookup
 from longshore.logs.records import EventPage, LogEvent
@@ -40,7 +41,7 @@ class LineEvents:
     def __init__(self, name: str, content: Content, event_bytes: int = EVENT_BYTES) -> None:
         self._name = name
         self._times = content.times
-        self._lines = LineReader(content, event_bytes)
+        self._lines = _reader(content, event_bytes)
 
     def forward(self, position: int, since: int, until: int) -> Iterator[LogEvent]:
         if since > 0:
@@ -75,6 +76,15 @@ class LineEvents:
             position=line.start,
             end=line.end,
         )
+
+
+def _reader(content: Content, event_bytes: int) -> LineReader | JoinedReader:
+    lines = LineReader(content, event_bytes)
+    if not content.event_start:
+        return lines
+    is_closed = content.final or content.idle_ms >= OPEN_MS
+    begins = compile_start(content.event_start)
+    return JoinedReader(lines, begins, block_bytes=max(event_bytes // 4, 1), is_closed=is_closed)
 
 
 class PutEvents:

@@ -40,6 +40,7 @@ class FinishedLog:
     segment: int | None = None
     offset: int | None = None
     times_bytes: int | None = None
+    event_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Remains:
 
 _INSERT = """
 INSERT OR REPLACE INTO streams (group_id, name, attempt_id, created_at, first_event_at, last_event_at, ingested_at,
-    ordered_at, stored_bytes, place, segment, offset, times_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ordered_at, stored_bytes, place, segment, offset, times_bytes, event_start)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 #: Finished logs whose last event is too old, and streams with too old events that callers put. A group without a
@@ -336,4 +338,5 @@ def _finished_row(log: FinishedLog) -> tuple[object, ...]:
         log.segment,
         log.offset,
         log.times_bytes,
+        log.event_start or None,
     )

@@ -37,6 +37,7 @@ class LiveLog:
         "hole",
         "identity",
         "index_path",
+        "looked_at",
         "path",
         "size",
         "times",
@@ -47,6 +48,8 @@ class LiveLog:
         self.path = layout.live_log(identity.attempt_id)
         self.index_path = layout.live_index(identity.attempt_id)
         self.created_at = now_ms
+        #: when its size was asked for last
+        self.looked_at = now_ms
         #: bytes that are indexed
         self.size = 0
         self.hole: tuple[int, int] | None = None
@@ -64,7 +67,15 @@ class LiveLog:
     def content(self) -> Content:
         """What readers may see now; only while the follower's lock is held."""
         storage = InFile((self.path, self._sealed_path))
-        return Content(storage=storage, size=self.size, hole=self.hole, times=self.times.copy(), final=False)
+        return Content(
+            storage=storage,
+            size=self.size,
+            hole=self.hole,
+            times=self.times.copy(),
+            final=False,
+            idle_ms=self.looked_at - self.times.times[-1] if self.times else 0,
+            event_start=self.identity.event_start,
+        )
 
     def resume(self, now_ms: int) -> None:
         """Take up what an earlier process knew."""
@@ -85,6 +96,7 @@ class LiveLog:
 
     def poll(self, now_ms: int, *, last: bool = False) -> None:
         """Index what was written since the last time; what is found at the `last` time is not written down here."""
+        self.looked_at = now_ms
         if self.handed:
             return
         try:

@@ -15,7 +15,7 @@ from longshore.logs.sidecar import parse
 from longshore.logs.times import ChunkTimes
 
 _STREAM = "name, created_at, first_event_at, last_event_at, ingested_at, stored_bytes"
-_PLACE = "id, attempt_id, place, segment, offset, times_bytes"
+_PLACE = "id, attempt_id, place, segment, offset, times_bytes, event_start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Found:
     segment: int
     offset: int
     times_bytes: int
+    event_start: str
 
 
 class Lookup:
@@ -115,9 +116,17 @@ class Lookup:
         ).fetchone()
         if row is None:
             return None
-        stream_id, key, place, segment, offset, times_bytes = row[6:]
-        attempt_id = None if key is None else AttemptId(key.hex())
-        return Found(_record(row[:6]), stream_id, attempt_id, Place(place), segment or 0, offset or 0, times_bytes or 0)
+        stream_id, key, place, segment, offset, times_bytes, event_start = row[6:]
+        return Found(
+            _record(row[:6]),
+            stream_id,
+            None if key is None else AttemptId(key.hex()),
+            Place(place),
+            segment or 0,
+            offset or 0,
+            times_bytes or 0,
+            event_start or "",
+        )
 
     def content(self, found: Found) -> Content:
         """The bytes of a sealed log. Raises ContentMoved when the stream was deleted meanwhile."""
@@ -134,7 +143,9 @@ class Lookup:
                 tail = data[record.stored_bytes :]
                 times = ChunkTimes.from_bytes(tail) if tail else ChunkTimes.single(begin)
                 storage = InMemory(data[: record.stored_bytes])
-                return Content(storage=storage, size=record.stored_bytes, times=times, final=True)
+                return Content(
+                    storage=storage, size=record.stored_bytes, times=times, final=True, event_start=found.event_start
+                )
             case Place.FILE if found.attempt_id is not None:
                 sidecar = read_file(layout.sealed_index(found.attempt_id))
                 if sidecar is None:
@@ -146,6 +157,7 @@ class Lookup:
                     hole=state.hole,
                     times=state.times if state.times else ChunkTimes.single(begin),
                     final=True,
+                    event_start=found.event_start,
                 )
             case _:
                 return Content(storage=InMemory(b""), size=0, times=ChunkTimes(), final=True)

@@ -70,7 +70,9 @@ PRAGMA user_version = {_VERSION};
 COMMIT;
 """
 #: What came after the first release: one that does not know it keeps it as it should be all the same.
-_ADDED = "CREATE INDEX IF NOT EXISTS put_streams ON streams (group_id, first_event_at) WHERE place = 0"
+_ADDED_INDEX = "CREATE INDEX IF NOT EXISTS put_streams ON streams (group_id, first_event_at) WHERE place = 0"
+#: Of an attempt's stream: what a line that begins an event matches; NULL: each line is an event.
+_ADDED_COLUMN = "ALTER TABLE streams ADD COLUMN event_start TEXT"
 
 
 class LogIndexRefused(LongshoreError):
@@ -113,7 +115,9 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 10000")
     if not tables:
         connection.executescript(_TABLES)
-    connection.execute(_ADDED)
+    connection.execute(_ADDED_INDEX)
+    if "event_start" not in {name for _, name, *_ in connection.execute("PRAGMA table_info(streams)")}:
+        connection.execute(_ADDED_COLUMN)
 
 
 def open_for_reading(path: str) -> sqlite3.Connection:

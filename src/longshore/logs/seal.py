@@ -157,6 +157,7 @@ class Sealer:
             segment=segment if length else None,
             offset=offset if length else None,
             times_bytes=length - live.size if length else None,
+            event_start=identity.event_start,
         )
 
     def _put_away(self, attempt_id: AttemptId, place: Place, *, has_index: bool) -> None:

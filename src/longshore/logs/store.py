@@ -22,6 +22,7 @@ from longshore.domain.errors import LongshoreError, StoreUnavailable
 from longshore.domain.ids import AttemptId, Scope
 from longshore.logs.events import FOREVER
 from longshore.logs.follow import Follower
+from longshore.logs.joined import compile_start
 from longshore.logs.layout import Layout
 from longshore.logs.lookup import Lookup
 from longshore.logs.patterns import parse_pattern
@@ -106,6 +107,13 @@ class LogStore:
         if exists:
             self._seen_groups.add((scope, name))
         return exists
+
+    def refuse_start(self, event_start: str) -> str:
+        try:
+            compile_start(event_start)
+        except ValueError as problem:
+            return str(problem)
+        return ""
 
     def path(self, attempt_id: AttemptId) -> Path:
         return self._layout.live_path(attempt_id)

@@ -17,6 +17,8 @@ class AttemptLog:
     group: str
     stream: str
     attempt_id: AttemptId
+    #: expression that a line which begins an event matches; empty: each line is an event
+    event_start: str = ""
 
 
 class AttemptLogs(Protocol):
@@ -24,6 +26,10 @@ class AttemptLogs(Protocol):
 
     async def has_group(self, scope: Scope, name: str, *, create: bool) -> bool:
         """Whether the log group exists now; with `create` it does."""
+        ...
+
+    def refuse_start(self, event_start: str) -> str:
+        """What is wrong with this expression for lines that begin events; empty when nothing is."""
         ...
 
     def path(self, attempt_id: AttemptId) -> Path:

@@ -21,11 +21,8 @@ from longshore.service.documents import Document
 from longshore.service.everywhere import load_environment
 from longshore.service.training_gaps import training_gaps
 
-_EACH_LINE = "each line that is written is an event of its own"
 #: Options of the awslogs driver.
 _UNHONOURED_LOG_OPTIONS = {
-    "awslogs-datetime-format": _EACH_LINE,
-    "awslogs-multiline-pattern": _EACH_LINE,
     "awslogs-region": "logs are kept in the region of the job",
 }
 #: Members that every job states, in one of two ways.

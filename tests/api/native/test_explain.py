@@ -259,9 +259,9 @@ async def test_what_the_engine_does_not_do_is_told_only_where_it_was_asked_for(d
     told = await desk.explain((await desk.submit(other)).uuid)
     assert [gap["setting"] for gap in told["notHonoured"]][-1] == "logConfiguration"
 
-    joining = LogConfiguration(log_driver="awslogs", options={"awslogs-multiline-pattern": "^x"})
-    told = await desk.explain((await desk.submit(with_settings(a_job(), log_configuration=joining))).uuid)
-    assert told["notHonoured"][-1]["setting"] == "logConfiguration.options.awslogs-multiline-pattern"
+    elsewhere = LogConfiguration(log_driver="awslogs", options={"awslogs-region": "eu-west-3"})
+    told = await desk.explain((await desk.submit(with_settings(a_job(), log_configuration=elsewhere))).uuid)
+    assert told["notHonoured"][-1]["setting"] == "logConfiguration.options.awslogs-region"
 
 
 async def test_tags_that_are_not_propagated_are_told(desk: Desk) -> None:

@@ -30,6 +30,9 @@ class Logs:
             self.groups.add(name)
         return name in self.groups
 
+    def refuse_start(self, event_start: str) -> str:
+        return "is not one" if event_start == "(" else ""
+
     def path(self, attempt_id: AttemptId) -> Path:
         return Path("/logs") / attempt_id
 
@@ -138,6 +141,12 @@ def test_log_stream(options: dict[str, str], group: str, prefix: str) -> None:
     )
 
 
+def test_log_with_lines_that_are_joined() -> None:
+    """The log store is told which lines begin an event."""
+    entry = an_open_attempt(a_job(a_spec(log_configuration=logging_to(awslogs_multiline_pattern="^x"))))
+    assert attempt_log(entry).event_start == "^x"
+
+
 def test_log_stream_of_a_long_name() -> None:
     """200 characters of the definition's name."""
     entry = an_open_attempt(a_job(replace(a_job_spec(), definition="d" * 300 + ":7")))
@@ -157,6 +166,12 @@ def test_log_stream_of_a_long_name() -> None:
             a_spec(log_configuration=logging_to(awslogs_group="new")),
             "ResourceInitializationError: failed to validate logger args: log group new: "
             "The specified log group does not exist",
+        ),
+        (a_spec(log_configuration=logging_to(awslogs_multiline_pattern="^x")), ""),
+        (
+            a_spec(log_configuration=logging_to(awslogs_multiline_pattern="(")),
+            "ResourceInitializationError: failed to validate logger args: awslogs could not parse multiline pattern: "
+            "the expression is not one",
         ),
         (a_spec(log_configuration=LogConfiguration(log_driver="json-file")), ""),
         (

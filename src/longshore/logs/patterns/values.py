@@ -39,6 +39,11 @@ def compile_regex(text: str) -> Text:
     for character in text:
         if not _ALLOWED.match(character):
             raise ValueError(f"holds {character!r}, which is not supported in one")
+    return compile_search(text)
+
+
+def compile_search(text: str) -> Text:
+    """The same, whatever characters it holds."""
     options: Any = cast(Any, re2).Options()
     options.max_mem = _MOST_MEMORY_BYTES
     options.log_errors = False

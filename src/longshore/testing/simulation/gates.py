@@ -262,6 +262,9 @@ class GatedLogs:
     async def has_group(self, scope: Scope, name: str, *, create: bool) -> bool:
         return await self._logs.has_group(scope, name, create=create)
 
+    def refuse_start(self, event_start: str) -> str:
+        return self._logs.refuse_start(event_start)
+
     def path(self, attempt_id: AttemptId) -> Path:
         return self._logs.path(attempt_id)
 

@@ -19,6 +19,9 @@ class KeptLogs:
     async def has_group(self, scope: Scope, name: str, *, create: bool) -> bool:
         return True
 
+    def refuse_start(self, event_start: str) -> str:
+        return ""
+
     def path(self, attempt_id: AttemptId) -> Path:
         return Path("/nowhere") / attempt_id
 
