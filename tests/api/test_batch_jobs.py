@@ -258,6 +258,18 @@ def test_children_are_listed_by_their_parent(batch: Batch) -> None:
     assert [len(page["jobSummaryList"]) for page in pages] == [2, 1]
 
 
+@pytest.mark.parametrize("size", [1, 100])
+def test_jobs_by_name_are_grouped(batch: Batch, size: int) -> None:
+    """Those of one name, whatever its case, stand together, newest first. Source: AWS Batch API, ListJobs."""
+    for name in ("Train-1", "train-2", "other", "train-1", "train-3", "train-2"):
+        batch.submit(name)
+    pages = batch.client.get_paginator("list_jobs").paginate(
+        jobQueue="queue", filters=[{"name": "JOB_NAME", "values": ["TRAIN-*"]}], PaginationConfig={"PageSize": size}
+    )
+    found = [each["jobName"] for page in pages for each in page["jobSummaryList"]]
+    assert found == ["train-3", "train-2", "train-2", "train-1", "Train-1"]
+
+
 def test_filters_look_at_all_statuses(batch: Batch) -> None:
     batch.definition("other-definition")
     for name in ("Train-1", "train-2", "test"):

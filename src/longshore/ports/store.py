@@ -201,6 +201,13 @@ class JobReader(Protocol):
         """Submitted jobs and array parents of a queue, newest first, keys below `before`; `attempts` are left empty."""
         ...
 
+    def list_named(
+        self, scope: Scope, queue_name: str, prefix: str, *, before: tuple[str, JobKey] | None, limit: int
+    ) -> Sequence[JobView]:
+        """As `list_jobs`, those whose names begin with `prefix` (compared without case): jobs of one name together,
+        newest first. `before`: name and key of the last one seen."""
+        ...
+
     def list_children(
         self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
     ) -> Sequence[JobView]:

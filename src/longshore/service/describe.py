@@ -96,7 +96,6 @@ class Descriptions:
         where = parse_filter(scope, query, JOB_FILTERS)
         call = ("jobs", scope, queue, query.status, query.filters)
         cursor = open_token(query.next_token, call)
-        before = None if cursor is None else JobKey(int(cursor))
         ceiling = _LARGEST_FILTERED_PAGE if query.filters else _LARGEST_PAGE
         limit = min(query.max_results or ceiling, ceiling)
 
@@ -104,10 +103,10 @@ class Descriptions:
             found = find(reader.queue, "job-queue", scope, queue)
             if found is None:
                 raise NotFound(f"JobQueue {queue} not found.")
-            return with_reasons(reader, reader.list_jobs(scope, found.name, where, before=before, limit=limit + 1))
+            return with_reasons(reader, list_page(reader, scope, found.name, where, cursor, limit + 1))
 
         found = await self._store.read(work)
-        page = page_of(found, limit, call, [str(view.job.key) for view in found])
+        page = page_of(found, limit, call, list(map(cursor_of, found)))
         return replace(page, items=[view for view in page.items if view.job.spec.training is None])
 
     async def _list_nodes(self, scope: Scope, parent: str, query: JobQuery) -> Page[JobView]:
@@ -146,6 +145,26 @@ class Descriptions:
 
         found = await self._store.read(work)
         return page_of(found, limit, call, [str(view.job.key) for view in found])
+
+
+def list_page(
+    reader: JobReader, scope: Scope, queue_name: str, where: JobFilter, cursor: str | None, limit: int
+) -> Sequence[JobView]:
+    """Jobs behind `cursor`, newest first; those that were asked for by the beginning of their names by name.
+
+    Source: AWS Batch API, ListJobs: the results of JOB_NAME are grouped by name.
+    """
+    key, _, name = (cursor or "").partition(" ")
+    before = JobKey(int(key)) if key else None
+    if where.name is None or not where.name.endswith("*"):
+        return reader.list_jobs(scope, queue_name, where, before=before, limit=limit)
+    last = None if before is None else (name, before)
+    return reader.list_named(scope, queue_name, where.name[:-1], before=last, limit=limit)
+
+
+def cursor_of(view: JobView) -> str:
+    """Where a list goes on behind this job."""
+    return f"{view.job.key} {view.job.spec.name}"
 
 
 def _described(reader: JobReader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:

@@ -20,7 +20,7 @@ from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobView, NewJob, Reader, Store, Transaction
 from longshore.service.attempt_rules import check_service_retry, check_timeout
 from longshore.service.consumables import TOKEN_LIFE
-from longshore.service.describe import Condition, JobQuery, parse_filter, with_reasons
+from longshore.service.describe import Condition, JobQuery, cursor_of, list_page, parse_filter, with_reasons
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
@@ -160,18 +160,17 @@ class ServiceJobs:
         where = parse_filter(scope, JobQuery(queue=name, status=query.status, filters=query.filters), _FILTERS)
         call = ("service jobs", scope, name, query.status, query.filters)
         cursor = open_token(query.next_token, call)
-        before = None if cursor is None else JobKey(int(cursor))
         limit = query.max_results or _LARGEST_PAGE
 
         def work(reader: Reader) -> Sequence[JobView]:
             queue = find(reader.queue, "job-queue", scope, name)
             if queue is None:
                 raise NotFound(f"JobQueue {name} not found.")
-            listed = reader.list_jobs(scope, queue.name, where, before=before, limit=limit + 1)
+            listed = list_page(reader, scope, queue.name, where, cursor, limit + 1)
             return _described(reader, [view.job.key for view in listed])
 
         found = await self._store.read(work)
-        page = page_of(found, limit, call, [str(view.job.key) for view in found])
+        page = page_of(found, limit, call, list(map(cursor_of, found)))
         # a queue of containers may have had the name before
         return replace(page, items=[view for view in page.items if view.job.spec.training is not None])
 

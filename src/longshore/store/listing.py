@@ -12,7 +12,7 @@ from heapq import nlargest
 from operator import eq, ge, gt, lt
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, ColumnElement, Text, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Text, bindparam, func, literal_column, select, tuple_
 
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
@@ -97,6 +97,19 @@ _CHILD_KEYS = Search(
     conditions={"statuses": InList(_j.status, "statuses")},
 )
 
+_BY_NAME = Statement(
+    select(_j.key)
+    .where(
+        _OF_QUEUE,
+        _j.name_folded >= _given("name_from"),
+        _j.name_folded < _given("name_below"),
+        tuple_(_j.name_folded, _j.key) < tuple_(_given("before_name"), bindparam("before", type_=BigInteger)),
+    )
+    .order_by(_j.name_folded.desc(), _j.key.desc())
+    .limit(bindparam("at_most")),
+    *("queue", "name_from", "name_below", "before_name", "before", "at_most"),
+)
+
 _LIVE_SINGLES = Statement(
     select(_j.queue_id, _j.status, func.count(), func.min(_j.created_at))
     .where(IS_LIVE, _j.array_size.is_(None))
@@ -134,6 +147,18 @@ class ListingRows(QueueNameRows):
                     others = [values for values in ranges if values is not leading]
                     return found(_SORTED, {**leading, **by_status, **_by_table_values(others)})
         return found(_IN_ORDER, {**exact, **by_status, **_by_table_values(ranges)})
+
+    def named_keys(
+        self, scope: Scope, queue_name: str, prefix: str, *, before: tuple[str, JobKey] | None, limit: int
+    ) -> Sequence[JobKey]:
+        """Submitted jobs and array parents of a queue whose names begin so, those of one name together."""
+        queue = self.queue_id(scope, queue_name)
+        if queue is None:
+            return ()
+        first = fold_name(prefix)
+        below = first + _ABOVE_ALL_TEXTS
+        name, key = (below, _ABOVE_ALL_KEYS) if before is None else (fold_name(before[0]), before[1])
+        return [key for (key,) in self.rows(_BY_NAME, queue, first, below, name, key, limit)]
 
     def child_keys(
         self, first: JobKey, last: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int

@@ -38,6 +38,12 @@ class SqlTransaction(
         keys = self.listed_keys(scope, queue_name, where, before=before, limit=limit)
         return self._views(keys, self.placed_at(keys))
 
+    def list_named(
+        self, scope: Scope, queue_name: str, prefix: str, *, before: tuple[str, JobKey] | None, limit: int
+    ) -> Sequence[JobView]:
+        keys = self.named_keys(scope, queue_name, prefix, before=before, limit=limit)
+        return self._views(keys, self.placed_at(keys))
+
     def list_children(
         self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
     ) -> Sequence[JobView]:

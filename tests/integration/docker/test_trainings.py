@@ -158,3 +158,30 @@ def test_service_job_in_a_container(tmp_path: Path, engine: Engine, neighbours: 
     for name, weights in (("in-docker", "1"), ("in-docker-stopped", "half\n")):
         stored = trainings.objects(s3, f"models/{name}/output/")
         assert members(stored["model.tar.gz"]) == {"weights": weights}
+
+
+def test_instances_in_containers(tmp_path: Path, engine: Engine, neighbours: Neighbours) -> None:
+    """They reach each other by their names; the first one's model is stored, and the failure of any fails all."""
+    s3 = neighbours.client("s3")
+    given = settings(neighbours.url, LONGSHORE_DOCKER_SOCKET=str(engine.socket))
+    resources = {"ResourceConfig": {"InstanceType": "ml.t3.medium", "InstanceCount": 2, "VolumeSizeInGB": 1}}
+    meets = """
+    if [ "$SM_CURRENT_HOST" = algo-1 ]; then nc -l -p 7345 >/opt/ml/model/met; exit; fi
+    until echo "$SM_HOSTS $SM_CURRENT_HOST $(hostname)" | nc algo-1 7345; do sleep 0.2; done
+    """
+    fails = 'if [ "$SM_CURRENT_HOST" = algo-2 ]; then exit 7; fi; trap "exit 9" TERM; while :; do sleep 0.1; done'
+    with live_server(tmp_path, engine="docker", settings=given) as server:
+        try:
+            server.start()
+            trainings.set_up_trainings(server, engine="docker")
+            ids = [
+                trainings.submit(server, trainings.a_request(name, ["/bin/sh", "-c", script], image=IMAGE, **resources))
+                for name, script in (("meets", meets), ("fails", fails))
+            ]
+            met, failed = (trainings.ended(server, each) for each in ids)
+        finally:
+            engine.remove_all(server.installation_id)
+    assert met["status"] == "SUCCEEDED", met
+    stored = members(trainings.objects(s3, "models/meets/output/")["model.tar.gz"])
+    assert stored == {"met": '["algo-1","algo-2"] algo-2 algo-2\n'}
+    assert (failed["status"], "exit code: 7" in failed["statusReason"]) == ("FAILED", True), failed

@@ -79,6 +79,7 @@ WORKS: dict[str, Work] = {
     "list statuses": listed(statuses=frozenset({JobStatus.SUBMITTED, JobStatus.FAILED})),
     "list name": listed(name="job"),
     "list names": listed(name="jo*"),
+    "list by names": lambda tx: tx.list_named(A_SCOPE, "queue", "jo", before=("job", JobKey(9)), limit=10),
     "list definition": listed(definition="definition"),
     "list revision": listed(definition="definition:1"),
     "list definitions": listed(definition="def*"),

@@ -134,6 +134,25 @@ class ListingContract:
         described = await store.read(lambda r: r.describe_jobs([once.key, never.key]))
         assert [view.scheduled_at for view in described] == [moment(3), None]
 
+    async def test_jobs_by_name_stand_together(self, store: Store) -> None:
+        """Those of one name newest first, whatever its case; pages go on where the one before ended."""
+        names = ["b", "a1", "B", "a2", "a1", "c", "A1"]
+        specs = await submitted(store, *(a_job().named(name) for name in names))
+        keys = [spec.key for spec in specs]
+        for prefix, wanted in (("a", [3, 6, 4, 1]), ("A1", [6, 4, 1]), ("x", []), ("", [5, 2, 0, 3, 6, 4, 1])):
+            for limit in (1, 2, 100):
+                seen: list[JobView] = []
+                before: tuple[str, JobKey] | None = None
+                while page := await store.read(
+                    lambda r, prefix=prefix, before=before, limit=limit: r.list_named(
+                        A_SCOPE, "queue", prefix, before=before, limit=limit
+                    )
+                ):
+                    seen += page
+                    before = (page[-1].job.spec.name, page[-1].job.key)
+                assert [view.job.key for view in seen] == [keys[at] for at in wanted]
+        assert await store.read(lambda r: r.list_named(A_SCOPE, "unknown", "", before=None, limit=9)) == []
+
     async def test_filters_hold_what_they_say(self, store: Store) -> None:
         """Every condition alone, and all pairs of them, agree with the plain reading of the port."""
         specs = await submitted(store, *_many_jobs())
