@@ -318,6 +318,7 @@ async def _serve(
             oversize=settings.oversize,
             free_losses=settings.limits.lost_host_retries,
             stop_grace_seconds=settings.process.grace_seconds,
+            age_bound_seconds=settings.limits.age_bound_seconds,
             keep_history=None if days is None else timedelta(days=days),
         ),
         new_attempt_id=_new_attempt_id,

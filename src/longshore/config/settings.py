@@ -190,6 +190,11 @@ class LimitSettings:
     lost_host_retries: int = setting(
         whole(0, 1000), "Attempts lost with their host that are tried again without spending the job's own retries.", 5
     )
+    age_bound_seconds: int = setting(
+        whole(60, 10 * 366 * 24 * 3600, "seconds"),
+        "A job that has waited for so long comes before all others. A queue's tag longshore:age-bound comes first.",
+        7 * 24 * 3600,
+    )
     body_bytes: int = setting(
         whole(65_536, 2**26, "bytes"), "Longest request body that is read; puts of log events may have 8 MiB.", 2**20
     )

@@ -18,7 +18,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import FrontJob, HeadJob, Instant, QueueFront
 from longshore.ports.store import Transaction
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.cycle import capacity_of
+from longshore.scheduling.lineup import capacity_of
 from longshore.scheduling.order import first_jobs, order_of
 from longshore.scheduling.plan import Head
 from longshore.scheduling.quota import Amounts

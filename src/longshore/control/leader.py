@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from longshore.control.ages import DEFAULT_BOUND_SECONDS
 from longshore.control.changes import Changes
 from longshore.control.dependencies import resolve_dependencies
 from longshore.control.fronts import end_overdue_heads, publish_fronts, seconds_to_blocks, seconds_to_limits
@@ -53,6 +54,8 @@ class ControlSettings:
     #: lost hosts of one job that are not charged to its retry strategy
     free_losses: int = 5
     stop_grace_seconds: int = 30
+    #: a job that has waited for so long comes before all others, unless its queue has a bound of its own
+    age_bound_seconds: int = DEFAULT_BOUND_SECONDS
     #: how long finished jobs stay in history; None: for ever
     keep_history: timedelta | None = None
 
@@ -278,6 +281,7 @@ class Leader:
         self._is_settled = False
         present = self._present
         present.holdings.instant = self._instant()
+        present.ages.bound_seconds = self._settings.age_bound_seconds
         changes = Changes(tx, present, self._clock.now(), free_losses=self._settings.free_losses)
         more = False
         if has_writes:
@@ -297,8 +301,9 @@ class Leader:
         for _ in range(LOOKS_PER_TURN):
             if present.checks:
                 resolve_dependencies(tx, present, changes)
-        more = drain_deleted(tx, present, changes) or bool(present.checks) or more
+        more = drain_deleted(tx, present, changes) or more
         must_plan = end_overdue_heads(tx, present, changes, self._instant()) or must_plan
+        more = bool(present.checks) or more
         reasons = self._plan(tx, present, changes) if must_plan else None
         if more:
             self._inbox.has_writes = True
@@ -341,6 +346,7 @@ class Leader:
         """Place what fits; returns the reasons of the rest if they were published."""
         problems = {name: lane.problem for name, lane in self.lanes.items()}
         oversize = self._settings.oversize
+        is_due = self._clock.boot_seconds() >= self._reasons_at + REASONS_SECONDS
         plan = place_jobs(
             tx,
             present,
@@ -349,8 +355,9 @@ class Leader:
             oversize=oversize,
             wants_addresses={name for name, lane in self.lanes.items() if lane.capabilities.wants_addresses},
             new_attempt_id=self._new_attempt_id,
+            explain=is_due,
         )
-        if self._clock.boot_seconds() < self._reasons_at + REASONS_SECONDS:
+        if not is_due:
             return None
         blocked = publish_fronts(tx, present, present.snapshot(tx, problems, oversize), plan.heads)
         rendered = {

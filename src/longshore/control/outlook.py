@@ -30,7 +30,7 @@ def take_outlook(reader: Reader, present: Present, snapshot: Snapshot, now: Inst
     classes = [WaitingClass(job_class=each.job_class, runs=tuple(each.runs)) for each in snapshot.classes]
     holding = [_holding(entry, now) for entry in present.ledger.open_attempts() if not entry.attempt.has_ended]
     return Outlook(
-        snapshot=replace(snapshot, classes=classes, durations=dict(snapshot.durations)),
+        snapshot=replace(snapshot, classes=classes, durations=dict(snapshot.durations), running=()),
         holding=holding,
         histories=dict(present.learning.histories),
         followers=tuple(_followers(reader, present)),

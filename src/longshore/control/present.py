@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
+from longshore.control.ages import Ages, chosen
 from longshore.control.holdings import Holdings, QueueName
 from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.control.quotas import quota_capacity, quota_views
 from longshore.control.run_lengths import Learning
+from longshore.control.running import running_view
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
@@ -22,6 +24,7 @@ from longshore.scheduling.backlog import Backlog
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
 from longshore.scheduling.quota import QuotaView
+from longshore.scheduling.roster import Roster
 from longshore.scheduling.snapshot import (
     ConsumableView,
     EnvironmentName,
@@ -31,6 +34,7 @@ from longshore.scheduling.snapshot import (
     QueueView,
     Snapshot,
 )
+from longshore.service.powers import queue_powers
 from longshore.service.waits import environment_problem
 
 _ALL = 1_000_000
@@ -46,6 +50,8 @@ class Present:
         self.ledger = Ledger(hosts)
         self.holdings = Holdings()
         self.learning = Learning()
+        self.ages = Ages()
+        self.roster = Roster()
         #: as they were last published
         self.fronts: dict[QueueName, QueueFront] = {}
         self.next_intake = 1
@@ -72,10 +78,13 @@ class Present:
         present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
         specs = {spec.key: spec for spec in reader.live_specs()}
         service_jobs = reader.load_jobs([key for key, spec in specs.items() if spec.training is not None])
-        for spec_key, keys, intake in reader.live_runs(JobStatus.RUNNABLE):
+        runs = list(reader.live_runs(JobStatus.RUNNABLE))
+        for spec_key, keys, intake in runs:
             count, job = keys.last - keys.first + 1, service_jobs.get(spec_key)
             job_class = class_of(specs[spec_key], job and job.scheduling_priority)
             present.backlog.add(job_class, intake=intake, key=keys.first, count=count)
+        sampled = {keys.first: intake for _, keys, intake in chosen(sorted(runs, key=lambda run: run[2]))}
+        present.ages.recall((sampled[key], job.created_at) for key, job in reader.load_jobs(list(sampled)).items())
         attempts = reader.open_attempts()
         jobs = reader.load_jobs([attempt.job_key for attempt in attempts])
         for attempt in attempts:
@@ -107,6 +116,11 @@ class Present:
         if timeout is not None and attempt.started_boot_seconds is not None and not was_running:
             heappush(self._deadlines, (attempt.started_boot_seconds + timeout, attempt.attempt_id))
             self._forget_deadlines()
+        has_changed = known is None or known.attempt.started_boot_seconds != attempt.started_boot_seconds
+        if not attempt.has_ended and has_changed:
+            self.roster.put(running_view(entry, self.holdings.instant, self.learning.durations))
+        elif attempt.has_ended and known is not None and not known.attempt.has_ended:
+            self.roster.remove(job.key)
         tasks = self._note_parts(entry, known) if attempt.parts else (entry,)
         if attempt.has_ended and attempt.intent is Intent.NONE:
             self.ledger.drop(attempt.attempt_id)
@@ -299,6 +313,9 @@ class Present:
                 runs_gangs=environment.runs_gangs,
             )
         quotas = self._quota_views(reader, views, hosts)
+        now = self.holdings.instant
+        if now is not None:
+            self.ages.note(self.next_intake, now)
         queues = [
             QueueView(
                 scope=q.scope,
@@ -307,8 +324,11 @@ class Present:
                 environments=q.environment_names,
                 fair=self._fair_view(reader, q),
                 quota=quotas.get((q.scope, q.name)),
+                backfill=powers.backfill,
+                aged_intake=0 if now is None else self.ages.aged_intake(powers.age_bound_seconds, now),
             )
             for q in self.queues(reader)
+            for powers in (queue_powers(q.tags),)
         ]
         return Snapshot(
             queues=queues,
@@ -317,7 +337,9 @@ class Present:
             classes=self.backlog.waiting(),
             oversize=oversize,
             consumables=self._consumable_views(reader),
+            running=self.roster,
             durations=self.learning.durations,
+            now=0.0 if now is None else now.boot_seconds,
         )
 
     def _service_view(

@@ -29,12 +29,14 @@ def place_jobs(
     oversize: Oversize,
     wants_addresses: Collection[str],
     new_attempt_id: Callable[[], AttemptId],
+    explain: bool = True,
 ) -> Plan:
     """Start what fits; returns what was planned. A proposal that no longer holds is dropped alone.
 
-    `wants_addresses` names engines that are told the addresses of nodes.
+    `wants_addresses` names engines that are told the addresses of nodes. Only if asked to `explain` the plan tells why
+    the rest waits.
     """
-    plan = plan_cycle(present.snapshot(tx, engine_problems, oversize))
+    plan = plan_cycle(present.snapshot(tx, engine_problems, oversize), explain=explain)
     changes.load(placement.key for placement in plan.placements)
     for placement in plan.placements:
         job = changes.job(placement.key)
@@ -116,7 +118,9 @@ def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = Fal
         status_reason = f"{reason.code} ({'; '.join(reason.causes)})"
     going = tx.load_jobs(reason.preempted)
     told = (f"job {going[key].id} is being preempted for it" for key in reason.preempted if key in going)
-    document: dict[str, object] = {"statusReason": status_reason, "causes": (*reason.causes, *told)}
+    kept = tx.load_jobs([] if reason.kept_for is None else [reason.kept_for]).values()
+    named = (f"room is kept for job {job.id}" for job in kept)
+    document: dict[str, object] = {"statusReason": status_reason, "causes": (*reason.causes, *told, *named)}
     if reason.behind is not None and (ahead := tx.load_jobs([reason.behind]).get(reason.behind)) is not None:
         document["behind"] = str(ahead.id)
     return msgspec.json.encode(document).decode()

@@ -5,8 +5,13 @@ place, `service.powers`, which knows their names and how they are written.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from longshore.domain.dependency import OwnDependency
+
+#: What jobs may do that stand behind one that has to wait: start where they do not delay it, start where they fit, or
+#: wait as well.
+Backfill = Literal["easy", "greedy", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +29,7 @@ class JobPowers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePowers:
     """Powers of one job queue; they follow its tags."""
+
+    backfill: Backfill = "easy"
+    #: a job that has waited so long comes before all others; None: as the server is set
+    age_bound_seconds: int | None = None

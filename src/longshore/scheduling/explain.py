@@ -1,6 +1,8 @@
 """Why a job waits, in words with numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil, inf
 
 from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.domain.resources import Resources
@@ -10,6 +12,7 @@ from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room, could_hold
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.plan import WaitReason
+from longshore.scheduling.prospect import Reservation
 from longshore.scheduling.snapshot import EnvironmentView, HostView, Oversize, QueueView, Snapshot
 
 NEVER_FITS = (
@@ -71,7 +74,7 @@ def _shortage(asked: Resources, host: HostView) -> str:
 
 def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, room: Room) -> tuple[str, str]:
     """The cause in one environment, and the AWS text where there is one."""
-    name, asked = called(environment.name[1]), job.resources
+    name, asked, until = called(environment.name[1]), job.resources, room.until(job)
     if environment.problem:
         return f"{name}: {environment.problem}", NO_ENVIRONMENT
     if job.gang and not environment.runs_gangs:
@@ -83,7 +86,12 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     fleet = room.fleet
     if job.gang:
         never_fits = lay_out(job.gang, fleet, fleet.total, fleet.mask_of(environment.hosts)) is None
-        if never_fits or (cause := _cap_cause(environment, job, room)) is None:
+        cause = None if never_fits else _cap_cause(environment, job, room)
+        if not never_fits and cause is None:
+            kept = next((r for r in room.prospect.reservations if r.nodes and r.environment == environment.name), None)
+            if kept and lay_out(job.gang, fleet, fleet.free, fleet.mask_of(environment.hosts)) is not None:
+                return f"{name}: {_kept_cause('room for all nodes', kept, until, room)}", ""
+        if never_fits or cause is None:
             return (
                 f"{name}: {_gang_cause(job, environment, room, never_fits=never_fits)}",
                 NEVER_FITS if never_fits else NO_CAPACITY.format(_named(environment.hosts)),
@@ -97,16 +105,37 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
     if (cause := _cap_cause(environment, job, room)) is not None:
         return f"{name}: {cause}", ""
+    fits = fleet.has(fleet.free, asked, environment.hosts) if oversize == "wait" else able & fleet.idle()
+    tightest = fleet.tightest(fits, with_gpus=asked.gpus > 0)
+    if tightest is not None and (reservation := room.prospect.on(tightest)) is not None:
+        return f"{name}: {_kept_cause(f'host {fleet.ids[tightest]}', reservation, until, room)}", ""
     freest = fleet.most(able, fleet.free)
     assert freest is not None
     host = fleet[fleet.ids[freest]]
     is_stretched = not asked.fits(host.total)
-    if room.held[freest] and (host.is_idle if is_stretched else asked.fits(host.free)):
-        return f"{name}: host {host.id} is kept free for a job ahead", ""
     if is_stretched:
         offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
         return f"{name}: {offer}; it will run alone there once all else on it has ended", NO_CAPACITY.format(host.id)
     return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
+
+
+def _kept_cause(what: str, reservation: Reservation, until: float, room: Room) -> str:
+    """Why a job may not use what is free now."""
+    now, at = room.prospect.now, reservation.at
+    if at is None:
+        return f"{what} is kept free for a job ahead"
+    longer = "how long this one may run is not known" if until == inf else f"this one may run for {span(until - now)}"
+    return f"{what} is free now, but is kept for a job ahead that is to start in {span(at - now)}; {longer}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it, in its two largest units."""
+    minutes, seconds = divmod(ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next((at for at, (count, _) in enumerate(parts) if count), 3)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or first == 3)
 
 
 def _named(hosts: Sequence[HostId]) -> str:
@@ -137,8 +166,9 @@ def _over_limit(environment: EnvironmentView, job: JobClass) -> str:
 def _limit_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str:
     """Which limits are used up now."""
     causes: list[str] = []
+    spare = dict(zip(environment.limits, room.spare(environment.name, room.until(job)), strict=True))
     for unit, count in environment.demand(job).items():
-        free, left = environment.free_limits.get(unit, 0), room.free_of(environment.name, unit)
+        free, left = environment.free_limits.get(unit, 0), spare.get(unit, 0)
         if count > left:
             given = f", {free - left} of them given to jobs ahead" if left < free else ""
             causes.append(f"needs {_units(unit, count)}; {free} of {environment.limits[unit]} free{given}")
@@ -147,12 +177,11 @@ def _limit_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str
 
 def _cap_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str | None:
     """What the environment's cap or its limits lack now; None when they have room."""
-    if room.cap_allows(environment.name, job):
+    if room.limits_allow(environment, job, room.until(job)):
         return None
     if environment.limits:
         return _limit_cause(environment, job, room)
-    asked, free_cap = job.resources, room.free_cap_milli(environment.name)
-    assert free_cap is not None, environment
+    asked, free_cap = job.resources, room.left(environment.name)[0]
     assert environment.cap_milli is not None
     kept = ", kept for a job ahead" if asked.vcpu_milli <= free_cap else ""
     cap = vcpus(environment.cap_milli)
@@ -167,15 +196,12 @@ def _gang_cause(job: JobClass, environment: EnvironmentView, room: Room, *, neve
     if never_fits:
         total = fleet.sum(fleet.total, hosts)
         return f"asks {nodes}, all at once; its {hosts.sum()} hosts have {amounts(total, with_gpus=with_gpus)} in all"
-    free = fleet.sum(fleet.free, hosts & ~room.held)
-    kept = ", the rest is kept free for a job ahead" if (hosts & room.held).any() else ""
-    return f"asks {nodes}, all at once; free on its hosts {amounts(free, with_gpus=with_gpus)} in all{kept}"
+    free = fleet.sum(fleet.free, hosts)
+    return f"asks {nodes}, all at once; free on its hosts {amounts(free, with_gpus=with_gpus)} in all"
 
 
-def explain_head(
-    queue: QueueView, job: JobClass, oversize: Oversize, snapshot: Snapshot, room: Room
-) -> tuple[WaitReason, bool]:
-    """Why the job at the head of `queue` can't start, and whether only a change of set-up can ever start it."""
+def explain_head(queue: QueueView, job: JobClass, oversize: Oversize, snapshot: Snapshot, room: Room) -> WaitReason:
+    """Why a job of `queue` can't start that none ahead of it in the queue keeps from starting."""
     causes: list[str] = []
     codes: list[str] = []
     for name in queue.environments:
@@ -194,10 +220,29 @@ def explain_head(
         next((c for c in _LASTING if c in codes), "") if lasting else next((c for c in codes if c not in _LASTING), "")
     )
     short = "; ".join(causes)
-    reason = WaitReason(
-        status_reason=f"{code} ({short})" if lasting else f"Waiting: {short}", causes=tuple(causes), code=code
+    return WaitReason(
+        status_reason=f"{code} ({short})" if lasting else f"Waiting: {short}",
+        causes=tuple(causes),
+        code=code,
+        kept_for=_kept_for(queue, job, room) if not lasting else None,
     )
-    return reason, code in _STEP_ASIDE
+
+
+def _kept_for(queue: QueueView, job: JobClass, room: Room) -> JobKey | None:
+    """The first job for which room is kept in the queue's environments."""
+    names = {(queue.scope, name) for name in queue.environments}
+    return next((each.key for each in room.prospect.reservations if each.environment in names), None)
+
+
+def explain_kept(reason: WaitReason, reservation: Reservation, room: Room) -> WaitReason:
+    """The same when room is kept for the job from an instant on that is known."""
+    at, now = reservation.at, room.prospect.now
+    if at is None or at <= now:
+        return reason
+    where = [room.fleet.ids[column] for column, _ in reservation.nodes]
+    what = "host" if len(where) == 1 else "hosts"
+    cause = f"{what} {_named(where)} will have room for it in {span(at - now)} at the latest"
+    return replace(reason, status_reason=f"{reason.status_reason}; {cause}", causes=(*reason.causes, cause))
 
 
 def explain_shortage(

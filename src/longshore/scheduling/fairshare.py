@@ -81,6 +81,10 @@ class Standings:
         self._held[share] += milli
         self.held_milli += milli
 
+    def keep(self, milli: int) -> None:
+        """So much more counts as held, by no share."""
+        self.held_milli += milli
+
     def allow(self, milli: int) -> bool:
         """Whether the limit lets so much more be held. A queue that holds nothing may always start one job."""
         limit = self.limit_milli

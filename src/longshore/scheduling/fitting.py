@@ -1,8 +1,8 @@
 """Whether and where one job fits, with exact accounting of what this cycle has given away."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from math import inf
 
 from longshore.domain.ids import HostId, Scope
 from longshore.domain.resources import Resources
@@ -11,7 +11,8 @@ from longshore.scheduling.fleet import Fleet, Mask
 from longshore.scheduling.gang import each_node
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.plan import NodePlacement
-from longshore.scheduling.snapshot import EnvironmentName, Oversize, QueueView, Snapshot
+from longshore.scheduling.prospect import Prospect, Reservation, is_enough
+from longshore.scheduling.snapshot import EnvironmentName, EnvironmentView, Oversize, QueueView, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,86 +36,128 @@ def could_hold(asked: Resources, hosts: tuple[HostId, ...], oversize: Oversize, 
     return fleet.has(fleet.total, asked if oversize == "wait" else Resources(gpus=asked.gpus), hosts)
 
 
-def oversize_of(queue: QueueView, job_class: JobClass, snapshot: Snapshot, fleet: Fleet) -> Oversize:
-    """What becomes of such a job on hosts that are too small: it may run alone only if each host of its queue is.
-
-    One of a quota share may not: it would hold more than its share is charged for.
-    """
-    if job_class.gang or queue.quota is not None or snapshot.oversize == "wait":
-        return "wait"
-    asked = job_class.resources
-    for name in queue.environments:
-        environment = snapshot.environments.get((queue.scope, name))
-        if environment is None or not environment.could_allow(job_class):
-            continue
-        if fleet.could_take(asked, environment.hosts):
-            return "wait"
-    return "run-alone"
-
-
 class Room:
-    """What is left while a cycle runs. Hosts and parts of caps can be held back for a job that has to wait for them."""
+    """What is left while a cycle runs, and what of it is kept for jobs that have to wait."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self.fleet = Fleet.of(snapshot.hosts)
-        #: hosts where nothing more starts in this cycle
-        self.held = np.zeros(len(self.fleet), dtype=np.bool_)
-        self._caps = {name: view.free_cap_milli for name, view in snapshot.environments.items()}
-        self._limits = {name: dict(view.free_limits) for name, view in snapshot.environments.items() if view.limits}
-        self._held_milli: dict[EnvironmentName, int] = {}
+        self.prospect = Prospect(snapshot, self.fleet)
+        #: what environments' caps and limits have left, in the order of `EnvironmentView.left`
+        self._left: dict[EnvironmentName, list[int]] = {}
+        #: what of it others may have once what is kept is needed, and when that is
+        self._spare: dict[EnvironmentName, Sequence[int]] = {}
+        self._kept_from: dict[EnvironmentName, float] = {}
+        #: somebody is over the age bound: only time-outs count, not what was learned
+        self.is_sure = False
+        #: by environments, what did not fit: so much, for so long
+        self._failures: dict[tuple[Scope, tuple[str, ...]], list[tuple[tuple[int, ...], float]]] = {}
         self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
 
-    def free_cap_milli(self, environment: EnvironmentName) -> int | None:
-        """vCPU that the environment's cap has left, what is held back included; None: no cap."""
-        return self._caps[environment]
+    def failures(self, queue: QueueView) -> list[tuple[tuple[int, ...], float]]:
+        """What did not fit in the queue's environments; as much or more for as long or longer does not either."""
+        return self._failures.setdefault((queue.scope, queue.environments), [])
 
-    def cap_allows(self, environment: EnvironmentName, job_class: JobClass) -> bool:
-        """Whether the cap and the limits have that much left and not held back."""
-        cap = self._caps[environment]
-        if cap is not None and job_class.resources.vcpu_milli > cap - self._held_milli.get(environment, 0):
-            return False
-        demand = self._snapshot.environments[environment].demand(job_class)
-        return all(count <= self.free_of(environment, unit) for unit, count in demand.items())
+    def seconds_of(self, job_class: JobClass) -> float:
+        """How long such a job runs at most; `inf` where that is not known."""
+        learned = None if self.is_sure else self._snapshot.durations.get(job_class.history)
+        timeout = job_class.timeout_seconds
+        return min(inf if timeout is None else timeout, inf if learned is None else learned.bound)
 
-    def free_of(self, environment: EnvironmentName, unit: str) -> int:
-        """What a limit has left and not held back; below zero where more is held back."""
-        return self._limits.get(environment, {}).get(unit, 0)
+    def until(self, job_class: JobClass) -> float:
+        """When such a job is over if it starts now; `inf` where that is not known."""
+        return self._snapshot.now + self.seconds_of(job_class)
 
-    def hold_cap(self, environment: EnvironmentName, job_class: JobClass) -> None:
-        """Keep so much of the environment's cap and limits from all that comes later in this cycle."""
-        self._held_milli[environment] = self._held_milli.get(environment, 0) + job_class.resources.vcpu_milli
-        self._take_limits(environment, job_class)
+    def left(self, environment: EnvironmentName) -> Sequence[int]:
+        """What its cap and its limits have left, what is kept included."""
+        left = self._left.get(environment)
+        if left is None:
+            left = self._left[environment] = list(self._snapshot.environments[environment].left)
+        return left
 
-    def _take_limits(self, environment: EnvironmentName, job_class: JobClass) -> None:
-        for unit, count in self._snapshot.environments[environment].demand(job_class).items():
-            self._limits[environment][unit] = self.free_of(environment, unit) - count
+    def spare(self, environment: EnvironmentName, until: float) -> Sequence[int]:
+        """What of it a job may have that is over by `until`."""
+        left = self.left(environment)
+        if until <= self._kept_from.get(environment, inf):
+            return left
+        return list(map(min, left, self._spare[environment]))
 
-    def hold(self, host_id: HostId) -> None:
-        """Let nothing more start on this host in this cycle."""
-        self.held[self.fleet.index(host_id)] = True
+    def limits_allow(self, environment: EnvironmentView, job_class: JobClass, until: float = inf) -> bool:
+        """Whether cap and limits have so much for a job that is over by `until`."""
+        return environment.could_allow(job_class) and is_enough(
+            self.spare(environment.name, until), environment.demands(job_class)
+        )
 
-    def find(self, environment: EnvironmentName, job_class: JobClass, oversize: Oversize) -> Fit | None:
-        """The host of the environment with room now that best fit chooses."""
-        if not self.cap_allows(environment, job_class):
+    def find(self, environment: EnvironmentView, job_class: JobClass, oversize: Oversize, until: float) -> Fit | None:
+        """The host with room now that best fit chooses, or the hosts of all nodes; nodes are never stretched.
+
+        The job is over by `until`: room that is kept from then on may be used.
+        """
+        if not self.limits_allow(environment, job_class, until):
             return None
-        asked, fleet = job_class.resources, self.fleet
-        hosts = self._snapshot.environments[environment].hosts
-        index = fleet.tightest(fleet.has(fleet.free, asked, hosts) & ~self.held, with_gpus=asked.gpus > 0)
+        if job_class.gang:
+            return self._find_gang(environment, job_class, until)
+        asked, fleet, prospect = job_class.resources, self.fleet, self.prospect
+        fits = prospect.allowed(asked, until, fleet.has(fleet.free, asked, environment.hosts))
+        index = fleet.tightest(fits, with_gpus=asked.gpus > 0)
         if index is not None:
-            return self._fit(environment, index, asked)
+            return self._fit(environment.name, index, asked)
         if oversize == "wait":
             return None
-        able = could_hold(asked, hosts, oversize, fleet) & ~fleet.has(fleet.total, asked, hosts)
-        index = fleet.largest(able & fleet.idle() & ~self.held)
-        if index is None:
-            return None
-        return self._fit(environment, index, replace(fleet[fleet.ids[index]].total, gpus=asked.gpus))
+        able = could_hold(asked, environment.hosts, oversize, fleet) & ~fleet.has(fleet.total, asked, environment.hosts)
+        index = fleet.largest(able & fleet.idle() & (prospect.at >= until))
+        return None if index is None else self._fit(environment.name, index, self.alone_on(index, asked))
+
+    def alone_on(self, index: int, asked: Resources) -> Resources:
+        """What a job takes of a host that it runs alone on."""
+        return replace(self.fleet[self.fleet.ids[index]].total, gpus=asked.gpus)
 
     def _fit(self, environment: EnvironmentName, index: int, taken: Resources) -> Fit:
         host_id = self.fleet.ids[index]
         names = self.fleet.gpu_names(index)[: taken.gpus]
         return Fit(environment=environment, host_id=host_id, resources=taken, gpu_names=names)
+
+    def _find_gang(self, environment: EnvironmentView, job_class: JobClass, until: float) -> Fit | None:
+        gang, asked, fleet = job_class.gang, job_class.resources, self.fleet
+        laid = lay_out(gang, fleet, self.prospect.there(until), fleet.mask_of(environment.hosts))
+        if laid is None:
+            return None
+        given: dict[HostId, int] = {}
+        nodes: list[NodePlacement] = []
+        for host_id, of_node in zip(laid, each_node(gang), strict=True):
+            begin = given.get(host_id, 0)
+            given[host_id] = begin + of_node.gpus
+            names = fleet.gpu_names(fleet.index(host_id))[begin : begin + of_node.gpus]
+            nodes.append(NodePlacement(host_id=host_id, resources=of_node, gpu_names=names))
+        return Fit(environment=environment.name, host_id=laid[0], resources=asked, gpu_names=(), nodes=tuple(nodes))
+
+    def take(self, fit: Fit, job_class: JobClass, until: float) -> None:
+        """Give the room away to a job that is over by `until`."""
+        fleet = self.fleet
+        places = [(fleet.index(place.host_id), place.resources) for place in fit.nodes or (fit,)]
+        for place in fit.nodes or (fit,):
+            fleet.take(place.host_id, place.resources, place.gpu_names)
+        for index, _ in places:
+            assert (fleet.free[:, index] >= 0).all(), fit
+        demand = self._snapshot.environments[fit.environment].demands(job_class)
+        left = self.left(fit.environment)
+        self._left[fit.environment] = [have - less for have, less in zip(left, demand, strict=True)]
+        if until > self._kept_from.get(fit.environment, inf):
+            spare = self._spare[fit.environment]
+            self._spare[fit.environment] = [have - less for have, less in zip(spare, demand, strict=True)]
+        self.prospect.note(places, fit.environment, demand, until)
+        self.take_consumables(job_class)
+
+    def keep(self, reservation: Reservation) -> None:
+        """Make a reservation."""
+        environment, at = reservation.environment, reservation.at
+        before = self._spare.get(environment)
+        spare = self.prospect.keep(reservation, self.left(environment), is_sure=self.is_sure)
+        if before is not None:
+            spare = [min(have - less, new) for have, less, new in zip(before, reservation.demand, spare, strict=True)]
+        self._spare[environment] = spare
+        from_then = self._snapshot.now if at is None else at
+        self._kept_from[environment] = min(self._kept_from.get(environment, inf), from_then)
 
     def free_consumable(self, scope: Scope, name: str) -> int | None:
         """What is left of a consumable resource and not held back, below zero where more is; None: there is none."""
@@ -138,31 +181,3 @@ class Room:
             view = self._snapshot.consumables.get(place)
             if view is not None and quantity <= view.total:
                 self._consumables[place] -= quantity
-
-    def find_gang(self, environment: EnvironmentName, job_class: JobClass) -> Fit | None:
-        """Hosts of the environment with room now for all nodes together; nodes are never stretched."""
-        if not self.cap_allows(environment, job_class):
-            return None
-        gang, asked, fleet = job_class.gang, job_class.resources, self.fleet
-        hosts = fleet.among(self._snapshot.environments[environment].hosts) & ~self.held
-        laid = lay_out(gang, fleet, fleet.free, hosts)
-        if laid is None:
-            return None
-        given: dict[HostId, int] = {}
-        nodes: list[NodePlacement] = []
-        for host_id, of_node in zip(laid, each_node(gang), strict=True):
-            begin = given.get(host_id, 0)
-            given[host_id] = begin + of_node.gpus
-            names = fleet.gpu_names(fleet.index(host_id))[begin : begin + of_node.gpus]
-            nodes.append(NodePlacement(host_id=host_id, resources=of_node, gpu_names=names))
-        return Fit(environment=environment, host_id=laid[0], resources=asked, gpu_names=(), nodes=tuple(nodes))
-
-    def take(self, fit: Fit, job_class: JobClass) -> None:
-        """Give the room away."""
-        for place in fit.nodes or (fit,):
-            self.fleet.take(place.host_id, place.resources, place.gpu_names)
-            assert (self.fleet.free[:, self.fleet.index(place.host_id)] >= 0).all(), fit
-        cap = self._caps[fit.environment]
-        if cap is not None:
-            self._caps[fit.environment] = cap - job_class.resources.vcpu_milli
-        self._take_limits(fit.environment, job_class)

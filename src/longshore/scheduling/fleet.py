@@ -11,7 +11,7 @@ What a job asks for is the same for all hosts, so that the host with the least l
 left before, of those where it fits: one number for each host orders them for every job. All numbers are integers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Fleet(Mapping[HostId, HostView]):
         self._gpu_hosts: Integers = self.total[_GPUS] * _GPU
         self._hole: Integers = (self.free * self._weights[:, None]).sum(axis=0)
         self._places: dict[int, tuple[tuple[HostId, ...], Mask | None]] = {}
-        self._could: dict[tuple[int, Resources], bool] = {}
+        self._could: dict[tuple[int, object], bool] = {}
 
     @classmethod
     def of(cls, hosts: Mapping[HostId, HostView]) -> "Fleet":
@@ -135,13 +135,17 @@ class Fleet(Mapping[HostId, HostView]):
 
     def could_take(self, asked: Resources, hosts: tuple[HostId, ...]) -> bool:
         """Whether any of these hosts has so much in all."""
+        return self.could(asked, hosts, lambda: bool(self.has(self.total, asked, hosts).any()))
+
+    def could(self, question: object, hosts: tuple[HostId, ...], answer: Callable[[], bool]) -> bool:
+        """What `answer` says once of these hosts, by what they have in all; kept by `question`."""
         self.mask_of(hosts)
-        key = id(hosts), asked
+        key = id(hosts), question
         found = self._could.get(key)
         if found is None:
             if len(self._could) == _MOST_KNOWN:
                 self._could.clear()
-            found = self._could[key] = bool(self.has(self.total, asked, hosts).any())
+            found = self._could[key] = answer()
         return found
 
     def has(self, there: Integers, asked: Resources, hosts: tuple[HostId, ...]) -> Mask:

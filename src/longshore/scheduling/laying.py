@@ -21,8 +21,6 @@ def lay_out(gang: Gang, fleet: Fleet, there: Integers, hosts: Mask | None = None
     None when there is no such.
     """
     left = there.copy()
-    if hosts is not None:
-        left[:, ~hosts] = -1
     laid: list[HostId] = [HostId("")] * gang_size(gang)
     order = fleet.order(there, with_gpus=any(asked.gpus for _, asked in gang))
     of_kind: dict[Resources, list[int]] = {}
@@ -31,7 +29,8 @@ def lay_out(gang: Gang, fleet: Fleet, there: Integers, hosts: Mask | None = None
         of_kind.setdefault(asked, []).extend(range(index, index + count))
         index += count
     for asked, nodes in sorted(of_kind.items(), reverse=True):
-        room = capacity(asked, left, len(nodes))[order]
+        room = capacity(asked, left, len(nodes))
+        room = (room if hosts is None else np.where(hosts, room, 0))[order]
         filled = np.minimum(np.cumsum(room), len(nodes))
         if not len(filled) or filled[-1] < len(nodes):
             return None
@@ -48,7 +47,7 @@ def lay_out(gang: Gang, fleet: Fleet, there: Integers, hosts: Mask | None = None
 
 def capacity(asked: Resources, there: Integers, most: int) -> Integers:
     """How many such nodes each host has room for, no more than `most`."""
-    room = np.where((there >= 0).all(axis=0), most, 0).astype(np.int64)
+    room = np.full(there.shape[1], most, dtype=np.int64)
     for kind, amount in enumerate(asked.amounts):
         if amount:
             np.minimum(room, there[kind] // amount, out=room)

@@ -36,12 +36,12 @@ class Line:
 
 
 class Lines:
-    """Lines merged by priority and intake number."""
+    """Lines merged by priority and intake number, or by intake number alone."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[Line], *, by_priority: bool = True) -> None:
         self._lines = list(lines)
         self._heap = [
-            (-line.job_class.priority, *line.head, number)
+            (-line.job_class.priority if by_priority else 0, *line.head, number)
             for number, line in enumerate(self._lines)
             if line.head is not None
         ]

@@ -13,10 +13,10 @@ from longshore.scheduling.snapshot import QueueView, WaitingClass
 
 
 class FifoOrder:
-    """First in, first out."""
+    """First in, first out, or by priority before that."""
 
-    def __init__(self, waiting: Sequence[WaitingClass]) -> None:
-        self._lines = Lines(map(Line, waiting))
+    def __init__(self, waiting: Sequence[WaitingClass], *, by_priority: bool = True) -> None:
+        self._lines = Lines(map(Line, waiting), by_priority=by_priority)
 
     @property
     def first(self) -> Line | None:

@@ -45,6 +45,8 @@ class WaitReason:
     behind: JobKey | None = None
     #: what AWS Batch calls it, if anything
     code: str = ""
+    #: the job for which room is kept that it might have used
+    kept_for: JobKey | None = None
     #: jobs that are being stopped for it
     preempted: tuple[JobKey, ...] = ()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from longshore.domain.ids import HostId, JobKey, Scope
+from longshore.domain.powers import Backfill
 from longshore.domain.resources import Resources
 from longshore.domain.service_environment import demand_on
 from longshore.scheduling.classes import JobClass
@@ -75,6 +76,20 @@ class EnvironmentView:
         """What a job takes of its limits, by unit."""
         return demand_on(self.limits, job_class.instances)
 
+    def demands(self, job_class: JobClass) -> tuple[int, ...]:
+        """What a job takes of its cap and its limits, in the order of `left`."""
+        capped = () if self.cap_milli is None else (job_class.resources.vcpu_milli,)
+        if not self.limits:
+            return capped
+        demand = self.demand(job_class)
+        return (*capped, *(demand.get(unit, 0) for unit in self.limits))
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """What its cap and its limits have left."""
+        capped = () if self.free_cap_milli is None else (self.free_cap_milli,)
+        return (*capped, *(self.free_limits.get(unit, 0) for unit in self.limits))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
@@ -88,6 +103,10 @@ class QueueView:
     #: None: first in, first out, unless jobs are in quota shares
     fair: FairShareView | None = None
     quota: QuotaView | None = None
+    #: what jobs behind one that has to wait may do
+    backfill: Backfill = "easy"
+    #: jobs with smaller intake numbers have waited so long that they come before all others; 0: none has
+    aged_intake: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from longshore.service.client_tokens import TOKEN_TAG
 from longshore.service.depends_on import DEPENDS_ON, parse_depends_on
 from longshore.service.naming import ENGINE_TAG
 from longshore.service.own_override import OVERRIDE
+from longshore.service.queue_order import AGE_BOUND, BACKFILL, parse_age_bound, parse_backfill
 from longshore.service.refusals import invalid
 
 PREFIX = "longshore:"
@@ -41,7 +42,10 @@ _JOB_TAGS: Mapping[str, Power] = {
     PREEMPTION_RETRIES: ("preemption_retries", _count),
 }
 _JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends_on)}
-_QUEUE_TAGS: Mapping[str, Power] = {}
+_QUEUE_TAGS: Mapping[str, Power] = {
+    BACKFILL: ("backfill", parse_backfill),
+    AGE_BOUND: ("age_bound_seconds", parse_age_bound),
+}
 
 _TAGS_OF: Mapping[str, Collection[str]] = {
     "a job": (TOKEN_TAG, *_JOB_TAGS),

@@ -30,6 +30,7 @@ class Hold:
     environment: EnvironmentName
     milli: int
     host_id: HostId | None
+    resources: Resources
 
 
 class Reference:
@@ -40,42 +41,72 @@ class Reference:
         self.starts: list[Start] = []
         self.holds: list[Hold] = []
         self.blocked: set[str] = set()
+        #: for whose first job something is kept
+        self.reserved: set[str] = set()
+        self.kept_milli: Counter[str] = Counter()
         self.done: set[JobKey] = set()
         self.aside: set[JobClass] = set()
         self.taken: Counter[str] = Counter()
         self.run()
 
     def run(self) -> None:
+        self._fill([queue for queue in self.snapshot.queues if queue.aged_intake], is_aged=True)
+        self.blocked = {name for name in self.reserved if self._named(name).backfill == "none"}
         for priority in sorted({-queue.priority for queue in self.snapshot.queues}):
-            queues = [queue for queue in self.snapshot.queues if -queue.priority == priority]
-            while candidates := [found for queue in queues if (found := self._next(queue)) is not None]:
-                intake, key, job_class, queue = min(candidates, key=lambda found: found[0])
-                self.done.add(key)
-                short = [name for name, quantity in job_class.consumables if self._free(name) < quantity]
-                if self._is_allowed(queue, job_class) and not short and self._start(queue, key, job_class):
-                    self._take(job_class)
-                elif self._steps_aside(queue, job_class.resources):
-                    self.aside.add(job_class)
-                elif short:
-                    self.aside.add(job_class)
-                    self._take(job_class)
-                else:
-                    self.blocked.add(queue.name)
-                    self._take(job_class)
-                    if self._is_allowed(queue, job_class):
-                        self._hold(queue, job_class.resources)
+            self.aside.clear()
+            self._fill([queue for queue in self.snapshot.queues if -queue.priority == priority], is_aged=False)
 
-    def _next(self, queue: QueueView) -> tuple[int, JobKey, JobClass, QueueView] | None:
+    def _named(self, name: str) -> QueueView:
+        return next(queue for queue in self.snapshot.queues if queue.name == name)
+
+    def _fill(self, queues: Sequence[QueueView], *, is_aged: bool) -> None:
+        done = set(self.done)
+        while candidates := [found for queue in queues if (found := self._next(queue, done, is_aged=is_aged))]:
+            _, key, job_class, queue = min(candidates, key=lambda found: found[0])
+            done.add(key)
+            short = [name for name, quantity in job_class.consumables if self._free(name) < quantity]
+            is_allowed = is_aged or self._is_allowed(queue, job_class)
+            if is_allowed and not short and self._start(queue, key, job_class):
+                self.done.add(key)
+                self._take(job_class)
+            elif self._steps_aside(queue, job_class.resources):
+                self.aside.add(job_class)
+            elif short:
+                self.aside.add(job_class)
+                self._take(job_class)
+            elif not is_allowed:
+                self.blocked.add(queue.name)
+                self._take(job_class)
+            elif not self._environments(queue):
+                self.blocked.add(queue.name)
+            elif queue.name not in self.reserved and (is_aged or queue.backfill != "greedy"):
+                self.reserved.add(queue.name)
+                self._take(job_class)
+                self._hold(queue, job_class.resources)
+                if queue.backfill == "none":
+                    self.blocked.add(queue.name)
+                elif not is_aged:
+                    self.kept_milli[queue.name] += job_class.resources.vcpu_milli
+                self.aside.add(job_class)
+            else:
+                self.aside.add(job_class)
+
+    def _next(
+        self, queue: QueueView, done: set[JobKey], *, is_aged: bool
+    ) -> tuple[int, JobKey, JobClass, QueueView] | None:
         """Who comes next in a queue that is not blocked."""
         jobs = [
             (intake, key, job_class, queue)
             for intake, key, job_class in jobs_of(self.snapshot)
             if (job_class.scope, job_class.queue_name) == (queue.scope, queue.name)
-            and key not in self.done
+            and key not in done
             and job_class not in self.aside
+            and (not is_aged or intake < queue.aged_intake)
         ]
         if queue.name in self.blocked or not jobs:
             return None
+        if is_aged:
+            return min(jobs, key=lambda job: job[0])
         firsts = [
             min((job for job in jobs if job[2].share == share), key=lambda job: (-job[2].priority, job[0]))
             for share in {job[2].share for job in jobs}
@@ -113,7 +144,7 @@ class Reference:
         there = sum(self.snapshot.hosts[host_id].total.vcpu_milli for host_id in hosts)
         capped = sum(there if e.cap_milli is None else e.cap_milli for e in environments)
         held = sum(view.held_milli for view in queue.fair.shares.values())
-        held += sum(c.resources.vcpu_milli for c in self._started(queue))
+        held += sum(c.resources.vcpu_milli for c in self._started(queue)) + self.kept_milli[queue.name]
         kept = (queue.fair.policy.compute_reservation / 100) ** len(self._active(queue))
         return held == 0 or held + job_class.resources.vcpu_milli <= int(min(there, capped) * (1 - kept))
 
@@ -161,7 +192,8 @@ class Reference:
 
     def _host_has_room(self, queue: QueueView, host_id: HostId, asked: Resources) -> bool:
         host, taken = self.snapshot.hosts[host_id], self._taken(queue, host_id, asked)
-        if taken is None or any(hold.host_id == host_id for hold in self.holds):
+        kept = [hold.resources for hold in self.holds if hold.host_id == host_id]
+        if taken is None or (kept and taken != asked):
             return False
         here = [start.taken for start in self.starts if start.host_id == host_id]
         left = [
@@ -170,6 +202,10 @@ class Reference:
             host.free.gpus - sum(t.gpus for t in here) - taken.gpus,
         ]
         is_alone = not here and host.free == host.total
+        wants = (taken.vcpu_milli, taken.memory_mib, taken.gpus)
+        keeps = [sum(each) for each in zip(*((k.vcpu_milli, k.memory_mib, k.gpus) for k in kept), strict=True)]
+        if kept and any(want and have < keep for want, have, keep in zip(wants, left, keeps, strict=True)):
+            return False
         return min(left) >= 0 and (taken == asked or is_alone)
 
     def _start(self, queue: QueueView, key: JobKey, job_class: JobClass) -> bool:
@@ -214,7 +250,9 @@ class Reference:
         able = [(e, host_id) for e in self._environments(queue) if (host_id := self._able(queue, e, asked)) is not None]
         for environment, host_id in able:
             if self._cap_has_room(environment, asked):
-                self.holds.append(Hold(environment.name, asked.vcpu_milli, host_id))
+                total = self.snapshot.hosts[host_id].total
+                taken = asked if self._is_within(total, asked) else total
+                self.holds.append(Hold(environment.name, asked.vcpu_milli, host_id, taken))
                 return
         if able:
-            self.holds.append(Hold(able[0][0].name, asked.vcpu_milli, None))
+            self.holds.append(Hold(able[0][0].name, asked.vcpu_milli, None, Resources()))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId, JobKey
 from longshore.domain.policy import FairsharePolicy, ShareAttributes
+from longshore.domain.powers import Backfill
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import FairShareView, ShareView
@@ -67,8 +68,18 @@ def a_line(
     priority: int = 1,
     environments: Sequence[str] = ("environment",),
     fair: FairShareView | None = None,
+    backfill: Backfill = "none",
+    aged_intake: int = 0,
 ) -> QueueView:
-    return QueueView(scope=HERE, name=name, priority=priority, environments=tuple(environments), fair=fair)
+    return QueueView(
+        scope=HERE,
+        name=name,
+        priority=priority,
+        environments=tuple(environments),
+        fair=fair,
+        backfill=backfill,
+        aged_intake=aged_intake,
+    )
 
 
 def waiting(resources: Resources, *intakes: int, queue: str = "queue", **members: Any) -> WaitingClass:
@@ -190,6 +201,8 @@ def any_snapshot(rng: Random) -> Snapshot:
             priority=rng.randint(1, 2),
             environments=rng.sample(("a", "b", "c"), rng.randint(1, 3)),
             fair=_any_sharing(rng),
+            backfill=rng.choice(("easy", "easy", "greedy", "none")),
+            aged_intake=rng.choice((0, 0, 0, 4, 12)),
         )
         for name in ("p", "q", "r", "s")[: rng.randint(1, 4)]
     ]

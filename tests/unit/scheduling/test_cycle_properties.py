@@ -79,6 +79,8 @@ def test_order(snapshot: Snapshot) -> None:
 
     But for those who step aside, since they can never start or lack a consumable resource: they let others pass.
     """
+    queues = [replace(queue, backfill="none", aged_intake=0) for queue in snapshot.queues]
+    snapshot = replace(snapshot, queues=queues)
     priorities = {queue.name: queue.priority for queue in snapshot.queues}
     plan = plan_cycle(snapshot)
     order = [-priorities[p.job_class.queue_name] for p in plan.placements]

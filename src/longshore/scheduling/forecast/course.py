@@ -145,7 +145,7 @@ class Course:
 
     def _cycle(self) -> Iterator[Started | Ended]:
         while True:
-            plan = plan_cycle(self._world.snapshot(self._backlog.waiting(), self.now))
+            plan = plan_cycle(self._world.snapshot(self._backlog.waiting(), self.now), explain=False)
             for preemption in plan.preemptions:
                 yield self._preempt(preemption.victim)
             for placement in plan.placements:

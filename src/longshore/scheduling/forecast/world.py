@@ -8,7 +8,15 @@ from longshore.scheduling.fairshare import FairShareView, ShareView, use_after
 from longshore.scheduling.fleet import Fleet
 from longshore.scheduling.plan import Placement
 from longshore.scheduling.quota import Holder, QuotaView
-from longshore.scheduling.snapshot import EnvironmentView, QueueView, Snapshot, WaitingClass
+from longshore.scheduling.roster import Roster
+from longshore.scheduling.snapshot import (
+    EnvironmentView,
+    QueueView,
+    RunLength,
+    RunningView,
+    Snapshot,
+    WaitingClass,
+)
 
 QueueName = tuple[Scope, str]
 
@@ -33,7 +41,9 @@ class World:
         self._consumables = dict(present.consumables)
         self._queues: Sequence[_Queue] = [_Queue(queue) for queue in present.queues]
         self._shared = {(each.view.scope, each.view.name): each for each in self._queues if each.is_shared}
+        self._roster = Roster()
         for each in running:
+            self._roster.put(_view(each, present.durations))
             queue = self._shared.get(_queue_of(each.placement))
             if queue is not None:
                 queue.note_holder(each)
@@ -71,12 +81,17 @@ class World:
             environments=self._environments,
             consumables=self._consumables,
             classes=classes,
+            running=self._roster,
             now=now,
         )
 
     def _move(self, running: Running, now: float, *, sign: int) -> None:
         placement = running.placement
         job_class = placement.job_class
+        if sign > 0:
+            self._roster.put(_view(running, self._present.durations))
+        else:
+            self._roster.remove(placement.key)
         move = self._hosts.take if sign > 0 else self._hosts.give_back
         for node in placement.nodes or (placement,):
             if node.host_id in self._hosts:  # else it is no longer offered
@@ -93,6 +108,23 @@ class World:
         queue = self._shared.get(_queue_of(placement))
         if queue is not None:
             queue.move(running, now, sign)
+
+
+def _view(running: Running, durations: Mapping[str, RunLength]) -> RunningView:
+    """What a cycle sees of a job that runs: when it ends, only as far as could be told beforehand."""
+    placement, since = running.placement, running.started_at
+    job_class = placement.job_class
+    timeout, learned = job_class.timeout_seconds, durations.get(job_class.history)
+    return RunningView(
+        key=placement.key,
+        job_class=job_class,
+        environment=(job_class.scope, placement.environment_name),
+        held=tuple((node.host_id, node.resources) for node in placement.nodes or (placement,)),
+        since=since,
+        ends_by=None if timeout is None else since + timeout,
+        expected_by=None if learned is None else since + learned.bound,
+        likely_ends=None if learned is None else since + learned.median,
+    )
 
 
 def _queue_of(placement: Placement) -> QueueName:

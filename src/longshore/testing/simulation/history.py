@@ -231,10 +231,11 @@ class History:
         return not job.consumables and all(scenario.fits_environment(job, name) for name in names)
 
     def _check_order(self, key: int, jobs: Mapping[int, JobRow]) -> None:
-        """Nothing starts before a job of its queue and share that comes first and would block the queue.
+        """Nothing starts before a job of its queue and share that comes first and would block the queue, or is alike.
 
         Those of higher priority come first in a share, then older ones.
         """
+        is_strict = self._census.scenario.lets_none_pass(self._census.planned(key).queue)
         planned, intake = self._census.planned(key), jobs[key].intake
         assert intake is not None
         for other in self._waiting(planned.queue):
@@ -243,8 +244,13 @@ class History:
                 continue
             if (-first.priority, first_intake) > (-planned.priority, intake):
                 continue
-            is_alike = class_of(first.spec) == class_of(planned.spec) and first.consumables == planned.consumables
-            if is_alike or self._never_steps_aside(first):
+            is_alike = (
+                class_of(first.spec) == class_of(planned.spec)
+                and first.priority == planned.priority
+                and first.consumables == planned.consumables
+                and first.definition.name == planned.definition.name
+            )
+            if is_alike or (is_strict and self._never_steps_aside(first)):
                 broken(
                     "submission order",
                     f"{self._census.name(key)} (intake {intake}) started before {self._census.name(other)} "
@@ -255,6 +261,8 @@ class History:
         """Nothing starts while another share comes first that has a job which would block the queue."""
         planned = self._census.planned(key)
         if planned.share is None or not self.shares.are_countable:
+            return
+        if not self._census.scenario.lets_none_pass(planned.queue):
             return
         queue = planned.queue
         live = {

@@ -1,17 +1,30 @@
-"""What a seed draws of our own powers over dependencies and retries, by chance of its own."""
+"""What a seed draws of our own powers over dependencies, retries and order, by chance of its own."""
 
 import random
 from dataclasses import replace
 
 from longshore.domain.dependency import When
+from longshore.domain.queue import JobQueue
+from longshore.service.queue_order import AGE_BOUND, BACKFILL
 from longshore.testing.simulation.scenario import PlannedJob, Scenario
 
 
 def with_powers(scenario: Scenario) -> Scenario:
-    """The scenario with dependencies on any outcome."""
+    """The scenario with dependencies on any outcome, and queues that let jobs pass others."""
     rng = random.Random(f"{scenario.seed} powers")
     share = rng.choice((0.0, 0.5, 0.9))
-    return replace(scenario, jobs=tuple(_powered(rng, job, share) for job in scenario.jobs))
+    jobs = tuple(_powered(rng, job, share) for job in scenario.jobs)
+    rng = random.Random(f"{scenario.seed} backfill")
+    return replace(scenario, jobs=jobs, queues=tuple(_ordered(rng, queue) for queue in scenario.queues))
+
+
+def _ordered(rng: random.Random, queue: JobQueue) -> JobQueue:
+    """The queue with a choice of who may pass whom; where nobody may, nobody is over the age bound either."""
+    backfill = rng.choice(("none", "none", "easy", "easy", "greedy"))
+    tags = {**queue.tags, BACKFILL: backfill}
+    if backfill != "none" and rng.random() < 0.5:
+        tags[AGE_BOUND] = rng.choice(("20", "120", "600"))
+    return replace(queue, tags=tags)
 
 
 def _powered(rng: random.Random, job: PlannedJob, share: float) -> PlannedJob:

@@ -29,6 +29,7 @@ from longshore.scheduling.fleet import Fleet
 from longshore.scheduling.gang import gang_of
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.snapshot import HostView, Oversize
+from longshore.service.queue_order import BACKFILL
 from longshore.testing.builders import a_definition, a_job_spec
 from longshore.testing.forms import formed_definition, formed_spec
 
@@ -70,7 +71,8 @@ class PlannedJob:
     @property
     def spec(self) -> JobSpec:
         """As it is submitted, but for what only the store knows."""
-        return a_job_spec(resources=self.resources) if self.form is None else formed_spec(self.form)
+        spec = a_job_spec(resources=self.resources) if self.form is None else formed_spec(self.form)
+        return replace(spec, timeout_seconds=self.timeout_seconds)
 
     @property
     def workload(self) -> Workload:
@@ -217,6 +219,10 @@ class Scenario:
         """The policy of that queue; None: first in, first out."""
         arn = self.queue(queue).scheduling_policy_arn
         return next((policy.fairshare_policy for policy in self.policies if policy.arn == arn), None)
+
+    def lets_none_pass(self, queue: str) -> bool:
+        """Whether nobody starts in a queue before the job that comes first in it."""
+        return self.queue(queue).tags[BACKFILL] == "none"
 
     def queue(self, name: str) -> JobQueue:
         """The queue of that name."""
