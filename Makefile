@@ -6,6 +6,7 @@ ENV := $(VENV)/.installed
 
 PYTEST_ARGS ?=
 SIM_SEEDS ?= 2000
+PROPERTY_EXAMPLES ?= 10000
 FUZZ_REQUESTS ?= 10000
 MUTANT_SEEDS ?= 200
 BENCH_ARGS ?=
@@ -16,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 	--no-emit-index-url --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verify fmt lint types layers spelling links drift contract sim sim-mutants bench \
+.PHONY: help demo test verify fmt lint types layers spelling links drift contract properties packing sim sim-mutants bench \
 	generate generate-latest botocore-latest conformance-latest coverage-mutants gaps fuzz docs lock changelog clean
 
 help: ## list the targets
@@ -63,6 +64,12 @@ drift: $(ENV)
 fmt: $(ENV) ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+properties: $(ENV) ## look at PROPERTY_EXAMPLES examples of each property that an algorithm promises
+	PROPERTY_EXAMPLES=$(PROPERTY_EXAMPLES) $(BIN)/pytest -m properties --numprocesses=auto --timeout=7200 tests/unit $(PYTEST_ARGS)
+
+packing: $(ENV) ## compare what we place with the best that an exact solver finds
+	$(BIN)/python -m tests.unit.scheduling.packing
 
 sim: $(ENV) ## run the simulation over SIM_SEEDS seeds
 	$(BIN)/python -m longshore.testing.simulation --seeds $(SIM_SEEDS)

@@ -12,7 +12,7 @@ from figures import Figure
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from row import Bench, Row
-from rows import array, docker, idle, latency, reading, restart, submit
+from rows import array, docker, idle, latency, reading, restart, scheduler, submit
 
 ROWS = (
     Row(name="array", title="array of 10,000 on processes", measure=array.measure),
@@ -22,6 +22,7 @@ ROWS = (
     Row(name="latency", title="submit to RUNNING", measure=latency.measure),
     Row(name="reading", title="a million jobs stored", measure=reading.measure),
     Row(name="restart", title="100,000 waiting jobs", measure=restart.measure),
+    Row(name="scheduler", title="a cycle over 10,000 hosts", measure=scheduler.measure),
     Row(name="idle", title="an idle server", measure=idle.measure),
 )
 

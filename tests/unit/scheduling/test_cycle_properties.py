@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId
@@ -13,10 +13,11 @@ from longshore.scheduling.cycle import plan_cycle
 from longshore.scheduling.explain import NEVER_FITS, NO_ENVIRONMENT, OVER_CAP
 from longshore.scheduling.snapshot import EnvironmentName, Snapshot
 from longshore.testing.builders import HERE
+from tests.properties import promised
 from tests.unit.scheduling.reference import Reference
 from tests.unit.scheduling.situations import jobs_of, limited, snapshots, without
 
-many = settings(max_examples=300)
+many = promised(300)
 
 
 @many

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.domain.ids import JobKey
@@ -15,10 +15,11 @@ from longshore.scheduling.quota import Account, Holder, QuotaShareView, QuotaVie
 from longshore.scheduling.quota_order import QuotaOrder, Verdict
 from longshore.scheduling.snapshot import Run, WaitingClass
 from longshore.testing.builders import HERE
+from tests.properties import promised
 from tests.unit.scheduling.quota_plan import Outcome, plan
 
 UNITS = ("ml.m5.large", "ml.p4d.24xlarge")
-many = settings(max_examples=100)
+many = promised(100)
 
 
 @dataclass(frozen=True, kw_only=True)

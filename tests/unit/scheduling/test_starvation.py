@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.domain.ids import HostId, JobKey
+from longshore.domain.powers import Backfill
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import plan_cycle
 from longshore.scheduling.snapshot import EnvironmentName, Run, Snapshot, WaitingClass
 from longshore.testing.builders import HERE
+from tests.properties import promised
 from tests.unit.scheduling.situations import a_host, a_line, a_snapshot, a_view, some, waiting, without
 
 #: Cycles that a job runs at most.
@@ -99,7 +101,7 @@ class Machine:
         return run.key
 
 
-@settings(max_examples=150)
+@promised(150)
 @given(
     seed=st.integers(0, 2**32),
     hosts=st.integers(1, 2),
@@ -107,14 +109,25 @@ class Machine:
     other_cap=st.sampled_from([None, 2.0]),
     asked=st.sampled_from([some(3), some(2.5, 4096), some(1, 1024, 1), some(3, 8192)]),
     shared=st.booleans(),
+    backfill=st.sampled_from(("none", "easy", "greedy")),
+    is_aged=st.booleans(),
 )
 def test_head_starts_in_bounded_time(
-    seed: int, hosts: int, cap: float | None, other_cap: float | None, asked: Resources, shared: bool
+    seed: int,
+    hosts: int,
+    cap: float | None,
+    other_cap: float | None,
+    asked: Resources,
+    shared: bool,
+    backfill: Backfill,
+    is_aged: bool,
 ) -> None:
     """Neither small jobs behind it, nor those of a queue beside or below it, keep it waiting for ever.
 
-    They use the same hosts, and the same or another environment.
+    They use the same hosts, and the same or another environment. Where all that fits may pass, and in a queue below
+    the others, that is so once it is over the age bound. How long anything runs is not known.
     """
+    is_aged = is_aged or backfill == "greedy"
     names = [f"host{number}" for number in range(hosts)]
     others = ("capped",) if shared else ("other", "capped")
     machine = Machine(
@@ -122,9 +135,9 @@ def test_head_starts_in_bounded_time(
             hosts=[a_host(name, some(4, 4096, 1)) for name in names],
             environments=[a_view("capped", hosts=names, cap=cap), a_view("other", hosts=names, cap=other_cap)],
             queues=[
-                a_line("first", priority=2, environments=["capped"]),
-                a_line("beside", priority=2, environments=others),
-                a_line("below", priority=1, environments=others),
+                a_line("first", priority=0 if is_aged else 2, environments=["capped"], backfill=backfill),
+                a_line("beside", priority=2, environments=others, backfill=backfill),
+                a_line("below", priority=1, environments=others, backfill=backfill),
             ],
         ),
         Random(seed),
@@ -134,6 +147,10 @@ def test_head_starts_in_bounded_time(
         machine.cycle()
     machine.snapshot = replace(machine.snapshot, classes=[])  # all that wait step back, so that the head is next
     head = machine.add("first", asked, 1)
+    if is_aged:
+        first, *rest = machine.snapshot.queues
+        aged = replace(first, aged_intake=head - 1_000_000 + 1)
+        machine.snapshot = replace(machine.snapshot, queues=[aged, *rest])
     for _ in range(BOUND):
         _add_small_jobs(machine, asked)
         machine.cycle()
