@@ -28,6 +28,7 @@ from longshore.scheduling.explain import (
     explain_shortage,
     explain_unreached,
 )
+from longshore.scheduling.fairshare import ShareView
 from longshore.scheduling.fitting import Fit, Room
 from longshore.scheduling.lines import Line
 from longshore.scheduling.lineup import Lineup
@@ -36,7 +37,7 @@ from longshore.scheduling.plan import Head, Placement, Plan, Preemption, WaitRea
 from longshore.scheduling.quota_order import Decision, QuotaOrder, Verdict
 from longshore.scheduling.quota_reasons import explain_quota
 from longshore.scheduling.reserving import reserve
-from longshore.scheduling.snapshot import Run, Snapshot, WaitingClass
+from longshore.scheduling.snapshot import QueueView, Run, Snapshot, WaitingClass
 
 
 def plan_cycle(snapshot: Snapshot, *, explain: bool = True) -> Plan:
@@ -68,6 +69,8 @@ class _Cycle:
             of_queue.append(each)
         queues = [queue for queue in self.snapshot.queues if (queue.scope, queue.name) in waiting]
         self._fill_aged(waiting)
+        if self.placements:
+            queues = [_with_started(queue, self.placements) for queue in queues]
         queues.sort(key=lambda queue: -queue.priority)
         for _, group in groupby(queues, key=lambda queue: queue.priority):
             lineups = [Lineup(queue, waiting[queue.scope, queue.name], self.snapshot, self.room) for queue in group]
@@ -261,6 +264,18 @@ class _Cycle:
             if name not in unreached:
                 unreached[name] = explain_unreached(*name, self.snapshot)
             self.reasons[job_class] = unreached[name]
+
+
+def _with_started(queue: QueueView, placements: Sequence[Placement]) -> QueueView:
+    """A queue when these hold their parts of it."""
+    if queue.fair is None:
+        return queue
+    shares = dict(queue.fair.shares)
+    for job_class in (placement.job_class for placement in placements):
+        if (job_class.scope, job_class.queue_name) == (queue.scope, queue.name):
+            share = shares.get(job_class.share, ShareView())
+            shares[job_class.share] = replace(share, held_milli=share.held_milli + job_class.weight_milli)
+    return replace(queue, fair=replace(queue.fair, shares=shares))
 
 
 def _aged(waiting: Sequence[WaitingClass], before: int) -> list[WaitingClass]:

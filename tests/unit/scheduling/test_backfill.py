@@ -11,10 +11,11 @@ from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.cycle import plan_cycle
 from longshore.scheduling.explain import span
+from longshore.scheduling.fairshare import ShareView
 from longshore.scheduling.gang import gang_of
 from longshore.scheduling.snapshot import EnvironmentView, QueueView, RunLength, RunningView, Snapshot, WaitingClass
 from longshore.testing.builders import HERE
-from tests.unit.scheduling.situations import a_host, a_line, a_snapshot, a_view, some, started, waiting
+from tests.unit.scheduling.situations import a_host, a_line, a_snapshot, a_view, fairly, some, started, waiting
 
 HOSTS = {"a": some(4, 4096), "b": some(4, 4096)}
 
@@ -151,6 +152,14 @@ def test_who_is_over_the_age_bound_comes_before_queues_of_higher_priority() -> N
     held = plan_cycle(situation(*jobs, hosts=ONE, queues=queues, runs=(running(1, "a", some(1), ends=5),)))
     assert started(held) == []
     assert held.reasons[jobs[1].job_class].causes[-1] == "host a will have room for it in 5 s at the latest"
+
+
+def test_what_starts_over_the_age_bound_counts_for_its_share() -> None:
+    """It starts though `computeReservation` keeps room for others; what comes after it then does not."""
+    fair = fairly({}, reservation=50, a=ShareView(held_milli=1000))
+    queues = [a_line("queue", fair=fair, backfill="easy", aged_intake=2)]
+    jobs = [waiting(some(1), 1, share="a"), waiting(some(0.5), 2, share="a")]
+    assert started(plan_cycle(situation(*jobs, hosts=ONE, queues=queues))) == [1]
 
 
 def test_a_cap_is_kept_in_time() -> None:
