@@ -9,7 +9,10 @@ from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
 from longshore.service.documents import Amounts, Children, Document, Place, amounts_of, place_of
 from longshore.service.everywhere import find_job
+from longshore.service.forecasts import Foresight
 from longshore.service.outcomes import AttemptAccount, account_for
+from longshore.service.places import Position, place_in_queue
+from longshore.service.starts import Start, start_of
 from longshore.service.unhonoured import Unhonoured, unhonoured
 from longshore.service.waits import Cause, wait_causes
 from longshore.service.wording import counted, duration
@@ -57,10 +60,20 @@ class Explanation(Document, frozen=True):
     not_honoured: tuple[Unhonoured, ...]
     attempts: tuple[AttemptAccount, ...]
     timeline: tuple[Step, ...]
+    #: of a RUNNABLE job; of an array job that of its first child that waits
+    position: Position | None = None
+    #: of a job that waits
+    start: Start | None = None
 
 
 def explain_job(
-    reader: Reader, text: str, engines: Sequence[EngineHealth], now: datetime, *, account_id: str | None = None
+    reader: Reader,
+    text: str,
+    engines: Sequence[EngineHealth],
+    now: datetime,
+    *,
+    account_id: str | None = None,
+    foresight: Foresight | None = None,
 ) -> Explanation:
     """Explain the job whose id is `text`; with an account, one of that.
 
@@ -71,7 +84,7 @@ def explain_job(
     view = find_job(reader, text, account_id)
     job, spec = view.job, view.job.spec
     by_name: Mapping[str, EngineHealth] = {engine.name: engine for engine in engines}
-    causes = wait_causes(reader, view, by_name)
+    causes = wait_causes(reader, view, by_name, foresight)
     attempts = account_for(view)
     timeline = reader.timeline(job.key)
     since = _since(view, timeline)
@@ -93,6 +106,8 @@ def explain_job(
         children=Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None,
         failed_children=_failed_children(reader, view),
         waits_for=tuple(causes),
+        position=place_in_queue(reader, view, foresight),
+        start=start_of(view, foresight),
         not_honoured=tuple(unhonoured(reader, view, by_name)),
         attempts=tuple(attempts),
         timeline=tuple(map(_step, timeline)),

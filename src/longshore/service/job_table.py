@@ -7,11 +7,13 @@ from heapq import nlargest
 
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import JobKey
-from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
 from longshore.ports.store import JobFilter, JobView, Reader
 from longshore.service.documents import Amounts, Children, Document, Place, Used, amounts_of, place_of, use_of
 from longshore.service.everywhere import ALL
+from longshore.service.forecasts import Foresight
 from longshore.service.published import published_reasons
+from longshore.service.starts import Start, start_of
 
 
 class JobRow(Document, frozen=True):
@@ -34,6 +36,8 @@ class JobRow(Document, frozen=True):
     asked: Amounts
     #: by the latest attempt, when it has ended
     used: Used | None
+    #: of a job that waits
+    start: Start | None = None
 
 
 class JobPage(Document, frozen=True):
@@ -41,6 +45,15 @@ class JobPage(Document, frozen=True):
 
     jobs: tuple[JobRow, ...]
     next_cursor: JobKey | None = None
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether one of them, or of their children, has yet to start."""
+        return any(
+            count and status in WAITING_STATUSES
+            for row in self.jobs
+            for status, count in (row.children.counts if row.children else {row.status: 1}).items()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +72,7 @@ class JobQuery:
     cursor: JobKey | None = None
 
 
-def list_jobs(reader: Reader, query: JobQuery) -> JobPage:
+def list_jobs(reader: Reader, query: JobQuery, foresight: Foresight | None = None) -> JobPage:
     """A page of the jobs of all queues, deleted ones too, or of those of one name.
 
     Raises:
@@ -80,7 +93,7 @@ def list_jobs(reader: Reader, query: JobQuery) -> JobPage:
     if wanted is not None and not page and not _has_queue(reader, wanted, account_id):
         raise NotFound(f"there is no job queue {wanted}")
     more = len(found) > query.limit
-    return JobPage(jobs=_rows(reader, page), next_cursor=found[query.limit - 1] if more else None)
+    return JobPage(jobs=_rows(reader, page, foresight), next_cursor=found[query.limit - 1] if more else None)
 
 
 def _has_queue(reader: Reader, name: str, account_id: str | None) -> bool:
@@ -88,7 +101,7 @@ def _has_queue(reader: Reader, name: str, account_id: str | None) -> bool:
     return any(account_id in (None, queue.scope.account_id) for queue in queues)
 
 
-def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:
+def _rows(reader: Reader, views: Sequence[JobView], foresight: Foresight | None) -> tuple[JobRow, ...]:
     waiting = [view.job for view in views if view.job.status is JobStatus.RUNNABLE]
     reasons = published_reasons(reader, waiting)
     rows: list[JobRow] = []
@@ -113,6 +126,7 @@ def _rows(reader: Reader, views: Sequence[JobView]) -> tuple[JobRow, ...]:
             reason=job.reason,
             asked=amounts_of(spec.resources),
             used=use_of(ended[-1]) if ended and job.attempt is None else None,
+            start=start_of(view, foresight),
         )
         rows.append(row)
     return tuple(rows)

@@ -7,13 +7,10 @@ from longshore import __version__
 from longshore.domain.ids import Scope
 from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
 from longshore.ports.overview import EngineHealth, HostUse
-from longshore.ports.store import JobFilter, QueueDepth, Reader
+from longshore.ports.store import QueueDepth, Reader
 from longshore.service.documents import Amounts, Document, amounts_of
 from longshore.service.everywhere import ALL
 from longshore.service.published import root_reason
-
-#: How many of a queue's newest jobs are looked at for one that is RUNNABLE.
-_LOOKED_AT = 20
 
 
 class EngineStatus(Document, frozen=True):
@@ -107,12 +104,10 @@ def _queues(reader: Reader, account_id: str | None) -> Sequence[QueueStatus]:
 
 
 def _head_waits(reader: Reader, scope: Scope, queue_name: str) -> str:
-    """What the queue's head waits for: any job of the queue leads to it, since a follower's reason names the head."""
-    statuses = frozenset({JobStatus.RUNNABLE, JobStatus.PENDING})
-    views = reader.list_jobs(scope, queue_name, JobFilter(statuses=statuses), before=None, limit=_LOOKED_AT)
-    for view in views:
-        counts = view.summary.counts if view.summary else {view.job.status: 1}
-        if counts.get(JobStatus.RUNNABLE):
-            reason = root_reason(reader, view.job)
-            return "; ".join(reason.causes) if reason is not None else ""
+    """What the job waits for that comes first in the queue; the leader publishes which one that is."""
+    front = reader.queue_front(scope, queue_name)
+    keys = [] if front is None else [each.key for each in front.jobs[:1]]
+    for job in reader.load_jobs(keys).values():
+        reason = root_reason(reader, job)
+        return "; ".join(reason.causes) if reason is not None else ""
     return ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from longshore.domain.dependency import DependencyType, When, is_met
-from longshore.domain.ids import JobKey, Scope
+from longshore.domain.ids import JobKey, Scope, parse_job_id
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.domain.queue import JobQueue
@@ -14,7 +14,9 @@ from longshore.ports.store import Edge, JobFilter, JobView, Reader
 from longshore.scheduling.explain import called
 from longshore.service.documents import Document
 from longshore.service.everywhere import ALL, load_environment
+from longshore.service.forecasts import Foresight
 from longshore.service.published import Published, root_reason
+from longshore.service.remedies import Remedies
 from longshore.service.wording import counted
 
 #: How many jobs ahead are counted one by one; beyond that a number says "at least".
@@ -40,10 +42,17 @@ class Cause(Document, frozen=True):
     text: str
     #: the job that is waited for, when it is one
     job_id: str | None = None
+    #: what would help, where anything is known to
+    remedy: str | None = None
 
 
-def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealth]) -> Sequence[Cause]:
-    """Causes in the order in which they must go away; empty for a job that does not wait. `engines` by name."""
+def wait_causes(
+    reader: Reader, view: JobView, engines: Mapping[str, EngineHealth], foresight: Foresight | None = None
+) -> Sequence[Cause]:
+    """Causes in the order in which they must go away; empty for a job that does not wait. `engines` by name.
+
+    Without foresight nothing is known of remedies, nor of what a job lacks that waits for others of its queue.
+    """
     job, summary = view.job, view.summary
     counts = summary.counts if summary else {job.status: 1}
     causes: list[Cause] = []
@@ -58,7 +67,7 @@ def wait_causes(reader: Reader, view: JobView, engines: Mapping[str, EngineHealt
     reason = root_reason(reader, job) if counts.get(JobStatus.RUNNABLE) else None
     if counts.get(JobStatus.RUNNABLE):
         causes += _order_causes(reader, job)
-        causes += _capacity_causes(reason)
+        causes += _capacity_causes(reader, job, reason, foresight)
     if causes:
         causes += _queue_causes(reader, job, engines, with_environments=reason is None)
     return causes
@@ -193,15 +202,33 @@ def _runnable_in(view: JobView) -> int:
     return 1 if view.job.status is JobStatus.RUNNABLE else 0
 
 
-def _capacity_causes(reason: Published | None) -> Iterable[Cause]:
-    """What the scheduler found."""
+def _capacity_causes(
+    reader: Reader, job: Job, reason: Published | None, foresight: Foresight | None
+) -> Iterable[Cause]:
+    """What the scheduler found; behind a job ahead that one's causes, and then what this one lacks itself."""
     if reason is None:
         text = "the scheduler has not said yet why; it does so at most a second after its last look"
-        return [Cause(kind="capacity", text=text)]
+        yield Cause(kind="capacity", text=text)
+        return
     if reason.behind is None:
-        return [Cause(kind="capacity", text=text) for text in reason.causes]
-    head = f"job {reason.behind}, ahead of it, waits"
-    return [Cause(kind="order", text=f"{head}: {text}", job_id=reason.behind) for text in reason.causes]
+        remedies = None if foresight is None else Remedies(reader, job, foresight)
+        for text in reason.causes:
+            yield Cause(kind="capacity", text=text, remedy=remedies and remedies.remedy(text))
+        return
+    ahead = _find(reader, job.spec.scope, reason.behind)
+    remedies = None if foresight is None or ahead is None else Remedies(reader, ahead, foresight)
+    for text in reason.causes:
+        told = f"job {reason.behind}, ahead of it, waits: {text}"
+        yield Cause(kind="order", text=told, job_id=reason.behind, remedy=remedies and remedies.remedy(text))
+    if foresight is not None:
+        for text, remedy in Remedies(reader, job, foresight).own_causes():
+            yield Cause(kind="capacity", text=f"itself: {text}", remedy=remedy)
+
+
+def _find(reader: Reader, scope: Scope, text: str) -> Job | None:
+    job_id = parse_job_id(text)
+    keys = list(reader.find_jobs(scope, [] if job_id is None else [job_id]).values())
+    return next(iter(reader.load_jobs(keys).values()), None)
 
 
 def _queue_causes(

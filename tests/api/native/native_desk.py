@@ -23,6 +23,7 @@ from longshore.domain.resources import Resources
 from longshore.engines.fake import FakeDriver, FakeSite
 from longshore.ports.engine import Capabilities, Observation, TaskState, Usage
 from longshore.ports.overview import EngineHealth, HostUse
+from longshore.scheduling.forecast.outlook import Outlook
 from longshore.service.log_pages import LogLine
 from longshore.store.sqlite import InlineStore
 from longshore.telemetry.metrics import Metrics
@@ -112,6 +113,9 @@ class Desk:
         held = [entry.attempt.resources for entry in self.leader.open_tasks() or () if not entry.attempt.has_ended]
         total = Resources(vcpu_milli=4000, memory_mib=4096)
         return [HostUse(id=LOCAL, total=total, free=total - sum(held, Resources()))]
+
+    async def outlook(self) -> Outlook | None:
+        return await self.leader.outlook()
 
     def be_able(self, **capabilities: Any) -> None:
         """Change what the engine says that it can do."""

@@ -54,11 +54,12 @@ async def test_a_follower_names_the_job_ahead_and_what_that_one_waits_for(desk: 
     ahead = await desk.submit(a_job().needing(vcpu=2))
     behind = await desk.submit(a_job().needing(vcpu=1))
     told = await desk.explain(behind.uuid)
-    assert [cause["jobId"] for cause in told["waitsFor"]] == [ahead.uuid, ahead.uuid]
+    assert [cause["jobId"] for cause in told["waitsFor"]] == [ahead.uuid, None, None]
     waits = await desk.waits(behind.uuid)
     order = "ahead of it in job queue queue: 1 RUNNABLE job, array children counted; the first is"
     assert f"{order} {ahead.uuid}" in waits
-    assert f"job {ahead.uuid}, ahead of it, waits: compute environment environment: host local: asks 2 vCPU" in waits
+    assert "capacity: compute environment environment: host local is kept free for a job ahead" in waits
+    assert f"capacity: room is kept for job {ahead.uuid}" in waits
 
 
 async def test_a_job_of_a_share_is_told_its_place(desk: Desk) -> None:

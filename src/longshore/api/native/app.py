@@ -25,10 +25,14 @@ from longshore.ports.clock import Clock
 from longshore.ports.overview import Overview
 from longshore.ports.store import Store
 from longshore.service.caller import Caller
-from longshore.service.explain import explain_job
+from longshore.service.explain import Explanation, explain_job
+from longshore.service.forecasts import Forecasts, Foresight
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
 from longshore.service.status import report_status
+
+#: Listings are asked for again and again, and need not be the latest.
+LISTED_WITHIN_SECONDS = 5.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -47,6 +51,7 @@ def native_app(
 ) -> Starlette:
     """The application; errors are answered as JSON with a `message`."""
     log_pages = LogPages(store, logs, clock)
+    forecasts = Forecasts(overview, clock)
 
     async def status(request: Request) -> Response:
         engines, hosts, account_id = overview.engines(), overview.hosts(), _account(request)
@@ -56,13 +61,24 @@ def native_app(
 
     async def jobs(request: Request) -> Response:
         query = replace(parse_job_query(request.query_params), account_id=_account(request))
-        return _answer(await store.read(lambda reader: list_jobs(reader, query)))
+        page = await store.read(lambda reader: list_jobs(reader, query))
+        if page.has_waiting:
+            foresight = await forecasts.latest(within_seconds=LISTED_WITHIN_SECONDS)
+            page = await store.read(lambda reader: list_jobs(reader, query, foresight))
+        return _answer(page)
 
     async def explain(request: Request) -> Response:
         job_id, engines, account_id = request.path_params["job_id"], overview.engines(), _account(request)
-        return _answer(
-            await store.read(lambda reader: explain_job(reader, job_id, engines, clock.now(), account_id=account_id))
-        )
+
+        def told(foresight: Foresight | None = None) -> Awaitable[Explanation]:
+            return store.read(
+                lambda reader: explain_job(
+                    reader, job_id, engines, clock.now(), account_id=account_id, foresight=foresight
+                )
+            )
+
+        explanation = await told()
+        return _answer(await told(await forecasts.latest()) if explanation.waits_for else explanation)
 
     async def log(request: Request) -> Response:
         query = parse_log_query(request.path_params["job_id"], request.query_params)

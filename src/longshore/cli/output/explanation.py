@@ -11,6 +11,8 @@ from rich.text import Text
 from longshore.cli.output.cells import amounts_text, cell, instant, plain_table, status_cell
 from longshore.service.explain import Explanation, Step
 from longshore.service.outcomes import AttemptAccount, PartAccount
+from longshore.service.places import Position
+from longshore.service.waits import Cause
 from longshore.service.wording import counted
 
 
@@ -31,7 +33,11 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     if explanation.failed_children:
         parts += _section("Failed children", (cell(f"- {child}") for child in explanation.failed_children))
     if explanation.waits_for:
-        parts += _section("Waits", (cell(f"- {cause.text}") for cause in explanation.waits_for))
+        parts += _section("Waits", chain.from_iterable(map(_cause_lines, explanation.waits_for)))
+    if explanation.position is not None:
+        parts += _section("Place", [cell(_place(explanation.position))])
+    if explanation.start is not None:
+        parts += _section("Starts", [cell(explanation.start.text)])
     if explanation.attempts:
         parts += _section("Attempts", chain.from_iterable(map(_attempt_lines, explanation.attempts)))
     if explanation.not_honoured:
@@ -44,6 +50,20 @@ def render_explanation(explanation: Explanation) -> RenderableType:
 
 def _section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
     return [Text(), Text(title, "bold"), *(Padding.indent(line, 2) for line in lines)]
+
+
+def _cause_lines(cause: Cause) -> Iterable[RenderableType]:
+    yield cell(f"- {cause.text}")
+    if cause.remedy is not None:
+        yield cell(f"  > {cause.remedy}", "green")
+
+
+def _place(position: Position) -> str:
+    at_least = "at least " if position.is_at_least else ""
+    ahead = f"{at_least}{counted(position.ahead, 'job')} of {position.waiting:,} that wait in its queue"
+    if position.ahead == 0 and not position.is_at_least:
+        return f"the next of {position.waiting:,} that wait in its queue"
+    return f"behind {ahead}; the next is {position.first_job_id}"
 
 
 def _attempt(attempt: AttemptAccount) -> RenderableType:

@@ -161,6 +161,8 @@ def _account(row: JobRow) -> str:
     parts: list[str] = []
     if row.status is JobStatus.FAILED or row.status not in FINAL_STATUSES:
         parts.append(row.status_reason)
+    if row.start is not None:
+        parts.append(f"starts {row.start.text}")
     if row.exit_code is not None:
         parts.append(f"exit code {row.exit_code}")
     parts.append(row.reason)

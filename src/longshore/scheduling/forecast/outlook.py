@@ -5,7 +5,7 @@ compared job by job. A run length that nobody can know (nothing of its family ha
 it) is taken to be endless: who starts nevertheless, starts in any case; of who does not it is said that it is unknown.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -82,17 +82,23 @@ class Forecast:
 
     def of(self, key: JobKey) -> Prediction:
         """What is predicted of a waiting job."""
-        return self.first_of((key,))
+        return self._predict([starts.get(key, inf) for starts in self.starts], self.environments.get(key, ""))
 
-    def first_of(self, keys: Iterable[JobKey]) -> Prediction:
-        """The same of the first of several jobs."""
-        keys = list(keys)
-        seen = [min((starts.get(key, inf) for key in keys), default=inf) for starts in self.starts]
+    def first_between(self, first: JobKey, last: JobKey) -> Prediction:
+        """The same of whichever job starts first of those with keys from `first` to `last`."""
+        seen: list[float] = []
+        environment = ""
+        for starts in self.starts:
+            at, key = min(((at, key) for key, at in starts.items() if first <= key <= last), default=(inf, first))
+            seen.append(at)
+            environment = environment or self.environments.get(key, "")
+        return self._predict(seen, environment)
+
+    def _predict(self, seen: Sequence[float], environment: str) -> Prediction:
         ordered = sorted(seen)
         early, median, late = (_place(ordered, share) for share in (0.1, 0.5, 0.9))
         open_ends = [horizon for at, horizon in zip(seen, self.horizons, strict=True) if at == inf]
         after = min(open_ends, default=inf) if median is None else inf
-        environment = next((name for key in keys if (name := self.environments.get(key))), "")
         return Prediction(
             early=early, median=median, late=late, environment=environment, after=None if after == inf else after
         )

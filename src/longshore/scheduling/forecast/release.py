@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from longshore.domain.ids import HostId, JobKey
+from longshore.domain.ids import HostId, JobKey, Scope
 from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunLengths
 from longshore.scheduling.classes import JobClass
@@ -39,11 +39,7 @@ def first_release(outlook: Outlook, queue: QueueView, job_class: JobClass) -> Re
     """The first of its queue's environments to have room; None: none ever has, or the job has several nodes."""
     if job_class.gang or job_class.instances:
         return None
-    known = outlook.known
-    runs = sorted(
-        ((median_left(holding, known), holding) for holding in outlook.holding),
-        key=lambda run: (run[0], run[1].placement.key),
-    )
+    runs = _in_order(outlook)
     releases = [
         release
         for name in queue.environments
@@ -85,6 +81,28 @@ def _release_in(
             return None
         seconds, keys = max(seconds, of_cap[0]), tuple(dict.fromkeys((*keys, *of_cap[1])))
     return Release(environment=environment.name[1], keys=keys, seconds=None if seconds == inf else seconds)
+
+
+def first_return(outlook: Outlook, scope: Scope, consumable: str, missing: int) -> Release | None:
+    """When so much of a consumable resource is given back; None: it never is."""
+    runs = [run for run in _in_order(outlook) if run[1].placement.job_class.scope == scope]
+    returned, keys = 0, list[JobKey]()
+    for left, holding in runs:
+        held = dict(holding.placement.job_class.consumables).get(consumable, 0)
+        if held:
+            returned, keys = returned + held, [*keys, holding.placement.key]
+        if held and returned >= missing:
+            return Release(environment="", keys=tuple(keys), seconds=None if left == inf else left)
+    return None
+
+
+def _in_order(outlook: Outlook) -> list[tuple[float, Holding]]:
+    """Who holds something, and how long each is likely to: the first to end first."""
+    known = outlook.known
+    return sorted(
+        ((median_left(holding, known), holding) for holding in outlook.holding),
+        key=lambda run: (run[0], run[1].placement.key),
+    )
 
 
 def _held_on(host_id: HostId) -> Callable[[Holding], Resources]:

@@ -58,7 +58,7 @@ def test_jobs_start_as_those_before_them_end() -> None:
     assert first.median == pytest.approx(6.0, abs=1.0)
     assert second.median == pytest.approx(16.0, abs=2.0)
     assert (first.environment, first.after) == ("environment", None)
-    assert found.first_of([JobKey(1002), JobKey(1001)]) == first
+    assert found.first_between(JobKey(1000), JobKey(1002)) == first
 
 
 def test_what_is_free_starts_at_once() -> None:
