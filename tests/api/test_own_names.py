@@ -32,3 +32,18 @@ def test_definitions_and_queues_bear_no_unknown_name(batch: Batch) -> None:
     for tagged in (arn, batch.arn("job-queue", "queue")):
         assert UNKNOWN in batch.refusal("tag_resource", resourceArn=tagged, tags={UNKNOWN: "2"})
         assert batch.list_tags_for_resource(resourceArn=tagged) == {"tags": {}}
+
+
+def test_a_queue_says_in_which_order_its_jobs_start(batch: Batch) -> None:
+    """By tags that are checked when they are given."""
+    batch.queue()
+    arn = batch.arn("job-queue", "queue")
+    tags = {"longshore:backfill": "greedy", "longshore:age-bound": "3600"}
+    batch.tag_resource(resourceArn=arn, tags=tags)
+    assert batch.list_tags_for_resource(resourceArn=arn) == {"tags": tags}
+    refused = batch.refusal("tag_resource", resourceArn=arn, tags={"longshore:backfill": "eager"})
+    assert "longshore:backfill should be one of easy, greedy, none, got 'eager'" in refused
+    for wrong in ("0", "-1", "1.5", "soon", "٣", "9999999999"):
+        refused = batch.refusal("tag_resource", resourceArn=arn, tags={"longshore:age-bound": wrong})
+        assert "longshore:age-bound should be seconds, a whole number from 1 to" in refused
+    assert batch.list_tags_for_resource(resourceArn=arn) == {"tags": tags}

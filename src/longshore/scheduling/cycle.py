@@ -42,10 +42,10 @@ from longshore.scheduling.snapshot import QueueView, Run, Snapshot, WaitingClass
 
 def plan_cycle(snapshot: Snapshot, *, explain: bool = True) -> Plan:
     """Decide what starts now and, if asked to `explain`, say why the rest waits and who the heads are."""
-    return _Cycle(snapshot, explain=explain).plan()
+    return Cycle(snapshot, explain=explain).plan()
 
 
-class _Cycle:
+class Cycle:
     """One cycle as it goes on."""
 
     def __init__(self, snapshot: Snapshot, *, explain: bool) -> None:

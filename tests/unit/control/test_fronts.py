@@ -100,7 +100,7 @@ class Scene:
                 requirement = ConsumableResourceRequirement(consumable_resource="r", quantity=extras["takes"])
                 properties = ConsumableResourceProperties(consumable_resource_list=(requirement,))
                 spec = replace(spec, consumable_resource_properties=properties)
-            tx.insert_job(NewJob(spec=spec, created_at=AT, tags={}))
+            tx.insert_job(NewJob(spec=spec, created_at=self.clock.now(), tags={}))
             return key
 
         key = await self.store.write(work)
@@ -276,3 +276,25 @@ async def test_a_total_below_what_is_held_lets_nothing_start(scene: Scene) -> No
     assert await scene.told(third) == "Waiting: asks 1 of consumable resource r, free 0 of 3"
     await scene.observe(first, TaskState.EXITED)
     assert (await scene.job(third)).status == "STARTING"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_who_is_over_the_age_bound_comes_before_higher_queues(scene: Scene, restarts: bool) -> None:
+    """The bound is its queue's; how long it has waited outlives the server."""
+    low = replace(a_queue("low"), priority=0, tags={"longshore:age-bound": "600"})
+    await scene.store.write(lambda tx: tx.put_queue(low))
+    running = await scene.submit(resources=ALL)
+    await scene.observe(running, TaskState.RUNNING)
+    old = await scene.submit(resources=ALL, queue="low")
+    await scene.wait(590)
+    young = await scene.submit(resources=ALL, queue="low")
+    high = await scene.submit(resources=ALL)
+    if restarts:
+        scene.start()
+        await scene.lead()
+    await scene.wait(30)
+    await scene.observe(running, TaskState.EXITED)
+    assert (await scene.job(old)).attempt is not None
+    await scene.observe(old, TaskState.EXITED)
+    assert (await scene.job(high)).attempt is not None
+    assert (await scene.job(young)).attempt is None

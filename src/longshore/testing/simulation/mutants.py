@@ -23,7 +23,7 @@ from longshore.control.ledger import Ledger
 from longshore.control.present import Present
 from longshore.domain import dependency
 from longshore.domain.lifecycle import attempts, machine, parts
-from longshore.scheduling import cycle
+from longshore.scheduling.cycle import Cycle
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
 from longshore.scheduling.order import FairOrder, Lines
@@ -125,10 +125,10 @@ MUTANTS = (
         "the cap of an environment is not counted",
         (Present, "snapshot", "max(0, cap - self.ledger.environment_milli(name))", "cap"),
     ),
-    _mutant("a GPU is given away twice", (Room, "take", "host.free_gpus[place.resources.gpus :]", "host.free_gpus")),
+    _mutant("a GPU is given away twice", (Room, "take", "place.resources, place.gpu_names)", "place.resources)")),
     _mutant(
         "a blocked head is overtaken",
-        (cycle, "_fill", "if not steps_aside:\n                for behind", "if False:\n                for behind"),
+        (Cycle, "_leave", 'if queue.backfill == "none":', "if False:"),
     ),
     _mutant(
         "a consumable resource is given away twice",
@@ -283,7 +283,7 @@ MUTANTS = (
         (
             parts,
             "direct",
-            "must_end = stops or _is_over(main, directed)",
+            "must_end = stops or (not workload.needs_all_nodes and _is_over(main, directed))",
             "must_end = any(p.has_ended for p in attempt.parts)",
         ),
     ),
@@ -308,11 +308,16 @@ MUTANTS = (
     ),
     _mutant(
         "a gang is counted on its first host alone",
-        (ledger, "_holdings", "if not entry.job.spec.has_nodes:", "if True:"),
+        (ledger, "holdings_of", "if not entry.job.spec.has_nodes:", "if True:"),
     ),
     _mutant(
         "half a gang is placed",
-        (Room, "find_gang", "if laid is None:", "if laid is None and (laid := [hosts[0]] * gang_size(gang)) is None:"),
+        (
+            Room,
+            "_find_gang",
+            "if laid is None:",
+            "if not (laid := laid or [environment.hosts[0]] * len(each_node(gang))):",
+        ),
     ),
     _mutant(
         "only the first act of a batch is done",
