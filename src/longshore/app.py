@@ -37,6 +37,7 @@ from longshore.control.staging import TrainingSite
 from longshore.data_folder import STORE_FILE, DataFolder, open_data_folder
 from longshore.domain.errors import LongshoreError
 from longshore.domain.ids import AttemptId, HostId
+from longshore.domain.prices import Prices
 from longshore.domain.resources import Resources
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.driver import DockerDriver
@@ -361,7 +362,14 @@ async def _serve(
         fronts=build_fronts(
             batch=build_batch_handlers(services), logs=logs_handlers(logs), sts=build_sts_handlers(credentials)
         ),
-        native=native_app(store=store, overview=leader, clock=clock, logs=logs, metrics=metrics),
+        native=native_app(
+            store=store,
+            overview=leader,
+            clock=clock,
+            logs=logs,
+            metrics=metrics,
+            prices=Prices(currency=settings.prices.currency, environments=settings.prices.environments),
+        ),
         verifier=verifier,
         job_credentials=None if roles is None else credentials_app(roles),
     )

@@ -31,7 +31,16 @@ def options() -> Iterator[tuple[str, click.Option]]:
 
 
 def test_there_are_the_commands_that_are_promised() -> None:
-    assert set(longshore.commands) == {"server", "status", "jobs", "logs", "explain", "keys", "simulate"}
+    assert set(longshore.commands) == {
+        "efficiency",
+        "explain",
+        "jobs",
+        "keys",
+        "logs",
+        "server",
+        "simulate",
+        "status",
+    }
     assert set(COMMANDS) - set(longshore.commands) == {
         f"keys {name}" for name in ("create", "list", "disable", "enable", "delete")
     }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from longshore.config import SETTINGS, Settings, SettingsError, load_settings
 from longshore.config.settings import measure_gpus, measure_memory_mib
+from longshore.domain.prices import Price
 
 #: A setting, a right value as TOML and as text, and what it becomes.
 EFS = {"fs-12ab": Path("/srv/a"), "fsap-1": Path("/b")}
@@ -26,6 +27,14 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("docker.credentials_address", '"none"', "none", None),
     ("volumes.efs", '{ fs-12ab = "/srv/a", "fsap-1" = "/b" }', "fs-12ab=/srv/a, fsap-1=/b", EFS),
     ("volumes.efs", "{}", "", {}),
+    (
+        "prices.environments",
+        "{ default = { vcpu = 0.04, gib = 1 }, cheap = { gpu = 2.5, spot = 0.3 } }",
+        '{"default": {"vcpu": 0.04, "gib": 1}, "cheap": {"gpu": 2.5, "spot": 0.3}}',
+        {"default": Price(vcpu=0.04, gib=1.0), "cheap": Price(gpu=2.5, spot=0.3)},
+    ),
+    ("prices.environments", "{}", "", {}),
+    ("prices.currency", '"EUR"', "EUR", "EUR"),
     ("server.host", '"::1"', "::1", "::1"),
     ("server.host", '"localhost"', "localhost", "localhost"),
     ("server.port", "0", "0", 0),
@@ -157,6 +166,13 @@ def test_every_setting_is_read_alike_from_all_sources(
         ("aws.endpoint", "http://user:word@here"),
         ("aws.sts_endpoint", "none"),
         ("aws.patience_seconds", "-1"),
+        ("prices.environments", "cheap"),
+        ("prices.environments", '{"cheap": 0.04}'),
+        ("prices.environments", '{"cheap": {}}'),
+        ("prices.environments", '{"cheap": {"vcpus": 0.04}}'),
+        ("prices.environments", '{"cheap": {"vcpu": -1}}'),
+        ("prices.environments", '{"cheap": {"vcpu": true}}'),
+        ("prices.currency", "euro"),
         ("volumes.efs", "fs-12ab"),
         ("volumes.efs", "disk-1=/srv"),
         ("volumes.efs", "fs-12ab="),

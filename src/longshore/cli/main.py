@@ -6,6 +6,7 @@ from io import TextIOWrapper
 import click
 
 from longshore import __version__
+from longshore.cli.commands.efficiency import efficiency
 from longshore.cli.commands.explain import explain
 from longshore.cli.commands.jobs import jobs
 from longshore.cli.commands.keys import keys
@@ -30,7 +31,16 @@ def longshore() -> None:
     """
 
 
-for command in (server, status, jobs, logs, explain, keys, simulate):
+for command in (
+    server,
+    status,
+    jobs,
+    logs,
+    explain,
+    efficiency,
+    simulate,
+    keys,
+):
     longshore.add_command(command)
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from longshore.cli.errors import Failure, NotThere, Unreachable
 from longshore.domain.ids import parse_arn
+from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage
 from longshore.service.log_pages import LogPage
@@ -83,6 +84,10 @@ class Server:
     def log(self, job_id: str, arguments: Arguments) -> LogPage:
         """A page of one job's output."""
         return self._get(f"/longshore/jobs/{_in_path(job_id)}/log", arguments, LogPage)
+
+    def efficiency(self, arguments: Arguments) -> EfficiencyReport:
+        """What attempts used of what they held."""
+        return self._get("/longshore/efficiency", arguments, EfficiencyReport)
 
     def _get(self, path: str, arguments: Arguments, kind: type[T]) -> T:
         given = {name: value for name, value in arguments.items() if value is not None}

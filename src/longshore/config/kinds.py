@@ -1,15 +1,21 @@
 """What values a setting may have, each kind with the words that complete "X is not ..."."""
 
 import ipaddress
+import json
+import math
 import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from longshore.domain.prices import Price
+
 T = TypeVar("T")
+
+_PRICE_MEMBERS = frozenset(field.name for field in fields(Price))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +132,28 @@ def _parse_file_systems(raw: object, folder: Path) -> Mapping[str, Path]:
     return {name: _parse_path(path, folder) for name, path in given.items()}
 
 
+def _parse_prices(raw: object, _: Path) -> Mapping[str, Price]:
+    if isinstance(raw, str):
+        raw = json.loads(raw) if raw.strip() else {}
+    if not isinstance(raw, dict):
+        raise ValueError
+    prices: dict[str, Price] = {}
+    for name, given in cast(dict[str, object], raw).items():
+        if not re.fullmatch("[A-Za-z0-9_-]{1,128}", name) or not isinstance(given, dict):
+            raise ValueError
+        members = cast(dict[str, object], given)
+        if not members or not members.keys() <= _PRICE_MEMBERS:
+            raise ValueError
+        prices[name] = Price(**{member: _parse_amount(amount) for member, amount in members.items()})
+    return prices
+
+
+def _parse_amount(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < math.inf:
+        raise ValueError
+    return float(raw)
+
+
 def _parse_endpoint(raw: object, _: Path) -> str:
     if raw == "aws":
         return "aws"
@@ -142,5 +170,9 @@ ADDRESS = Kind(
 HOST_NAME = Kind(expects="the name of a host, without port", parse=_parse_host_name)
 USER = Kind(expects="the name of a user of this machine", parse=_parse_user)
 ENDPOINT = Kind(expects="a URL that starts with http:// or https://, or aws", parse=_parse_endpoint)
+PRICES = Kind(
+    expects="a table of hourly prices by compute environment (default = { vcpu = 0.04, gib = 0.004, spot = 0.3 })",
+    parse=_parse_prices,
+)
 FILE_SYSTEMS = Kind(expects="a table of folders by file system (fs-1234 = /folder)", parse=_parse_file_systems)
 GPU_NAME = matching("[A-Za-z0-9_.:-]{1,64}", "the name of a GPU")

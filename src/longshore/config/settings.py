@@ -18,6 +18,7 @@ from longshore.config.kinds import (
     GPU_NAME,
     HOST_NAME,
     PATH,
+    PRICES,
     USER,
     Kind,
     many,
@@ -27,6 +28,7 @@ from longshore.config.kinds import (
     whole,
 )
 from longshore.domain.errors import LongshoreError
+from longshore.domain.prices import Price
 
 T = TypeVar("T")
 
@@ -181,6 +183,20 @@ class VolumeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSettings:
+    currency: str = setting(
+        matching("[A-Z]{3}", "a currency's code of three letters"), "Currency of the prices.", "USD"
+    )
+    environments: Mapping[str, Price] = field(
+        default_factory=dict[str, Price],
+        metadata={
+            "kind": PRICES,
+            "doc": "Prices of a vCPU, GiB of memory and GPU for an hour, and the part of it that spot capacity costs.",
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
     array_size_max: int = setting(whole(2, 100_000), "Most children an array job may have. AWS Batch: 10000.", 10_000)
     environments_max: int = setting(
@@ -237,6 +253,7 @@ class Settings:
     docker: DockerSettings = field(default_factory=DockerSettings)
     aws: AwsSettings = field(default_factory=AwsSettings)
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
+    prices: PriceSettings = field(default_factory=PriceSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     logs: LogSettings = field(default_factory=LogSettings)

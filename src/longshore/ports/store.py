@@ -21,6 +21,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.policy import SchedulingPolicy
 from longshore.domain.queue import JobQueue, QueueFront, ShareUse
 from longshore.domain.quota import QuotaShare
+from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunHistory
 from longshore.domain.service_environment import ServiceEnvironment
 
@@ -108,6 +109,28 @@ class QueueDepth:
     count: int
     #: creation time of the oldest of them
     oldest_created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptUse:
+    """An attempt that has run, and what reports group it by."""
+
+    submission: JobKey
+    scope: Scope
+    queue_name: str
+    #: `name:revision`; empty of a service job
+    definition: str
+    #: identifier of its share, or name of its quota share
+    share: str
+    environment_name: str
+    #: what it held of hosts
+    resources: Resources
+    started_at: datetime
+    stopped_at: datetime
+    exit_code: int | None
+    reason: str
+    cpu_seconds: float | None
+    peak_memory_bytes: int | None
 
 
 class ResourceReader(Protocol):
@@ -212,6 +235,19 @@ class JobReader(Protocol):
         self, parent: JobKey, statuses: frozenset[JobStatus] | None, *, after: JobKey | None, limit: int
     ) -> Sequence[JobView]:
         """Children by ascending index, keys above `after`; `attempts` are left empty."""
+        ...
+
+    def attempt_uses(
+        self, *, stopped_after: datetime, account_id: str | None = None, submission: JobKey | None = None, limit: int
+    ) -> Sequence[AttemptUse]:
+        """Attempts that ran and ended after `stopped_after`: of one submission, of one account, or of all.
+
+        First those of submissions that have not ended, then those of submissions that ended last.
+        """
+        ...
+
+    def tags_of(self, keys: Collection[JobKey]) -> Mapping[JobKey, Mapping[str, str]]:
+        """Tags of submissions."""
         ...
 
     def timeline(self, key: JobKey) -> Sequence[TimelineEntry]:

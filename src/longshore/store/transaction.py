@@ -16,12 +16,22 @@ from longshore.store.keys import KeyRows
 from longshore.store.listing import ListingRows
 from longshore.store.resources import ResourceRows
 from longshore.store.submission import SubmissionRows
+from longshore.store.uses import UseRows
 
 _NO_ATTEMPTS: Mapping[JobKey, Sequence[Attempt]] = {}
 
 
 class SqlTransaction(
-    ResourceRows, SubmissionRows, JobRows, AttemptRows, ListingRows, EventRows, ControlRows, HistoryRows, KeyRows
+    ResourceRows,
+    SubmissionRows,
+    JobRows,
+    AttemptRows,
+    ListingRows,
+    UseRows,
+    EventRows,
+    ControlRows,
+    HistoryRows,
+    KeyRows,
 ):
     """A `Transaction` of the store port. Its owner begins it, ends it, and adds `seen_specs` to the cache."""
 

@@ -18,6 +18,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import AttemptId, HostId, Scope
 from longshore.domain.job import JobSpec
+from longshore.domain.prices import Price, Prices
 from longshore.domain.queue import JobQueue
 from longshore.domain.resources import Resources
 from longshore.engines.fake import FakeDriver, FakeSite
@@ -86,7 +87,18 @@ class Desk:
         )
         self.capabilities = driver.capabilities()
         self.metrics = Metrics(self.store, self, self.clock)
-        native = native_app(store=self.store, overview=self, clock=self.clock, logs=self.streams, metrics=self.metrics)
+        self.price(Prices(environments={"default": Price(vcpu=0.04, gib=0.01, spot=0.25)}))
+
+    def price(self, prices: Prices) -> None:
+        """Open the door of a server with these prices."""
+        native = native_app(
+            store=self.store,
+            overview=self,
+            clock=self.clock,
+            logs=self.streams,
+            metrics=self.metrics,
+            prices=prices,
+        )
         door = FrontDoor(DoorSettings(), fronts={}, native=native)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(door),
@@ -155,7 +167,7 @@ class Desk:
         self.inbox.put([started])
         await self.settle()
 
-    async def end(self, job_id: str, exit_code: int, *, seconds: float = 10, **usage: float) -> None:
+    async def end(self, job_id: str, exit_code: int, *, seconds: float = 10, reason: str = "", **usage: float) -> None:
         """The job's attempt ends `seconds` after it began."""
         attempt_id = await self.attempt_of(job_id)
         began = self.clock.now()
@@ -165,6 +177,7 @@ class Desk:
             started_at=began,
             stopped_at=began + timedelta(seconds=seconds),
             exit_code=exit_code,
+            reason=reason,
             usage=Usage(**cast(dict[str, Any], usage)),
         )
         self.inbox.put([ended])

@@ -3,12 +3,14 @@
 import io
 from datetime import timedelta
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from longshore.cli.output.table import TableOutput, render
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.service.documents import Document, Used
+from longshore.service.efficiency import Cost, EfficiencyReport, EfficiencyRow, Suggestion, Use
 from tests.unit.cli.documents import AT, JOB, a_page, a_row, a_status, an_array_row, an_explanation
 
 HOSTILE = "\x1b[31m\x1b]0;t\x07[bold red]x[/] \u202eevil\x9b2J [link=http://e]y[/link] :boom:"
@@ -121,3 +123,36 @@ def test_what_is_watched_is_redrawn_in_its_place() -> None:
     console = Console(file=stream, width=120, height=20, force_terminal=True, color_system="standard")
     TableOutput(console).watch([a_page(a_row()), a_page()])
     assert "\x1b[1A" in stream.getvalue()  # back up to the first line
+
+
+def test_efficiency_shows_each_group_the_sum_and_what_would_be_enough() -> None:
+    use = Use(held_hours=4.0, measured_hours=2.0, used_hours=0.5)
+    row = EfficiencyRow(
+        group=HOSTILE,
+        attempts=1200,
+        failed=3,
+        run_hours=2.0,
+        cpu=use,
+        memory=Use(held_hours=1.0, measured_hours=0.0, used_hours=0.0),
+        gpu_hours=0.0,
+        cost=Cost(total=3.5, wasted=1.25, saved_by_spot=0.0),
+        suggestion=Suggestion(vcpus=1, memory_mib=192, because=("asked 2", "asked 1,024")),
+    )
+    report = EfficiencyReport(
+        by="job",
+        since=AT,
+        currency="EUR",
+        rows=(row,),
+        total=msgspec.structs.replace(row, group="", suggestion=None),
+        is_partial=True,
+        unpriced=("lab",),
+    )
+    shown = drawn(report)
+    assert "by job, costs in EUR" in shown
+    for part in ("1,200", "25%", " - ", "3.50", "1.25", "all"):
+        assert part in shown, part
+    assert f"- {SHOWN}: 1 vCPU, 192 MiB (asked 2; asked 1,024)" in shown
+    assert "No price is declared for lab" in shown
+    assert "the oldest are left out" in shown
+    nothing = msgspec.structs.replace(report.total, attempts=0, cost=None)
+    assert "none." in drawn(msgspec.structs.replace(report, total=nothing, rows=()))

@@ -75,6 +75,10 @@ WORKS: dict[str, Work] = {
     "jobs by consumable": lambda tx: (consumers(tx), consumers(tx, name="j*", statuses=frozenset({JobStatus.RUNNING}))),
     "calls": lambda tx: tx.note_call(A_SCOPE, "Do", "t", "p", at=A_MOMENT, forget_before=A_MOMENT),
     "delete history": lambda tx: tx.delete_history(stopped_before=A_MOMENT, limit=10),
+    "uses": lambda tx: (
+        tx.attempt_uses(stopped_after=A_MOMENT, limit=10),
+        tx.attempt_uses(stopped_after=A_MOMENT, account_id="a", submission=JobKey(1), limit=10),
+    ),
     "list all": listed(),
     "list statuses": listed(statuses=frozenset({JobStatus.SUBMITTED, JobStatus.FAILED})),
     "list name": listed(name="job"),

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from longshore.api.native.arguments import parse_job_query, parse_log_query
+from longshore.api.native.arguments import parse_efficiency_query, parse_job_query, parse_log_query
 from longshore.domain.access_key import READ_METRICS
 from longshore.domain.errors import (
     AccessDenied,
@@ -21,10 +21,12 @@ from longshore.domain.errors import (
     RequestRefused,
     StoreUnavailable,
 )
+from longshore.domain.prices import Prices
 from longshore.ports.clock import Clock
 from longshore.ports.overview import Overview
 from longshore.ports.store import Store
 from longshore.service.caller import Caller
+from longshore.service.efficiency import report_efficiency
 from longshore.service.explain import Explanation, explain_job
 from longshore.service.forecasts import Forecasts, Foresight
 from longshore.service.job_table import list_jobs
@@ -47,7 +49,7 @@ class MetricsPage(Protocol):
 
 
 def native_app(
-    *, store: Store, overview: Overview, clock: Clock, logs: StreamReader, metrics: MetricsPage
+    *, store: Store, overview: Overview, clock: Clock, logs: StreamReader, metrics: MetricsPage, prices: Prices
 ) -> Starlette:
     """The application; errors are answered as JSON with a `message`."""
     log_pages = LogPages(store, logs, clock)
@@ -84,6 +86,10 @@ def native_app(
         query = parse_log_query(request.path_params["job_id"], request.query_params)
         return _answer(await log_pages.read(replace(query, account_id=_account(request))))
 
+    async def efficiency(request: Request) -> Response:
+        query = replace(parse_efficiency_query(request.query_params, clock.now()), account_id=_account(request))
+        return _answer(await store.read(lambda reader: report_efficiency(reader, query, prices)))
+
     async def scrape(request: Request) -> Response:
         return Response(await metrics.scrape(), headers={"content-type": metrics.content_type})
 
@@ -92,6 +98,7 @@ def native_app(
         _route("/longshore/jobs", jobs, "longshore:ListJobs"),
         _route("/longshore/jobs/{job_id}/explain", explain, "longshore:ExplainJob"),
         _route("/longshore/jobs/{job_id}/log", log, "longshore:GetLog"),
+        _route("/longshore/efficiency", efficiency, "longshore:GetEfficiency"),
         _route("/metrics", scrape, READ_METRICS),
     ]
     return Starlette(

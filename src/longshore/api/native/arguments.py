@@ -1,12 +1,14 @@
 """Query strings of our own API, parsed. Every function raises InvalidRequest, which names the argument."""
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from starlette.datastructures import QueryParams
 
 from longshore.domain.errors import InvalidRequest
 from longshore.domain.ids import JobKey
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.service.efficiency import EfficiencyQuery, parse_grouping
 from longshore.service.job_table import JobQuery
 from longshore.service.log_pages import LogQuery
 
@@ -14,6 +16,10 @@ _MOST_JOBS = 1000
 _MOST_LINES = 10_000
 _MOST_WAIT_SECONDS = 2
 _MOST_ATTEMPTS = 10_000
+_MOST_GROUPS, _GROUPS = 10_000, 50
+_WEEK_SECONDS = 7 * 86_400
+#: A hundred years.
+_MOST_SECONDS = 100 * 365 * 86_400
 
 
 def parse_job_query(given: QueryParams) -> JobQuery:
@@ -39,6 +45,21 @@ def parse_log_query(job_id: str, given: QueryParams) -> LogQuery:
         token=given.get("token"),
         limit=_whole(given, "limit", 1, _MOST_LINES) or _MOST_LINES,
         wait_seconds=_whole(given, "wait", 0, _MOST_WAIT_SECONDS) or 0,
+    )
+
+
+def parse_efficiency_query(given: QueryParams, now: datetime) -> EfficiencyQuery:
+    """Arguments of `/longshore/efficiency`: by, since (seconds ago), queue, job, limit."""
+    _refuse_unknown(given, {"by", "since", "queue", "job", "limit"})
+    by, tag = parse_grouping(given.get("by", "definition"))
+    seconds = _whole(given, "since", 1, _MOST_SECONDS) or _WEEK_SECONDS
+    return EfficiencyQuery(
+        by=by,
+        tag=tag,
+        since=now - timedelta(seconds=seconds),
+        queue_name=given.get("queue"),
+        job_id=given.get("job"),
+        limit=_whole(given, "limit", 1, _MOST_GROUPS) or _GROUPS,
     )
 
 

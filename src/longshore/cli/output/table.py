@@ -11,11 +11,13 @@ from rich.text import Text
 
 from longshore.cli.output import changed
 from longshore.cli.output.cells import age_cell, amounts_text, cell, instant, line_cell, plain_table, status_cell
+from longshore.cli.output.efficiency import render_efficiency
 from longshore.cli.output.explanation import render_explanation
 from longshore.cli.output.lines import echo_lines
 from longshore.cli.output.simulation import render_simulation
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.service.documents import Children, Document
+from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage, JobRow
 from longshore.service.keys import KeyTable, NewKey
@@ -69,6 +71,8 @@ def render(result: Document, now: datetime) -> RenderableType:
             return _render_jobs(result, now)
         case Explanation():
             return render_explanation(result)
+        case EfficiencyReport():
+            return render_efficiency(result)
         case KeyTable():
             return _render_keys(result)
         case NewKey():

@@ -1,5 +1,6 @@
 """Pages of queues and arrays, and depths."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 
 from longshore.domain.ids import JobId, JobKey, Scope
-from longshore.domain.job import JobSpec
+from longshore.domain.job import Attempt, Job, JobSpec
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.ports.store import JobFilter, JobView, Store, Transaction
+from longshore.ports.store import AttemptUse, JobFilter, JobView, Store, Transaction
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, JobBuilder, a_job, a_queue, an_attempt, job_of, moment
 from longshore.testing.store_contract.jobs import submitted, with_attempt
 
@@ -152,6 +153,57 @@ class ListingContract:
                     before = (page[-1].job.spec.name, page[-1].job.key)
                 assert [view.job.key for view in seen] == [keys[at] for at in wanted]
         assert await store.read(lambda r: r.list_named(A_SCOPE, "unknown", "", before=None, limit=9)) == []
+
+    async def test_uses_are_those_of_attempts_that_ran_and_ended(self, store: Store) -> None:
+        """Of submissions that are alive first, then of those that ended last; each child's are its submission's."""
+        elsewhere = Scope(account_id="111111111111", region="us-east-1")
+        old, new, array, foreign, never = await submitted(
+            store, a_job().sharing_as("red"), a_job(), a_job().array(2), a_job().in_queue("queue", scope=elsewhere),
+            a_job(),
+        )  # fmt: skip
+
+        def ran(job: Job, **values: Any) -> Attempt:
+            return an_attempt(job, started_at=moment(1), stopped_at=moment(3), exit_code=0, **values)
+
+        attempts = [
+            ran(job_of(old), cpu_seconds=1.5, peak_memory_bytes=7, reason="r"),
+            ran(job_of(new), number=1),
+            ran(job_of(new), number=2),
+            ran(job_of(array, 1)),
+            an_attempt(job_of(array, 0), started_at=moment(1)),
+            ran(job_of(foreign)),
+            an_attempt(job_of(never), stopped_at=moment(3)),
+        ]
+        ends = [(old, moment(3)), (new, moment(4)), (foreign, moment(2)), (never, moment(5))]
+        ended = [replace(job_of(spec), status=S.FAILED, stopped_at=at) for spec, at in ends]
+        await store.write(lambda tx: (tx.insert_attempts(attempts), tx.save_jobs(ended)))
+
+        async def uses(limit: int = 10, **where: Any) -> Sequence[AttemptUse]:
+            after = where.pop("stopped_after", moment(0))
+            return await store.read(lambda reader: reader.attempt_uses(stopped_after=after, limit=limit, **where))
+
+        found = await uses()
+        assert [use.submission for use in found] == [array.key, new.key, new.key, old.key, foreign.key]
+        assert found[3] == AttemptUse(
+            submission=old.key,
+            scope=A_SCOPE,
+            queue_name="queue",
+            definition=old.definition,
+            share="red",
+            environment_name="environment",
+            resources=old.resources,
+            started_at=moment(1),
+            stopped_at=moment(3),
+            exit_code=0,
+            reason="r",
+            cpu_seconds=1.5,
+            peak_memory_bytes=7,
+        )
+        assert list(await uses(limit=2)) == list(found[:2])
+        assert [use.submission for use in await uses(account_id="111111111111")] == [foreign.key]
+        assert [use.submission for use in await uses(submission=new.key)] == [new.key, new.key]
+        assert [use.submission for use in await uses(stopped_after=moment(3))] == [array.key, new.key, new.key, old.key]
+        assert await uses(stopped_after=moment(3.5)) == []
 
     async def test_filters_hold_what_they_say(self, store: Store) -> None:
         """Every condition alone, and all pairs of them, agree with the plain reading of the port."""
