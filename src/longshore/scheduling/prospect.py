@@ -71,6 +71,8 @@ class Prospect:
         self._in_environments: dict[EnvironmentName, list[Kept]] = {}
         self._ends: dict[int, list[End]] = {}
         self._environment_ends: dict[EnvironmentName, list[End]] = {}
+        #: the same of what ran before; asked for in one way within a cycle, by time-outs only or not
+        self._environments_running: dict[EnvironmentName, list[End]] = {}
 
     def note(
         self, nodes: Iterable[tuple[int, Resources]], environment: EnvironmentName, demand: Amounts, end: float
@@ -173,7 +175,10 @@ class Prospect:
         """When an environment's limits first have room for so much; `inf` where that can't be told."""
         kept = self._in_environments.get(environment, [])
         not_before = max(not_before, self.now)
-        if not kept and is_enough(free, asked):
+        left = free
+        for _, _, amounts in kept:
+            left = [have - less for have, less in zip(left, amounts, strict=True)]
+        if is_enough(left, asked):
             return not_before
         return first_instant(free, self._ends_in(environment, is_sure), kept, asked, not_before, length)
 
@@ -229,11 +234,13 @@ class Prospect:
         return ends + self._ends.get(index, [])
 
     def _ends_in(self, environment: EnvironmentName, is_sure: bool) -> list[End]:
-        view = self._snapshot.environments[environment]
-        ends: list[End] = [
-            (self._end_of(each, is_sure), view.demands(each.job_class)) for each in self.roster.within(environment)
-        ]
-        return ends + self._environment_ends.get(environment, [])
+        running = self._environments_running.get(environment)
+        if running is None:
+            view = self._snapshot.environments[environment]
+            running = self._environments_running[environment] = [
+                (self._end_of(each, is_sure), view.demands(each.job_class)) for each in self.roster.within(environment)
+            ]
+        return running + self._environment_ends.get(environment, [])
 
     def _end_of(self, view: RunningView, is_sure: bool) -> float:
         bound = view.ends_by if is_sure else view.bound(self.now)
