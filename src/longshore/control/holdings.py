@@ -1,4 +1,4 @@
-"""What open attempts hold beside hosts: parts of consumable resources, and of their queue's capacity by share.
+"""What open attempts hold beside hosts: consumable resources, limits, and their queue's capacity by share.
 
 What is held follows from the open attempts. What was used before can't be told from them, so it is written when it
 changes, with the attempts that change it: what a share has used up to that moment, and what is used up for good.
@@ -14,8 +14,9 @@ from longshore.domain.job import Attempt, Job
 from longshore.domain.policy import FairsharePolicy
 from longshore.domain.queue import Instant, ShareUse
 from longshore.ports.store import Reader, Transaction
-from longshore.scheduling.classes import weight_milli
+from longshore.scheduling.classes import class_of, weight_milli
 from longshore.scheduling.fairshare import ShareView, use_after
+from longshore.scheduling.tally import Tally
 
 QueueName = tuple[Scope, str]
 #: One vCPU-second: what a share that has no jobs has left of its use is forgotten below this.
@@ -28,6 +29,8 @@ class Holdings:
     def __init__(self) -> None:
         #: when the present turn takes place; None while the present is read from the store
         self.instant: Instant | None = None
+        #: what is taken of limits
+        self.tally = Tally()
         self._attempts: set[AttemptId] = set()
         self._consumables: Counter[tuple[Scope, str]] = Counter()
         self._milli: dict[QueueName, Counter[str]] = {}
@@ -55,6 +58,7 @@ class Holdings:
             self._consumables[spec.scope, name] += sign * quantity
             if was_held and attempt.started_at is not None:
                 self._used_up[spec.scope, name] += quantity
+        (self.tally.remove if was_held else self.tally.add)(job.key, class_of(spec))
         (self._attempts.remove if was_held else self._attempts.add)(attempt_id)
 
     def _bring_forward(self, queue: QueueName, share: str, policy: FairsharePolicy, now: Instant) -> None:

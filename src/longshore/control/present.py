@@ -23,6 +23,7 @@ from longshore.ports.store import Edge, Reader
 from longshore.scheduling.backlog import Backlog
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.limits import caps_of
 from longshore.scheduling.quota import QuotaView
 from longshore.scheduling.roster import Roster
 from longshore.scheduling.snapshot import (
@@ -326,6 +327,7 @@ class Present:
                 quota=quotas.get((q.scope, q.name)),
                 backfill=powers.backfill,
                 aged_intake=0 if now is None else self.ages.aged_intake(powers.age_bound_seconds, now),
+                caps=caps_of(powers),
             )
             for q in self.queues(reader)
             for powers in (queue_powers(q.tags),)
@@ -340,6 +342,7 @@ class Present:
             running=self.roster,
             durations=self.learning.durations,
             now=0.0 if now is None else now.boot_seconds,
+            limits=self.holdings.tally.uses(),
         )
 
     def _service_view(

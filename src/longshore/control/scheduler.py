@@ -120,7 +120,9 @@ def render_reason(reason: WaitReason, tx: Transaction, *, is_blocked: bool = Fal
     told = (f"job {going[key].id} is being preempted for it" for key in reason.preempted if key in going)
     kept = tx.load_jobs([] if reason.kept_for is None else [reason.kept_for]).values()
     named = (f"room is kept for job {job.id}" for job in kept)
-    document: dict[str, object] = {"statusReason": status_reason, "causes": (*reason.causes, *told, *named)}
+    holding = tx.load_jobs(reason.holders).values()
+    held = (f"job {job.id} ({job.spec.name}) holds its key" for job in sorted(holding, key=lambda job: job.key))
+    document: dict[str, object] = {"statusReason": status_reason, "causes": (*reason.causes, *told, *named, *held)}
     if reason.behind is not None and (ahead := tx.load_jobs([reason.behind]).get(reason.behind)) is not None:
         document["behind"] = str(ahead.id)
     return msgspec.json.encode(document).decode()

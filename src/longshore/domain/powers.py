@@ -15,6 +15,15 @@ Backfill = Literal["easy", "greedy", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrencyKey:
+    """What only so many jobs of one account and region may hold at once."""
+
+    name: str
+    #: as many as this job puts up with, itself counted; the lowest number among those that hold the key counts
+    most: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPowers:
     """Powers of one submission; all children of an array job share them."""
 
@@ -24,6 +33,10 @@ class JobPowers:
     quota_share: str | None = None
     #: how often it goes back to RUNNABLE when it is preempted; None: always
     preemption_retries: int | None = None
+    #: how many children of an array job may run at once
+    max_concurrent: int | None = None
+    #: each child holds it for itself
+    concurrency_key: ConcurrencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +46,9 @@ class QueuePowers:
     backfill: Backfill = "easy"
     #: a job that has waited so long comes before all others; None: as the server is set
     age_bound_seconds: int | None = None
+    #: most that may run of it at once
+    max_jobs: int | None = None
+    max_vcpu_milli: int | None = None
+    #: the same of each share identifier or quota share
+    max_jobs_per_share: int | None = None
+    max_vcpu_milli_per_share: int | None = None

@@ -14,6 +14,7 @@ from longshore.domain.run_lengths import family
 from longshore.domain.service_environment import demand_on
 from longshore.domain.workload import workload_of
 from longshore.scheduling.gang import Gang, gang_of
+from longshore.scheduling.limits import Limit, own_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class JobClass:
     gang: Gang = ()
     #: of a service job: types of instances and how many of each
     instances: tuple[tuple[str, int], ...] = ()
+    #: those that its jobs bring, beside those of their queue
+    limits: tuple[Limit, ...] = ()
     #: how long an attempt may run
     timeout_seconds: int | None = None
     #: jobs with the same are expected to run for about as long: `Snapshot.durations` has it as a key; empty: none has
@@ -47,7 +50,7 @@ class JobClass:
             hash(
                 (
                     *(self.scope, self.queue_name, self.resources, self.share, self.priority, self.consumables),
-                    *(self.gang, self.instances, self.timeout_seconds, self.history),
+                    *(self.gang, self.instances, self.limits, self.timeout_seconds, self.history),
                 )
             ),
         )
@@ -88,6 +91,7 @@ def _digest(job_class: JobClass) -> str:
         parts.append(f"timeout {job_class.timeout_seconds}")
     if job_class.history:
         parts.append(f"history {job_class.history}")
+    parts += (f"limit {each.counted.kind} {each.counted.name} {each.most}" for each in job_class.limits)
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -115,6 +119,7 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
         instances=spec.instances,
         timeout_seconds=spec.attempt_seconds,
         history=family(spec),
+        limits=own_limits(spec),
     )
 
 

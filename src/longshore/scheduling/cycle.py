@@ -7,7 +7,7 @@ job behind it and none of a queue of the same or a lower priority may delay. Wha
 the queue to choose: `easy` lets those start that do not delay it, `none` makes them wait; with `greedy` there is no
 reservation, and whatever fits starts, until a job is over the age bound. A job that can never start steps aside with
 its reason. So does one that lacks a consumable resource; what it takes of these is kept for it, so that nobody behind
-it gets them.
+it gets them. A limit on what runs at once is treated alike, see `tally`.
 
 The cost is by classes and placements, not by jobs that wait: of a class whose first job can't start, none can.
 """
@@ -30,6 +30,8 @@ from longshore.scheduling.explain import (
 )
 from longshore.scheduling.fairshare import ShareView
 from longshore.scheduling.fitting import Fit, Room
+from longshore.scheduling.limit_reasons import explain_limits
+from longshore.scheduling.limits import Limit
 from longshore.scheduling.lines import Line
 from longshore.scheduling.lineup import Lineup
 from longshore.scheduling.order import FairOrder
@@ -131,25 +133,27 @@ class Cycle:
         job_class = line.job_class
         decision: Decision | None = None
         is_allowed = True
+        lacking = room.limits.lacking(job_class, lineup.limits(line))
         if isinstance(order, QuotaOrder):
-            decision = order.decide() if lineup.is_usable(line) else None
+            decision = order.decide() if lineup.is_usable(line) and not lacking else None
             is_allowed = decision is None or decision.verdict is Verdict.START
         else:
             is_allowed = order.allows(job_class.weight_milli)
         short = room.short_of(job_class) if job_class.consumables else ()
-        fit = lineup.find(line) if is_allowed and not short else None
+        fit = lineup.find(line) if is_allowed and not short and not lacking else None
         if fit is not None:
             self._start(lineup, line, fit)
         elif isinstance(order, QuotaOrder) and decision is not None and not is_allowed:
             self._pass_over(lineup, order, decision)
         else:
-            self._leave(lineup, line, short, is_allowed=is_allowed)
+            self._leave(lineup, line, short, lacking, is_allowed=is_allowed)
 
     def _start(self, lineup: Lineup, line: Line, fit: Fit) -> None:
         assert line.head is not None
         intake, key = line.head
         job_class = line.job_class
         self.room.take(fit, job_class, self.room.until(job_class))
+        self.room.limits.take(job_class, lineup.limits(line))
         self.placements.append(
             Placement(
                 key=key,
@@ -164,7 +168,15 @@ class Cycle:
         )
         lineup.order.start()
 
-    def _leave(self, lineup: Lineup, line: Line, short: Sequence[tuple[str, int]], *, is_allowed: bool) -> None:
+    def _leave(
+        self,
+        lineup: Lineup,
+        line: Line,
+        short: Sequence[tuple[str, int]],
+        lacking: Sequence[Limit],
+        *,
+        is_allowed: bool,
+    ) -> None:
         """Leave a job behind that can't start: it steps aside, or is the first of its queue that has to wait."""
         assert line.head is not None
         queue, job_class, key, order, room = lineup.queue, line.job_class, line.head[1], lineup.order, self.room
@@ -172,10 +184,14 @@ class Cycle:
             self._tell_head(lineup, line)
             order.set_aside()
             return
-        if short:
+        if short or lacking:
             if self.explains:
-                self.reasons.setdefault(job_class, explain_shortage(short, job_class, self.snapshot, room))
-            room.take_consumables(job_class)
+                shortage = explain_shortage(short, job_class, self.snapshot, room) if short else None
+                self.reasons.setdefault(job_class, explain_limits(job_class, lacking, room.limits, shortage))
+            if short and all(limit.counted.width for limit in lacking):
+                lacking = ()  # what it brings itself has room: first it waits for what is consumed
+            if room.limits.keep(job_class, lineup.limits(line), lacking) or (short and not lacking):
+                room.take_consumables(job_class)
             order.set_aside()
             return
         if not is_allowed and isinstance(order, FairOrder):
@@ -184,6 +200,7 @@ class Cycle:
                 self.reasons.setdefault(job_class, reason)
             self._close(lineup, key)
             room.take_consumables(job_class)
+            room.limits.take(job_class, lineup.limits(line))
             return
         is_first = (queue.scope, queue.name) not in self.reserved
         self._tell_head(lineup, line, is_head=is_first)
@@ -193,6 +210,7 @@ class Cycle:
             self.reserved[queue.scope, queue.name] = key
             reserve(lineup, line, room)
             room.take_consumables(job_class)
+            room.limits.take(job_class, lineup.limits(line))
             self._tell_reservation(job_class)
             if queue.backfill == "none":
                 self._close(lineup, key)
@@ -247,7 +265,9 @@ class Cycle:
         elif decision.verdict is Verdict.KEPT:
             self.preemptions += (Preemption(victim=victim.key, beneficiary=key) for victim in decision.victims)
             order.keep(decision.victims)
+            self.room.limits.take(job_class, lineup.limits(line))
         else:
+            self.room.limits.keep(job_class, lineup.limits(line), ())
             for behind in order.block():
                 if self.explains:
                     self.reasons.setdefault(behind.job_class, explain_follower(queue.scope, queue.name, key))

@@ -13,6 +13,7 @@ from longshore.scheduling.laying import lay_out
 from longshore.scheduling.plan import NodePlacement
 from longshore.scheduling.prospect import Prospect, Reservation, is_enough
 from longshore.scheduling.snapshot import EnvironmentName, EnvironmentView, Oversize, QueueView, Snapshot
+from longshore.scheduling.tally import LimitRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Room:
         #: by environments, what did not fit: so much, for so long
         self._failures: dict[tuple[Scope, tuple[str, ...]], list[tuple[tuple[int, ...], float]]] = {}
         self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
+        self.limits = LimitRoom(snapshot.limits)
 
     def failures(self, queue: QueueView) -> list[tuple[tuple[int, ...], float]]:
         """What did not fit in the queue's environments; as much or more for as long or longer does not either."""

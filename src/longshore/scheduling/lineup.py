@@ -9,9 +9,11 @@ from longshore.domain.resources import Resources
 from longshore.scheduling.fitting import Fit, Room, could_hold
 from longshore.scheduling.fleet import Fleet, Mask
 from longshore.scheduling.laying import lay_out
+from longshore.scheduling.limits import Limit
 from longshore.scheduling.lines import Line
 from longshore.scheduling.order import FifoOrder, order_of
 from longshore.scheduling.snapshot import EnvironmentView, Oversize, QueueView, Snapshot, WaitingClass
+from longshore.scheduling.tally import limits_on
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class _Need:
     is_usable: bool = False
     could_ever: bool = False
     oversize: Oversize = "wait"
+    #: on what runs at once
+    limits: Sequence[Limit] = ()
 
 
 class Lineup:
@@ -64,6 +68,10 @@ class Lineup:
         """What becomes of the line's jobs on hosts that are too small."""
         return self._need(line).oversize
 
+    def limits(self, line: Line) -> Sequence[Limit]:
+        """All limits on how many such jobs run at once."""
+        return self._need(line).limits
+
     def find(self, line: Line) -> Fit | None:
         """Room for the line's first job in the first environment that has it."""
         need, room, job_class = self._need(line), self._room, line.job_class
@@ -101,7 +109,7 @@ class Lineup:
         views = [snapshot.environments.get((self.queue.scope, name)) for name in self.queue.environments]
         found = [view for view in views if view is not None]
         allowing = [view for view in found if view.could_allow(job_class)]
-        need = _Need()
+        need = _Need(limits=limits_on(job_class, self.queue.caps))
         if not job_class.gang and self.queue.quota is None and snapshot.oversize == "run-alone":
             # It may run alone only if each host of its queue is too small. One of a quota share may not: it would hold
             # more than its share is charged for.

@@ -49,6 +49,8 @@ class WaitReason:
     kept_for: JobKey | None = None
     #: jobs that are being stopped for it
     preempted: tuple[JobKey, ...] = ()
+    #: some of the jobs that hold its concurrency key
+    holders: tuple[JobKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

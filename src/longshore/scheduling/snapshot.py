@@ -10,6 +10,7 @@ from longshore.domain.resources import Resources
 from longshore.domain.service_environment import demand_on
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.limits import Cap, Counted, Use
 from longshore.scheduling.quota import QuotaView
 
 #: What becomes of a job that asks for more than any host has: `wait`, or run alone on a whole host.
@@ -107,6 +108,8 @@ class QueueView:
     backfill: Backfill = "easy"
     #: jobs with smaller intake numbers have waited so long that they come before all others; 0: none has
     aged_intake: int = 0
+    #: limits on what runs of it at once, the narrowest first
+    caps: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,5 +180,7 @@ class Snapshot:
     durations: Mapping[str, RunLength] = field(default_factory=dict[str, RunLength])
     #: the present on the clock by which the ends of `running` are given, in seconds
     now: float = 0.0
+    #: what running jobs take of limits; nothing of those that are left out
+    limits: Mapping[Counted, Use] = field(default_factory=dict[Counted, Use])
     #: upper bound of one plan
     max_placements: int = 1000

@@ -15,7 +15,7 @@ from longshore.service.named import NamedQuery, find, find_to_change, list_page
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page
 from longshore.service.policies import find_policy
-from longshore.service.powers import check_own_tags
+from longshore.service.powers import check_queue_tags
 from longshore.service.queue_environments import (
     Choices,
     EnvironmentChoice,
@@ -94,7 +94,6 @@ class Queues:
         """
         check_name(draft.name, "Job queue")
         check_tags(draft.tags)
-        check_own_tags(draft.tags, "a job queue")
         _check_priority(draft.priority)
         is_service = draft.queue_type == SERVICE_QUEUE
         _check_actions(draft.time_limit_actions, is_service=is_service)
@@ -128,6 +127,7 @@ class Queues:
                 tags=draft.tags,
                 created_at=created_at,
             )
+            check_queue_tags(queue)
             check_quota_queue(tx, queue)
             tx.put_queue(queue)
             return queue

@@ -25,6 +25,7 @@ from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.paging import Page, open_token, page_of
+from longshore.service.powers import check_own_tags, job_powers
 from longshore.service.refusals import check_size, invalid
 from longshore.service.sharing import check_priority, check_quota_share, check_share_of
 from longshore.service.submit import open_queue
@@ -88,6 +89,7 @@ class ServiceJobs:
         check_size(len(submission.payload.encode()), limit_kib=_PAYLOAD_KIB, what="serviceRequestPayload")
         check_size(submission.size_bytes, limit_kib=_REQUEST_KIB, what="Job")
         check_tags(submission.tags)
+        check_own_tags(submission.tags, "a service job")
         if submission.retry_strategy is not None:
             check_service_retry(submission.retry_strategy)
         if submission.timeout is not None:
@@ -120,6 +122,7 @@ class ServiceJobs:
                 queue_name=queue.name,
                 training=training,
                 resources=resources,
+                powers=job_powers({}, submission.tags, {}),
                 retry=submission.retry_strategy or RetryStrategy(),
                 timeout_seconds=None if timeout is None else timeout.attempt_duration_seconds,
                 share_identifier=submission.share_identifier,

@@ -75,5 +75,5 @@ def build_services(
         service_jobs=ServiceJobs(store, clock, notifier, largest_host=largest_host),
         service_requests=Requests(store, notifier, kind="service-job"),
         descriptions=Descriptions(store),
-        tags=Tags(store),
+        tags=Tags(store, notifier),
     )

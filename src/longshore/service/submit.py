@@ -28,7 +28,14 @@ from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.overrides import Overrides, resolve_form
 from longshore.service.own_override import OVERRIDE, override_definition
-from longshore.service.powers import PREEMPTION_RETRIES, QUOTA_SHARE, check_own_tags, job_powers, without_own
+from longshore.service.powers import (
+    MAX_CONCURRENT,
+    PREEMPTION_RETRIES,
+    QUOTA_SHARE,
+    check_own_tags,
+    job_powers,
+    without_own,
+)
 from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
@@ -92,6 +99,8 @@ class Submissions:
         if submission.tags:
             check_tags(submission.tags)
             check_own_tags(submission.tags, "a job")
+            if submission.array_size is None and MAX_CONCURRENT in submission.tags:
+                raise invalid(f"{MAX_CONCURRENT} is for array jobs: it says how many of their children run at once")
         if len(submission.depends_on) > _MOST_DEPENDENCIES:
             raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies")
         size = submission.array_size

@@ -1,24 +1,26 @@
 """Use cases on tags of all that bears tags."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import Arn, JobKey, Scope, parse_arn, parse_job_id
 from longshore.domain.quota import share_in_arn
 from longshore.domain.service_environment import Environment, ServiceEnvironment
+from longshore.ports.notifier import Notifier
 from longshore.ports.store import Reader, Store, Transaction
 from longshore.service.definitions import parse_definition
 from longshore.service.naming import ENGINE_TAG, check_tag_keys, check_tags
-from longshore.service.powers import check_own_tags
+from longshore.service.powers import check_own_tags, check_queue_tags
 from longshore.service.refusals import invalid
 
 
 class Tags:
     """Tags by ARN."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, notifier: Notifier) -> None:
         self._store = store
+        self._notifier = notifier
 
     async def list(self, scope: Scope, arn: str) -> Mapping[str, str]:
         """The tags of a resource.
@@ -45,7 +47,7 @@ class Tags:
             check_tags(merged)
             _save(tx, target, merged)
 
-        await self._store.write(work)
+        await self._write(target, work)
 
     async def remove(self, scope: Scope, arn: str, keys: Collection[str]) -> None:
         """Remove the tags under `keys`, as far as there are any.
@@ -61,7 +63,12 @@ class Tags:
             present = _load(tx, target, arn)
             _save(tx, target, {key: value for key, value in present.items() if key not in keys})
 
+        await self._write(target, work)
+
+    async def _write(self, target: Arn, work: Callable[[Transaction], None]) -> None:
         await self._store.write(work)
+        if target.kind == "job-queue":  # its limits take effect at once
+            self._notifier.notify()
 
 
 def _parse(scope: Scope, text: str) -> Arn:
@@ -126,8 +133,9 @@ def _save(tx: Transaction, arn: Arn, tags: Mapping[str, str]) -> None:
         case "job-queue":
             queue = tx.queue(arn.scope, arn.resource)
             assert queue is not None
-            check_own_tags(tags, "a job queue")
-            tx.put_queue(replace(queue, tags=tags))
+            queue = replace(queue, tags=tags)
+            check_queue_tags(queue)
+            tx.put_queue(queue)
         case "scheduling-policy":
             policy = tx.scheduling_policy(arn.scope, arn.resource)
             assert policy is not None

@@ -1,4 +1,4 @@
-"""Hosts, environments, shares and consumables on virtual time: what a course of things has taken and given back."""
+"""Hosts, environments, shares, consumables and limits on virtual time: what a course has taken and given back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from longshore.scheduling.snapshot import (
     Snapshot,
     WaitingClass,
 )
+from longshore.scheduling.tally import Tally
 
 QueueName = tuple[Scope, str]
 
@@ -42,8 +43,11 @@ class World:
         self._queues: Sequence[_Queue] = [_Queue(queue) for queue in present.queues]
         self._shared = {(each.view.scope, each.view.name): each for each in self._queues if each.is_shared}
         self._roster = Roster()
+        self._tally = Tally()
+        self._capped = {(queue.scope, queue.name) for queue in present.queues if queue.caps}
         for each in running:
             self._roster.put(_view(each, present.durations))
+            self._count(each.placement, sign=1)
             queue = self._shared.get(_queue_of(each.placement))
             if queue is not None:
                 queue.note_holder(each)
@@ -80,10 +84,16 @@ class World:
             hosts=self._hosts,
             environments=self._environments,
             consumables=self._consumables,
+            limits=self._tally.uses(),
             classes=classes,
             running=self._roster,
             now=now,
         )
+
+    def _count(self, placement: Placement, sign: int) -> None:
+        job_class = placement.job_class
+        if job_class.limits or _queue_of(placement) in self._capped:
+            (self._tally.add if sign > 0 else self._tally.remove)(placement.key, job_class)
 
     def _move(self, running: Running, now: float, *, sign: int) -> None:
         placement = running.placement
@@ -105,6 +115,7 @@ class World:
                 self._consumables[place] = replace(view, free=view.free - sign * quantity)
             else:
                 self._consumables[place] = replace(view, total=view.total - quantity)
+        self._count(placement, sign)
         queue = self._shared.get(_queue_of(placement))
         if queue is not None:
             queue.move(running, now, sign)
