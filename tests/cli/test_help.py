@@ -34,6 +34,7 @@ def test_there_are_the_commands_that_are_promised() -> None:
     assert set(longshore.commands) == {
         "efficiency",
         "explain",
+        "history",
         "jobs",
         "keys",
         "logs",

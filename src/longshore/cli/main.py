@@ -8,6 +8,7 @@ import click
 from longshore import __version__
 from longshore.cli.commands.efficiency import efficiency
 from longshore.cli.commands.explain import explain
+from longshore.cli.commands.history import history
 from longshore.cli.commands.jobs import jobs
 from longshore.cli.commands.keys import keys
 from longshore.cli.commands.logs import logs
@@ -38,6 +39,7 @@ for command in (
     logs,
     explain,
     efficiency,
+    history,
     simulate,
     keys,
 ):

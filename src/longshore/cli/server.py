@@ -18,6 +18,7 @@ from longshore.cli.errors import Failure, NotThere, Unreachable
 from longshore.domain.ids import parse_arn
 from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
+from longshore.service.history import HistoryPage
 from longshore.service.job_table import JobPage
 from longshore.service.log_pages import LogPage
 from longshore.service.status import ServerStatus
@@ -76,6 +77,10 @@ class Server:
     def jobs(self, arguments: Arguments) -> JobPage:
         """A page of jobs; arguments as the native API names them."""
         return self._get("/longshore/jobs", arguments, JobPage)
+
+    def history(self, arguments: Arguments) -> HistoryPage:
+        """A page of what has ended."""
+        return self._get("/longshore/history", arguments, HistoryPage)
 
     def explain(self, job_id: str) -> Explanation:
         """All about one job."""

@@ -237,6 +237,10 @@ class JobReader(Protocol):
         """Children by ascending index, keys above `after`; `attempts` are left empty."""
         ...
 
+    def ended_keys(self, *, after: JobKey | None, limit: int) -> Sequence[JobKey]:
+        """Jobs and array children that have ended, by ascending keys, those above `after`; no array parents."""
+        ...
+
     def attempt_uses(
         self, *, stopped_after: datetime, account_id: str | None = None, submission: JobKey | None = None, limit: int
     ) -> Sequence[AttemptUse]:

@@ -4,12 +4,13 @@ import gzip
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from longshore.simulator.history import read_history
 from longshore.simulator.models import MODELS
 from longshore.simulator.swf import read_swf
 from longshore.simulator.trace import Trace, TraceRefused
 
 #: By what the name of a file ends in, `.gz` aside.
-_READERS: Mapping[str, Callable[[str, Iterable[str]], Trace]] = {".swf": read_swf}
+_READERS: Mapping[str, Callable[[str, Iterable[str]], Trace]] = {".swf": read_swf, ".jsonl": read_history}
 
 
 def read_trace(path: Path) -> Trace:

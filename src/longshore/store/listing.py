@@ -110,6 +110,15 @@ _BY_NAME = Statement(
     *("queue", "name_from", "name_below", "before_name", "before", "at_most"),
 )
 
+#: By the primary key, so that a page costs by what has ended and by what has not in between.
+_ENDED_KEYS = Statement(
+    select(_j.key)
+    .where(_j.key > bindparam("after", type_=BigInteger), _j.stopped_at.is_not(None), _j.array_size.is_(None))
+    .order_by(_j.key)
+    .limit(bindparam("at_most")),
+    *("after", "at_most"),
+)
+
 _LIVE_SINGLES = Statement(
     select(_j.queue_id, _j.status, func.count(), func.min(_j.created_at))
     .where(IS_LIVE, _j.array_size.is_(None))
@@ -167,6 +176,9 @@ class ListingRows(QueueNameRows):
         wanted = None if statuses is None else encode_list(sorted(statuses))
         start = max(first - 1, after or 0)
         return [key for (key,) in _CHILD_KEYS.rows(self, start, last, limit, statuses=wanted)]
+
+    def ended_keys(self, *, after: JobKey | None, limit: int) -> Sequence[JobKey]:
+        return [key for (key,) in self.rows(_ENDED_KEYS, after or 0, limit)]
 
     def queue_depths(self) -> Sequence[QueueDepth]:
         """Of the statuses that are not final: what has ended is history, and counting it would cost by its length."""

@@ -59,6 +59,7 @@ WORKS: dict[str, Work] = {
     "edges": lambda tx: (tx.edges_of(KEYS), tx.edges_on(KEYS)),
     "depths": lambda tx: tx.queue_depths(),
     "timeline": lambda tx: (tx.timeline(JobKey(1)), tx.timeline(JobKey(3))),
+    "ended": lambda tx: tx.ended_keys(after=JobKey(3), limit=10),
     "children": lambda tx: tx.list_children(ARRAY.key, frozenset({JobStatus.RUNNABLE}), after=JobKey(3), limit=10),
     "save": lambda tx: tx.save_jobs([SINGLE, ARRAY]),
     "save children": lambda tx: tx.save_children(

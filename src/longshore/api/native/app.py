@@ -11,7 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from longshore.api.native.arguments import parse_efficiency_query, parse_job_query, parse_log_query
+from longshore.api.native.arguments import (
+    parse_efficiency_query,
+    parse_history_query,
+    parse_job_query,
+    parse_log_query,
+)
 from longshore.domain.access_key import READ_METRICS
 from longshore.domain.errors import (
     AccessDenied,
@@ -29,6 +34,7 @@ from longshore.service.caller import Caller
 from longshore.service.efficiency import report_efficiency
 from longshore.service.explain import Explanation, explain_job
 from longshore.service.forecasts import Forecasts, Foresight
+from longshore.service.history import list_history
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
 from longshore.service.status import report_status
@@ -69,6 +75,13 @@ def native_app(
             page = await store.read(lambda reader: list_jobs(reader, query, foresight))
         return _answer(page)
 
+    async def history(request: Request) -> Response:
+        cursor, limit = parse_history_query(request.query_params)
+        account_id = _account(request)
+        return _answer(
+            await store.read(lambda reader: list_history(reader, account_id=account_id, cursor=cursor, limit=limit))
+        )
+
     async def explain(request: Request) -> Response:
         job_id, engines, account_id = request.path_params["job_id"], overview.engines(), _account(request)
 
@@ -96,6 +109,7 @@ def native_app(
     routes = [
         _route("/longshore/status", status, "longshore:GetStatus"),
         _route("/longshore/jobs", jobs, "longshore:ListJobs"),
+        _route("/longshore/history", history, "longshore:ListHistory"),
         _route("/longshore/jobs/{job_id}/explain", explain, "longshore:ExplainJob"),
         _route("/longshore/jobs/{job_id}/log", log, "longshore:GetLog"),
         _route("/longshore/efficiency", efficiency, "longshore:GetEfficiency"),

@@ -35,6 +35,13 @@ def parse_job_query(given: QueryParams) -> JobQuery:
     )
 
 
+def parse_history_query(given: QueryParams) -> tuple[JobKey | None, int]:
+    """Arguments of `/longshore/history`: cursor, limit."""
+    _refuse_unknown(given, {"cursor", "limit"})
+    cursor = _whole(given, "cursor", 1, 2**62)
+    return None if cursor is None else JobKey(cursor), _whole(given, "limit", 1, _MOST_JOBS) or _MOST_JOBS
+
+
 def parse_log_query(job_id: str, given: QueryParams) -> LogQuery:
     """Arguments of `/longshore/jobs/{id}/log`: attempt, container, token, limit, wait (seconds for a first line)."""
     _refuse_unknown(given, {"attempt", "container", "token", "limit", "wait"})

@@ -70,8 +70,8 @@ def simulate(
 ) -> None:
     """Replay a workload on virtual time, and compare policies.
 
-    TRACE is a file in the Standard Workload Format (.swf, or .swf.gz), or the name of a model: lublin-feitelson or
-    poisson-arrays.
+    TRACE is a file in the Standard Workload Format (.swf) or of `longshore history` (.jsonl), packed (.gz) or not, or
+    the name of a model: lublin-feitelson or poisson-arrays.
 
     No server is asked and nothing runs: the scheduler that a server has decides over the described fleet, as fast as it
     can. Policies are fifo (a blocked head blocks all), easy and greedy (others may pass it), and fair (shares).

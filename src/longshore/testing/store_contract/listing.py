@@ -222,6 +222,26 @@ class ListingContract:
                     page = await _listed(store, where, before=wanted[0], limit=3)
                     assert [view.job.key for view in page] == wanted[1:4], where
 
+    async def test_what_has_ended_is_listed_as_it_was_submitted(self, store: Store) -> None:
+        """Jobs and children of all queues, no parents, each in one page."""
+        elsewhere = Scope(account_id="111111111111", region="us-east-1")
+        single, array, other, live = await submitted(
+            store, a_job(), a_job().array(3), a_job().in_queue("other", scope=elsewhere), a_job()
+        )
+        await _end(store, other, single, array)
+        ended = [replace(job_of(array, index), status=S.FAILED, stopped_at=A_MOMENT) for index in (2, 0)]
+        await store.write(lambda tx: tx.save_jobs(ended))
+
+        async def keys(after: int | None = None, limit: int = 10) -> list[JobKey]:
+            start = None if after is None else JobKey(after)
+            return list(await store.read(lambda reader: reader.ended_keys(after=start, limit=limit)))
+
+        expected = [single.key, array.child_key(0), array.child_key(2), other.key]
+        assert await keys() == expected
+        assert await keys(limit=2) == expected[:2]
+        assert await keys(after=expected[1]) == expected[2:]
+        assert await keys(after=live.key) == []
+
     async def test_children_are_listed_by_index(self, store: Store) -> None:
         """Those in the statuses asked for, on from the last key seen; a single job has none, nor has an unknown one."""
         array, single = await submitted(store, a_job().array(5), a_job())
