@@ -27,6 +27,7 @@ from longshore.domain.lifecycle.events import (
     PartNews,
     PlacementCommitted,
     PreemptionCommitted,
+    StartDeadlinePassed,
     TaskExited,
     TaskFailedToStart,
     TerminateRequested,
@@ -225,7 +226,11 @@ class Changes:
                 continue
             left = self._tx.ranges(spec, status) if status is JobStatus.RUNNABLE else ()
             count = self._tx.save_children(
-                parent.key, status_from=status, like=step.job, intake_of_first=intake_of_first
+                parent.key,
+                status_from=status,
+                like=step.job,
+                intake_of_first=intake_of_first,
+                with_attempts=not isinstance(event, StartDeadlinePassed),
             )
             if count:
                 self._note_children(parent, event, step.job, status, count, left)
@@ -258,7 +263,7 @@ class Changes:
         self._moved[parent.key].update({status_from: -count, child.status: count})
         for keys, intake in left:
             backlog.remove(class_of(spec), intake=intake, count=keys.last - keys.first + 1)
-        if child.status is JobStatus.RUNNABLE:
+        if JobStatus.RUNNABLE in (child.status, status_from):  # some may be left
             for keys, intake in self._tx.ranges(spec, JobStatus.RUNNABLE):
                 backlog.add(class_of(spec), intake=intake, key=keys.first, count=keys.last - keys.first + 1)
         if child.status.is_final:
@@ -330,7 +335,7 @@ def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
             return event.reason
         case DependencyFailed():
             return f"job {event.job_id} failed"
-        case NotNeeded():
+        case NotNeeded() | StartDeadlinePassed():
             return job.status_reason
         case PartNews():
             return _detail_of_part(job, event)

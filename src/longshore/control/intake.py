@@ -6,12 +6,13 @@ from longshore.domain.dependency import DependencyType
 from longshore.domain.ids import JobKey, Scope
 from longshore.domain.job import Wish, WishKind
 from longshore.domain.lifecycle import reasons
-from longshore.domain.lifecycle.events import CancelRequested, TakenIn, TerminateRequested
+from longshore.domain.lifecycle.events import CancelRequested, StartDeadlinePassed, TakenIn, TerminateRequested
 from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
+from longshore.domain.queue import Instant
 from longshore.domain.service_environment import ServiceEnvironment
 from longshore.ports.store import JobFilter, Transaction
 
-#: How many new jobs, requests or jobs of a deleted queue one turn looks at.
+#: How many new jobs, deadlines, requests or jobs of a deleted queue one turn looks at.
 BATCH = 500
 _UNFINISHED = frozenset(status for status in JobStatus if not status.is_final)
 
@@ -31,11 +32,30 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
     for job in jobs:
         event = TakenIn(intake=present.next_intake, must_wait=job.key in waiting)
         present.next_intake += job.spec.array_size or 1
+        present.start_deadlines.add(job.spec)
         changes.apply(job.key, event)
         if job.is_array_parent:
             changes.apply_to_children(job, event, [JobStatus.SUBMITTED], intake_of_first=event.intake)
     changes.flush()
     return len(jobs) == BATCH
+
+
+def give_up_late_starts(tx: Transaction, present: Present, changes: Changes, now: Instant) -> int:
+    """End what has not started by its deadline; returns how many submissions were looked at, `BATCH` at most."""
+    present.start_deadlines.forget_ended(tx)
+    due = present.start_deadlines.take_due(now, BATCH)
+    changes.load(due)
+    for key in due:
+        job = changes.job(key)
+        if job is None or job.status.is_final:
+            continue
+        if job.is_array_parent:
+            changes.apply_to_children(job, StartDeadlinePassed(), [JobStatus.PENDING, JobStatus.RUNNABLE])
+        else:
+            changes.apply(key, StartDeadlinePassed())
+    if due:
+        changes.flush()
+    return len(due)
 
 
 def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> bool:

@@ -12,7 +12,14 @@ from longshore.control.changes import Changes
 from longshore.control.dependencies import resolve_dependencies
 from longshore.control.fronts import end_overdue_heads, publish_fronts, seconds_to_blocks, seconds_to_limits
 from longshore.control.inbox import Begun, Inbox, News, Released
-from longshore.control.intake import drain_deleted, look_at_priorities, look_at_requests, take_in_jobs
+from longshore.control.intake import (
+    BATCH,
+    drain_deleted,
+    give_up_late_starts,
+    look_at_priorities,
+    look_at_requests,
+    take_in_jobs,
+)
 from longshore.control.lane import Lane
 from longshore.control.ledger import Host, OpenAttempt
 from longshore.control.outlook import take_outlook
@@ -216,6 +223,8 @@ class Leader:
             due.append(deadline - self._clock.boot_seconds())
         if self._present is not None:
             due += seconds_to_limits(self._present, self._instant())
+            start_by = self._present.start_deadlines.next_at(self._instant())
+            due += () if start_by is None else (start_by - self._clock.boot_seconds(),)
         if self._reasons_due:
             due.append(self._reasons_at + REASONS_SECONDS - self._clock.boot_seconds())
         elif self._present is not None:
@@ -298,6 +307,8 @@ class Leader:
             event = as_event(entry, passed) if passed else TimeoutPassed(attempt_id=attempt_id)
             changes.apply(entry.job.key, event)
         changes.flush()
+        late = give_up_late_starts(tx, present, changes, self._instant())
+        must_plan, more = must_plan or late > 0, more or late == BATCH
         for _ in range(LOOKS_PER_TURN):
             if present.checks:
                 resolve_dependencies(tx, present, changes)

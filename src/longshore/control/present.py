@@ -10,6 +10,7 @@ from longshore.control.ledger import Host, Ledger, OpenAttempt
 from longshore.control.quotas import quota_capacity, quota_views
 from longshore.control.run_lengths import Learning
 from longshore.control.running import running_view
+from longshore.control.start_deadlines import StartDeadlines
 from longshore.domain.consumable import ConsumableResource
 from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.ids import AttemptId, HostId, JobKey, Scope
@@ -61,6 +62,7 @@ class Present:
         self._most_depended_on = 0
         #: jobs and array children that may have become free to run; each is looked at, and left alone if it has not
         self.checks: deque[JobKey] = deque()
+        self.start_deadlines = StartDeadlines()
         self._time_limits: Mapping[QueueName, Mapping[str, StateTimeLimitAction]] = {}
         self._resources: tuple[Sequence[JobQueue], Mapping[EnvironmentName, Environment]] | None = None
         self._policies: Mapping[QueueName, FairsharePolicy] | None = None
@@ -78,6 +80,8 @@ class Present:
         present.learning = Learning(reader.run_histories())
         present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
         specs = {spec.key: spec for spec in reader.live_specs()}
+        for spec in specs.values():
+            present.start_deadlines.add(spec)
         service_jobs = reader.load_jobs([key for key, spec in specs.items() if spec.training is not None])
         runs = list(reader.live_runs(JobStatus.RUNNABLE))
         for spec_key, keys, intake in runs:

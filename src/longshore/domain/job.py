@@ -11,6 +11,7 @@ from longshore.domain.dependency import Dependency
 from longshore.domain.ids import AttemptId, HostId, JobId, JobKey, Scope
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.powers import JobPowers
+from longshore.domain.queue import Instant
 from longshore.domain.resources import Resources
 from longshore.domain.retry import RetryStrategy
 
@@ -38,6 +39,8 @@ class JobSpec(Formed):
     depends_on: tuple[Dependency, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     powers: JobPowers = JobPowers()
+    #: of a job that has a start deadline, which counts from here
+    submitted: Instant | None = None
     propagate_tags: bool = False
     #: what the job's tasks bear: the definition's tags and the job's own, if they are to be propagated
     task_tags: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -37,6 +37,10 @@ class JobPowers:
     max_concurrent: int | None = None
     #: each child holds it for itself
     concurrency_key: ConcurrencyKey | None = None
+    #: from the submission; a job, or child, that was not placed by then is given up
+    start_deadline_seconds: int | None = None
+    #: lost hosts that are not charged to the retry strategy; None: the server's setting
+    host_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -441,10 +441,19 @@ class ControlWriter(Protocol):
         """Status, reason, times, intake, attempt number, losses, wish, outcome and priority of existing jobs."""
         ...
 
-    def save_children(self, parent: JobKey, *, status_from: JobStatus, like: Job, intake_of_first: int | None) -> int:
+    def save_children(
+        self,
+        parent: JobKey,
+        *,
+        status_from: JobStatus,
+        like: Job,
+        intake_of_first: int | None,
+        with_attempts: bool = True,
+    ) -> int:
         """Give every child of `parent` in `status_from` the status, reason, stop time and wish of `like`; with
         `intake_of_first`, child i also the intake number `intake_of_first + i`. Children that have a wish of their own
-        are left as they are when `like` has none. Returns how many were changed."""
+        are left as they are when `like` has none, those that were attempted without `with_attempts`. Returns how many
+        were changed."""
         ...
 
     def insert_attempts(self, attempts: Iterable[Attempt]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from longshore.domain.job import JobSpec, TimelineEntry
+from longshore.domain.job import Job, JobSpec, TimelineEntry
 from longshore.domain.lifecycle.status import FINAL_STATUSES, WAITING_STATUSES, JobStatus
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
@@ -52,6 +52,10 @@ class Explanation(Document, frozen=True):
     asked: Amounts
     timeout_seconds: int | None
     attempts_allowed: int
+    #: lost hosts that are not charged to these attempts, where the job says so
+    host_retries: int | None
+    #: of a job with a start deadline that has not started
+    gives_up_at: datetime | None
     #: of an array job
     children: Children | None
     #: the first few
@@ -103,6 +107,8 @@ def explain_job(
         asked=amounts_of(spec.resources),
         timeout_seconds=spec.attempt_seconds,
         attempts_allowed=spec.retry.attempts,
+        host_retries=spec.powers.host_retries,
+        gives_up_at=_gives_up_at(job),
         children=Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None,
         failed_children=_failed_children(reader, view),
         waits_for=tuple(causes),
@@ -112,6 +118,13 @@ def explain_job(
         attempts=tuple(attempts),
         timeline=tuple(map(_step, timeline)),
     )
+
+
+def _gives_up_at(job: Job) -> datetime | None:
+    seconds = job.spec.powers.start_deadline_seconds
+    if seconds is None or job.attempts_made or job.status not in WAITING_STATUSES | {JobStatus.PENDING}:
+        return None
+    return job.created_at + timedelta(seconds=seconds)
 
 
 def _training_text(spec: JobSpec) -> str:

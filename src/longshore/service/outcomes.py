@@ -81,7 +81,7 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
             asked=amounts_of(spec.resources),
             used=used,
             use=_render_use(spec, used) if used else "",
-            decision=_render_decision(view.job, attempt, charged, is_free=is_free) if attempt.has_ended else "",
+            decision=_render_decision(view.job, attempt, charged, lost, is_free=is_free) if attempt.has_ended else "",
             parts=tuple(map(_account_for_part, attempt.parts)),
         )
         accounts.append(account)
@@ -122,8 +122,8 @@ def _render_use(spec: JobSpec, used: Used) -> str:
     return ", ".join(parts)
 
 
-def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool) -> str:
-    """`charged` counts the attempts up to this one that spent the retry strategy."""
+def _render_decision(job: Job, attempt: Attempt, charged: int, lost: int, *, is_free: bool) -> str:
+    """Of the attempts up to this one `charged` spent the retry strategy, `lost` were free since their host was lost."""
     strategy = job.spec.retry
     was_tried_again = attempt.number < job.attempts_made or not job.status.is_final
     if attempt.stop_cause is StopCause.PREEMPTED:
@@ -137,7 +137,9 @@ def _render_decision(job: Job, attempt: Attempt, charged: int, *, is_free: bool)
     if has_succeeded(job.spec, attempt):
         return ""
     if is_free:
-        return "tried again: the loss of a host is not charged to the job's own attempts"
+        own = job.spec.powers.host_retries
+        spent = "" if own is None else f"; {lost} of {counted(own, 'host retry', 'host retries')} spent"
+        return f"tried again: the loss of a host is not charged to the job's own attempts{spent}"
     rule = _matching_rule(strategy, attempt, status_reason_of(job.spec, attempt))
     spent = f"{charged} of {counted(strategy.attempts, 'attempt')} spent"
     if was_tried_again:

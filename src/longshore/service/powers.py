@@ -20,6 +20,7 @@ from longshore.service.own_override import OVERRIDE
 from longshore.service.power_texts import read_count, read_key, read_vcpus
 from longshore.service.queue_order import AGE_BOUND, BACKFILL, parse_age_bound, parse_backfill
 from longshore.service.refusals import invalid
+from longshore.service.retry_powers import HOST_RETRIES, START_DEADLINE, read_losses, read_seconds
 
 PREFIX = "longshore:"
 
@@ -47,6 +48,8 @@ _JOB_TAGS: Mapping[str, Power] = {
     PREEMPTION_RETRIES: ("preemption_retries", _count),
     MAX_CONCURRENT: ("max_concurrent", read_count),
     CONCURRENCY_KEY: ("concurrency_key", read_key),
+    START_DEADLINE: ("start_deadline_seconds", read_seconds),
+    HOST_RETRIES: ("host_retries", read_losses),
 }
 _JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends_on)}
 _QUEUE_TAGS: Mapping[str, Power] = {

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from longshore.domain.consumable import ConsumableResourceProperties
@@ -13,7 +12,7 @@ from longshore.domain.errors import Conflict, InvalidRequest, NotFound
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import JobSpec
 from longshore.domain.powers import JobPowers
-from longshore.domain.queue import SERVICE_QUEUE, JobQueue
+from longshore.domain.queue import SERVICE_QUEUE, Instant, JobQueue
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
@@ -109,13 +108,14 @@ class Submissions:
         uuid = str(uuid4())
         created_at = self._clock.now()
         created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
+        submitted = Instant(at=created_at, boot_id=self._clock.boot_id(), boot_seconds=self._clock.boot_seconds())
         call = None if token is None else TokenCall(token=token, digest=digest_of(submission))
 
         def work(tx: Transaction) -> str:
             earlier = None if call is None else call.earlier_job(tx, scope, uuid, at=created_at)
             if earlier is not None:
                 return earlier
-            _store_job(tx, scope, submission, uuid, created_at)
+            _store_job(tx, scope, submission, uuid, submitted)
             return uuid
 
         storing = asyncio.ensure_future(self._store.write(work))
@@ -127,7 +127,7 @@ class Submissions:
         return JobId(uuid=stored)
 
 
-def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, created_at: datetime) -> None:
+def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, submitted: Instant) -> None:
     queue = open_queue(tx, scope, submission.queue)
     if queue.queue_type == SERVICE_QUEUE:
         raise InvalidRequest(f"JobQueue {submission.queue} is for service jobs only; SubmitServiceJob takes them")
@@ -135,7 +135,7 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     if submission.own_override is not None:
         definition = override_definition(definition, submission.own_override)
     _check_fit(submission, definition, queue)
-    check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=created_at)
+    check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=submitted.at)
     powers = job_powers(definition.tags, submission.tags or {}, submission.parameters or {})
     check_quota_share(
         tx,
@@ -150,9 +150,11 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     on_keys = _find_dependencies(tx, scope, dependencies, submission.array_size)
     key = tx.allocate_keys(1 + (submission.array_size or 0))
     spec = _resolve_spec(submission, definition, queue, powers, key=key, uuid=uuid)
+    if powers.start_deadline_seconds is not None:
+        spec = replace(spec, submitted=submitted)
     check_known(tx, spec)
     edges = _edges(key, dependencies, on_keys)
-    tx.insert_job(NewJob(spec=spec, created_at=created_at, tags=submission.tags or {}, edges=edges))
+    tx.insert_job(NewJob(spec=spec, created_at=submitted.at, tags=submission.tags or {}, edges=edges))
 
 
 def _first_given(overriding: int | None, given: int | None) -> int:

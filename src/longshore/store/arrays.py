@@ -35,9 +35,13 @@ _MOVED = ("status", "status_reason", "stopped_at", "wish_kind", "wish_reason")
 _MOVE = Statement(
     update(jobs)
     .values(assigned(_MOVED))
-    .where(*_CHILDREN_IN, or_(_j.wish_kind.is_(None), bindparam("moves_wished", type_=Integer) == 1)),
+    .where(
+        *_CHILDREN_IN,
+        or_(_j.wish_kind.is_(None), bindparam("moves_wished", type_=Integer) == 1),
+        or_(_j.attempts_made == 0, bindparam("moves_attempted", type_=Integer) == 1),
+    ),
     *(f"new_{name}" for name in _MOVED),
-    *("parent", "last", "status_from", "moves_wished"),
+    *("parent", "last", "status_from", "moves_wished", "moves_attempted"),
 )
 _MOVE_AND_NUMBER = Statement(
     update(jobs)
@@ -80,12 +84,21 @@ class ArrayRows(CounterRows, SpecRows):
         changed = self.run(_SAVE_SUMMARY, *_counted(summary), summary.parent_key)
         assert changed == 1, summary
 
-    def save_children(self, parent: JobKey, *, status_from: JobStatus, like: Job, intake_of_first: int | None) -> int:
+    def save_children(
+        self,
+        parent: JobKey,
+        *,
+        status_from: JobStatus,
+        like: Job,
+        intake_of_first: int | None,
+        with_attempts: bool = True,
+    ) -> int:
         last = self.load_spec(parent).last_key
         wish = (None, None) if like.wish is None else (str(like.wish.kind), like.wish.reason)
         moved = (str(like.status), like.status_reason, to_ms_or_none(like.stopped_at), *wish)
         if intake_of_first is None:
-            return self.run(_MOVE, *moved, parent, last, str(status_from), int(like.wish is not None))
+            which = str(status_from), int(like.wish is not None), int(with_attempts)
+            return self.run(_MOVE, *moved, parent, last, *which)
         self.note_intake(intake_of_first + last - parent - 1)
         return self.run(_MOVE_AND_NUMBER, *moved, intake_of_first, parent, last, str(status_from))
 

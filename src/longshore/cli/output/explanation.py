@@ -23,7 +23,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     timeout = f", time-out {explanation.timeout_seconds:,} s" if explanation.timeout_seconds else ""
     facts = (
         f"{explanation.definition} in job queue {place.queue} ({place.region}, account {place.account_id}), "
-        f"asks {asked}, up to {counted(explanation.attempts_allowed, 'attempt')}{timeout}"
+        f"asks {asked}, up to {counted(explanation.attempts_allowed, 'attempt')}{timeout}{_powers(explanation)}"
     )
     parts: list[RenderableType] = [
         cell(f"{explanation.name}  {explanation.job_id}", "bold"),
@@ -46,6 +46,15 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     if explanation.timeline:
         parts += _section("Timeline", [_timeline(explanation.timeline)])
     return Group(*parts)
+
+
+def _powers(explanation: Explanation) -> str:
+    parts: list[str] = []
+    if explanation.host_retries is not None:
+        parts.append(f", and {counted(explanation.host_retries, 'host retry', 'host retries')}")
+    if explanation.gives_up_at is not None:
+        parts.append(f", gives up at {instant(explanation.gives_up_at)} if it has not started")
+    return "".join(parts)
 
 
 def _section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:

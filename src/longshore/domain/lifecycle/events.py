@@ -38,6 +38,11 @@ class NotNeeded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartDeadlinePassed:
+    """The job should have started by now; it only concerns jobs that have not, and are not being cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedNode:
     """Room for one node of an attempt that has several containers or nodes."""
 
@@ -189,6 +194,7 @@ Event = (
     | DependenciesSucceeded
     | DependencyFailed
     | NotNeeded
+    | StartDeadlinePassed
     | PlacementCommitted
     | AttemptNews
     | CancelRequested

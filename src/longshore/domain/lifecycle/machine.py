@@ -29,6 +29,7 @@ from longshore.domain.lifecycle.events import (
     PartNews,
     PlacementCommitted,
     PreemptionCommitted,
+    StartDeadlinePassed,
     TakenIn,
     TaskExited,
     TaskFailedToStart,
@@ -76,6 +77,12 @@ def _fail_as_dependent(job: Job, event: Event, now: datetime) -> Step:
 def _end_unneeded(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, NotNeeded)
     return _fail_waiting(job, job.wish.reason if job.wish else _told(event), now)
+
+
+def _give_up_waiting(job: Job, event: Event, now: datetime) -> Step | None:
+    if job.attempts_made or job.wish is not None:
+        return None
+    return _fail_waiting(job, reasons.not_started(job.spec.powers.start_deadline_seconds), now)
 
 
 def _told(event: NotNeeded) -> str:
@@ -200,7 +207,9 @@ def _close_failed_start(job: Job, event: Event, now: datetime) -> Step:
 
 def _close_lost(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, HostLost)
-    return _settle(job, attempts.lost(_held_attempt(job), now), free_losses=event.free_losses)
+    own = job.spec.powers.host_retries
+    free_losses = event.free_losses if own is None else own
+    return _settle(job, attempts.lost(_held_attempt(job), now), free_losses=free_losses)
 
 
 def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
@@ -331,6 +340,7 @@ _FINAL: dict[type[Event], Rule] = {
     DependenciesSucceeded: IGNORE,
     DependencyFailed: IGNORE,
     NotNeeded: IGNORE,
+    StartDeadlinePassed: IGNORE,
     PlacementCommitted: ILLEGAL,
     **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),
     CancelRequested: IGNORE,
@@ -350,6 +360,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: ILLEGAL,
             DependencyFailed: ILLEGAL,
             NotNeeded: ILLEGAL,
+            StartDeadlinePassed: ILLEGAL,
             PlacementCommitted: ILLEGAL,
             **_BEFORE_ATTEMPTS,
             CancelRequested: _cancel,
@@ -361,6 +372,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: _become_runnable,
             DependencyFailed: _fail_as_dependent,
             NotNeeded: _end_unneeded,
+            StartDeadlinePassed: _give_up_waiting,
             PlacementCommitted: ILLEGAL,
             **_BEFORE_ATTEMPTS,
             CancelRequested: _note_cancellation,
@@ -372,6 +384,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
             NotNeeded: ILLEGAL,
+            StartDeadlinePassed: _give_up_waiting,
             PlacementCommitted: _open_attempt,
             **dict.fromkeys(_ATTEMPT_NEWS, IGNORE),  # of an earlier attempt
             CancelRequested: _cancel,
@@ -383,6 +396,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: ILLEGAL,  # service jobs have none
             DependencyFailed: ILLEGAL,
             NotNeeded: ILLEGAL,
+            StartDeadlinePassed: IGNORE,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: _begin_launch,
             LaunchConfirmed: _once_begun(_confirm_launch),
@@ -400,6 +414,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
             NotNeeded: ILLEGAL,
+            StartDeadlinePassed: IGNORE,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
@@ -417,6 +432,7 @@ RULES: Mapping[tuple[JobStatus, type[Event]], Rule] = _rows(
             DependenciesSucceeded: IGNORE,
             DependencyFailed: ILLEGAL,
             NotNeeded: ILLEGAL,
+            StartDeadlinePassed: IGNORE,
             PlacementCommitted: ILLEGAL,
             LaunchBegun: IGNORE,
             LaunchConfirmed: _confirm_launch,
@@ -438,6 +454,7 @@ _AT_WORK: dict[type[Event], Rule] = {
     DependenciesSucceeded: IGNORE,
     DependencyFailed: _note_reason,
     NotNeeded: _note_reason,
+    StartDeadlinePassed: ILLEGAL,  # its children hear of it
     PlacementCommitted: ILLEGAL,
     **dict.fromkeys(_ATTEMPT_NEWS, ILLEGAL),
     CancelRequested: _note_reason,

@@ -26,6 +26,11 @@ def instance_id(host_id: HostId) -> str:
     return "i-" + blake2b(host_id.encode(), digest_size=9).hexdigest()[:17]
 
 
+def not_started(seconds: int | None) -> str:
+    """Of a job whose start deadline has passed."""
+    return f"Job did not start within {seconds} seconds of its submission"
+
+
 def not_needed(job_id: str, *, has_succeeded: bool) -> str:
     """Of a job that waited for something else of that one, which has ended."""
     told = "succeeded, and its failure was waited for" if has_succeeded else "was not needed either"

@@ -17,6 +17,7 @@ from longshore.ports.clock import Clock
 from longshore.service.consumables import ConsumableUpdate
 from longshore.service.depends_on import DEPENDS_ON
 from longshore.service.queues import QueueChanges
+from longshore.service.retry_powers import HOST_RETRIES, START_DEADLINE
 from longshore.service.submit import Submission
 from longshore.testing.builders import HERE, a_container
 from longshore.testing.simulation.broken import broken
@@ -114,6 +115,11 @@ class Client:
             timeout=JobTimeout(attempt_duration_seconds=job.timeout_seconds),
             # Most are named, and asked for until there is an answer.
             client_token=job.name if job.number % 4 else None,
+            tags={
+                name: str(value)
+                for name, value in ((START_DEADLINE, job.start_deadline_seconds), (HOST_RETRIES, job.host_retries))
+                if value is not None
+            },
             size_bytes=1000,
         )
         while True:

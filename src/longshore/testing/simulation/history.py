@@ -36,6 +36,7 @@ class Census:
         self._key_of: dict[int, int] = {}
         self._uuids: dict[int, str] = {}
         self._planned: dict[int, PlannedJob] = {}
+        self._start_by: dict[int, tuple[str, float]] = {}
 
     def add(self, spec: Spec) -> None:
         """Note what was stored."""
@@ -46,6 +47,18 @@ class Census:
         self._uuids[job.number] = spec.uuid
         for key in range(spec.key, spec.key + 1 + (job.array_size or 0)):
             self._planned[key] = job
+        if job.start_deadline_seconds is not None:
+            assert spec.submitted_boot_id is not None, spec
+            at = spec.submitted_boot_seconds + job.start_deadline_seconds
+            self._start_by[job.number] = spec.submitted_boot_id, at
+
+    def start_by(self, key: int, boot_id: str) -> float | None:
+        """Boot clock reading by which it must have started; None: there is no deadline, or it can't be told.
+
+        Over a boot the wall clock counts, and it may have jumped.
+        """
+        of_boot, at = self._start_by.get(self._planned[key].number, ("", 0.0))
+        return at if of_boot == boot_id or (of_boot and not self.scenario.wall_jumps) else None
 
     def planned(self, key: int) -> PlannedJob:
         """The submission that the key belongs to."""
@@ -95,7 +108,8 @@ class Census:
 class History:
     """Statuses of all jobs as their events make them."""
 
-    def __init__(self, census: Census, boot_seconds: Callable[[], float]) -> None:
+    def __init__(self, census: Census, boot_seconds: Callable[[], float], boot_id: Callable[[], str]) -> None:
+        self._boot_id = boot_id
         self._census = census
         self._boot_seconds = boot_seconds
         #: when jobs came to be RUNNABLE
@@ -105,6 +119,8 @@ class History:
         self.last_event = 0
         #: jobs on which a wish was noted while they wait
         self._wishing: set[int] = set()
+        #: jobs that have been placed once
+        self._attempted: set[int] = set()
         #: jobs that ended because they were not needed
         self._spared: set[int] = set()
 
@@ -137,6 +153,8 @@ class History:
         if not event.of_children:
             return [event.job_key]
         spared = frozenset[int]() if event.cause in _WISHES else self._wishing
+        if event.cause == "StartDeadlinePassed":
+            spared = spared | self._attempted
         children = self._census.children(event.job_key)
         return [key for key in children if self.statuses[key] == event.status_from and key not in spared]
 
@@ -163,7 +181,13 @@ class History:
             self._check_dependencies(key, event)
         if status == "PENDING" and event.status_to == "FAILED":
             self._check_early_end(key, event)
+        start_by, now = self._census.start_by(key, self._boot_id()), self._boot_seconds()
+        if event.cause == "StartDeadlinePassed" and (key in self._attempted or now < (start_by or now) - 0.01):
+            broken("no start deadline is early", f"{name} at {now}, to start by {start_by}; {event}")
         if event.status_to == "STARTING":
+            if key not in self._attempted and start_by is not None and now > start_by + 0.01:
+                broken("no start is late", f"{name} at {now}, to start by {start_by}; {event}")
+            self._attempted.add(key)
             if jobs[key].wish_kind is not None:
                 broken("who was cancelled never starts", f"{name}: {jobs[key]}; {event}")
             self._check_order(key, jobs)
@@ -190,14 +214,14 @@ class History:
     def _check_early_end(self, key: int, event: EventRow) -> None:
         """A waiting job ends as its dependencies do, by a cancellation once they have ended, or is terminated."""
         awaited = self._census.awaited(key)
-        unmet = [on for on, when in awaited if self._is_met(on, when) is False]
-        succeeding = [on for on, when in awaited if when is When.SUCCESS]
-        has_failed = any(self.statuses[on] == "FAILED" and not self._was_spared(on) for on in succeeding)
+        unmet = [(on, when) for on, when in awaited if self._is_met(on, when) is False]
+        failed = [on for on, when in unmet if when is When.SUCCESS and not self._was_spared(on)]
         lawful = {
-            "DependencyFailed": has_failed,
-            "NotNeeded": bool(unmet) and not has_failed,
+            "DependencyFailed": bool(failed),
+            "NotNeeded": len(unmet) > len(failed),
             "DependenciesSucceeded": all(self._is_met(on, when) for on, when in awaited),
             "TerminateRequested": True,
+            "StartDeadlinePassed": True,
         }
         if not lawful.get(event.cause, False):
             states = [(self._census.name(on), when, self.statuses[on]) for on, when in awaited]
@@ -284,6 +308,16 @@ class History:
                     f"{self._census.name(key)} of {planned.share} ({own:.0f}) started before "
                     f"{self._census.name(other)} of {first.share} ({standing:.0f}) in {queue}",
                 )
+
+    def check_late_starts(self, jobs: Mapping[int, JobRow]) -> None:
+        """Nobody waits to start whose deadline has passed."""
+        now, boot_id = self._boot_seconds(), self._boot_id()
+        for key, status in self.statuses.items():
+            if status not in ("PENDING", "RUNNABLE") or key in self._attempted or jobs[key].wish_kind is not None:
+                continue
+            start_by = self._census.start_by(key, boot_id)
+            if start_by is not None and start_by < now - 0.01 and not self._census.is_array(key):
+                broken("late starts are given up", f"{self._census.name(key)} at {now}, to start by {start_by}")
 
     def check_resolved(self) -> None:
         """Nobody waits whose dependencies have all ended as they should, or one of which has not."""

@@ -1,12 +1,12 @@
 """What must hold in every committed state of the store."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from fnmatch import fnmatchcase
 
 from longshore.domain.ids import AttemptId
 from longshore.domain.lifecycle.status import ARRAY_STATUSES
 from longshore.domain.retry import RetryStrategy
+from longshore.ports.clock import Clock
 from longshore.ports.engine import TaskState
 from longshore.testing.simulation.broken import broken
 from longshore.testing.simulation.history import Census, History
@@ -25,13 +25,13 @@ _WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 class StoreChecks:
     """Compares each committed state with the one before, with the site and with the plan."""
 
-    def __init__(self, census: Census, site: RecordingSite, logs: KeptLogs, boot_seconds: Callable[[], float]) -> None:
+    def __init__(self, census: Census, site: RecordingSite, logs: KeptLogs, clock: Clock) -> None:
         self._census = census
         self._site = site
         self._logs = logs
-        self._boot_seconds = boot_seconds
+        self._boot_seconds = clock.boot_seconds
         self._last_spec = 0
-        self.history = History(census, boot_seconds)
+        self.history = History(census, clock.boot_seconds, clock.boot_id)
         self.consumption = Consumption(census.scenario, census.planned)
         self.jobs: dict[int, JobRow] = {}
         self.attempts: dict[AttemptId, AttemptRow] = {}
@@ -142,14 +142,15 @@ class StoreChecks:
 
     def _look_at_retries(self, job: JobRow, attempts: list[AttemptRow]) -> None:
         """Attempts follow each other as the strategy says, and losses of hosts are free as far as they may be."""
-        scenario, name = self._census.scenario, self.name(job.key)
-        strategy = self._census.planned(job.key).retry
+        name, planned = self.name(job.key), self._census.planned(job.key)
+        strategy = planned.retry
+        free = self._census.scenario.free_losses if planned.host_retries is None else planned.host_retries
         lost = 0
         for attempt in attempts:
             if attempt.stopped_at is None:
                 break
             may_retry = _may_retry(strategy, attempt)
-            if may_retry and attempt.status_reason.startswith("Host EC2") and lost < scenario.free_losses:
+            if may_retry and attempt.status_reason.startswith("Host EC2") and lost < free:
                 lost += 1
             elif attempt.number - lost >= strategy.attempts:
                 may_retry = False

@@ -21,6 +21,7 @@ from longshore.control.lane import Lane
 from longshore.control.leader import Leader
 from longshore.control.ledger import Ledger
 from longshore.control.present import Present
+from longshore.control.start_deadlines import StartDeadlines
 from longshore.domain import dependency
 from longshore.domain.lifecycle import attempts, machine, parts
 from longshore.scheduling.cycle import Cycle
@@ -227,6 +228,25 @@ MUTANTS = (
     _mutant(
         "CancelJob fails a PENDING job at once",
         (machine, "_note_cancellation", "return None if", "return _cancel(job, event, now)\n    return None if"),
+    ),
+    _mutant("a job's own budget for lost hosts is not read", (machine, "_close_lost", "if own is None", "if True")),
+    _mutant(
+        "start deadlines are forgotten after a crash",
+        (Present, "rebuild", "present.start_deadlines.add(spec)", "pass"),
+    ),
+    _mutant(
+        "who has started is given up",
+        (machine, "_give_up_waiting", "job.attempts_made or ", ""),
+        (
+            Changes,
+            "apply_to_children",
+            "with_attempts=not isinstance(event, StartDeadlinePassed)",
+            "with_attempts=True",
+        ),
+    ),
+    _mutant(
+        "start deadlines go by the wall clock",
+        (StartDeadlines, "next_at", "now.seconds_since(submitted)", "(now.at - submitted.at).total_seconds()"),
     ),
     _mutant("CancelJob of a PENDING job is forgotten", (machine, "_become_runnable", "job.wish is not None", "False")),
     _mutant("a time-out stops nothing", (machine, "_stop_on_timeout", "intent=Intent.STOP", "intent=Intent.NONE")),

@@ -10,7 +10,7 @@ from longshore.testing.simulation.scenario import PlannedJob, Scenario
 
 
 def with_powers(scenario: Scenario) -> Scenario:
-    """The scenario with dependencies on any outcome, and queues that let jobs pass others."""
+    """The scenario with dependencies on any outcome, deadlines, budgets for lost hosts, and queues that let jobs pass."""
     rng = random.Random(f"{scenario.seed} powers")
     share = rng.choice((0.0, 0.5, 0.9))
     jobs = tuple(_powered(rng, job, share) for job in scenario.jobs)
@@ -31,4 +31,9 @@ def _powered(rng: random.Random, job: PlannedJob, share: float) -> PlannedJob:
     depends_on = (
         replace(each, when=rng.choice(tuple(When))) if rng.random() < share else each for each in job.depends_on
     )
-    return replace(job, depends_on=tuple(depends_on))
+    return replace(
+        job,
+        depends_on=tuple(depends_on),
+        start_deadline_seconds=rng.choice((None, None, None, 1, 10, 60, 200)) if rng.random() < share else None,
+        host_retries=rng.choice((None, None, 0, 2)),
+    )

@@ -137,6 +137,9 @@ class Spec(NamedTuple):
     key: int
     uuid: str
     name: str
+    #: on the boot clock, and of which boot; of jobs with a start deadline
+    submitted_boot_id: str | None
+    submitted_boot_seconds: float
 
 
 _JOBS = Statement(select(*(_j[name] for name in JobRow._fields)).order_by(_j.key))
@@ -177,7 +180,14 @@ class Rows:
 
 def _spec(key: int, body: str) -> Spec:
     document = msgspec.json.decode(body)
-    return Spec(key=key, uuid=document["uuid"], name=document["name"])
+    submitted = document.get("submitted", {})
+    return Spec(
+        key=key,
+        uuid=document["uuid"],
+        name=document["name"],
+        submitted_boot_id=submitted.get("boot_id"),
+        submitted_boot_seconds=submitted.get("boot_seconds", 0.0),
+    )
 
 
 def _consumable(name: str, body: str) -> ConsumableRow:

@@ -65,6 +65,9 @@ class PlannedJob:
     priority: int = 0
     #: names and quantities
     consumables: tuple[tuple[str, int], ...] = ()
+    start_deadline_seconds: int | None = None
+    #: None: the server's
+    host_retries: int | None = None
     #: of more than one container; None: of the plain form
     form: EcsProperties | EksProperties | NodeProperties | None = None
 

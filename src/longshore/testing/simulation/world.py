@@ -66,7 +66,7 @@ class World:
         self.site = RecordingSite(self.clock, scenario)
         self.logs = KeptLogs()
         self.census = Census(scenario)
-        self.checks = StoreChecks(self.census, self.site, self.logs, self.clock.boot_seconds)
+        self.checks = StoreChecks(self.census, self.site, self.logs, self.clock)
         self.deaths: Counter[str] = Counter()
         self._client = Client(
             scenario,
@@ -148,6 +148,7 @@ class World:
             self._changed_at = self.clock.boot_seconds()
         if by == "turn":
             self._check_time_outs(late_seconds=0.0)
+            self._checked(lambda: self.checks.history.check_late_starts(self.checks.jobs))
         self.after_act()
 
     # --- the run ---------------------------------------------------------------------------------------------------

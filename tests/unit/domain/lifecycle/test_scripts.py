@@ -9,6 +9,7 @@ from longshore.domain.errors import InvalidTransition
 from longshore.domain.job import Intent, StopCause, Wish, WishKind
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.domain.powers import JobPowers
 from longshore.domain.retry import EvaluateOnExit, RetryStrategy
 from longshore.testing.builders import AT, LOCAL, a_job, a_job_spec, a_retry
 from longshore.testing.lifecycles import jobs_by_status
@@ -174,6 +175,14 @@ class TestLostHosts:
         play = running(a_retry(2)) >> host_lost(free_losses=0) << RUNNABLE
         run_again(play) >> host_lost(free_losses=0) << FAILED
         assert play.job.lost_hosts == 0
+
+    @pytest.mark.parametrize(("own", "status"), [(0, FAILED), (1, RUNNABLE)])
+    def test_a_job_may_have_a_budget_of_its_own(self, own: int, status: JobStatus) -> None:
+        """It counts in place of the server's, whichever is larger."""
+        spec = replace(a_job_spec(), powers=JobPowers(host_retries=own))
+        play = Playbook(job=a_job(spec)) >> taken_in() >> placed() >> host_lost(free_losses=1 - own)
+        play << status
+        assert play.job.lost_hosts == own
 
     def test_rule_that_exits_wins_over_the_budget(self) -> None:
         """Who asks not to be retried is not."""

@@ -1,0 +1,67 @@
+"""Start deadlines and budgets for lost hosts, of real jobs and through deaths of the server and its runner."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.live import LiveServer, eventually, live_server
+
+pytestmark = pytest.mark.timeout(120)
+ALL = {
+    "containerOverrides": {"resourceRequirements": [{"type": "VCPU", "value": "8"}, {"type": "MEMORY", "value": "64"}]}
+}
+
+
+def test_a_job_that_starts_too_late_is_given_up(tmp_path: Path) -> None:
+    """While the machine is full, and the server dies and comes back; who has started goes on."""
+    with live_server(tmp_path) as server:
+        server.start()
+        server.set_up()
+        sleeping, quick = server.register("sleeping", "exec sleep 300"), server.register("quick", "true")
+        holder = server.submit("holder", sleeping, **ALL, tags={"longshore:start-deadline": "5"})
+        eventually(lambda: _status(server, holder) == "RUNNING", what="it runs")
+        late = server.submit("late", quick, tags={"longshore:start-deadline": "5"})
+        array = server.submit("array", quick, arrayProperties={"size": 3}, tags={"longshore:start-deadline": "5"})
+        behind = server.submit("behind", quick, dependsOn=[{"jobId": holder}], tags={"longshore:start-deadline": "5"})
+        eventually(lambda: _status(server, behind) == "PENDING", what="it waits")
+        assert server.native(f"/longshore/jobs/{late}/explain")["givesUpAt"]
+        server.kill()
+        server.start()
+        jobs = server.wait([late, array, behind])
+        told = "Job did not start within 5 seconds of its submission"
+        for job_id in (late, behind):
+            assert (jobs[job_id]["status"], jobs[job_id]["statusReason"]) == ("FAILED", told)
+            assert jobs[job_id]["attempts"] == []
+            assert jobs[job_id]["stoppedAt"] - jobs[job_id]["createdAt"] >= 5_000
+        assert jobs[array]["arrayProperties"]["statusSummary"]["FAILED"] == 3
+        assert _status(server, holder) == "RUNNING"
+        server.batch.terminate_job(jobId=holder, reason="done")
+        server.wait([holder])
+
+
+def test_lost_hosts_have_a_budget_of_their_own(tmp_path: Path) -> None:
+    """Server and runner die: what ran is lost. A job that allows for it is tried again, another has failed."""
+    with live_server(tmp_path) as server:
+        server.start()
+        server.set_up()
+        slow = server.register("slow", "sleep 2")
+        free = server.submit("free", slow, tags={"longshore:host-retries": "1"})
+        charged = server.submit("charged", slow, tags={"longshore:host-retries": "0"})
+        eventually(lambda: all(_status(server, job_id) == "RUNNING" for job_id in (free, charged)), what="they run")
+        for pid in server.runner_pids():
+            os.kill(pid, signal.SIGKILL)
+        server.kill()
+        server.start()
+        jobs = server.wait([free, charged])
+        assert [jobs[job_id]["status"] for job_id in (free, charged)] == ["SUCCEEDED", "FAILED"]
+        assert jobs[charged]["statusReason"].startswith("Host EC2 (instance i-")
+        assert [len(jobs[job_id]["attempts"]) for job_id in (free, charged)] == [2, 1]
+        first: dict[str, Any] = server.native(f"/longshore/jobs/{free}/explain")["attempts"][0]
+        assert first["decision"].endswith("; 1 of 1 host retry spent")
+
+
+def _status(server: LiveServer, job_id: str) -> str:
+    return str(server.describe([job_id])[job_id]["status"])
