@@ -114,6 +114,8 @@ def an_explanation(**values: Any) -> Explanation:
         asked=ASKED,
         timeout_seconds=None,
         attempts_allowed=1,
+        host_retries=None,
+        gives_up_at=None,
         children=None,
         failed_children=(),
         waits_for=(Cause(kind="dependency", text="depends on another", job_id=JOB),),

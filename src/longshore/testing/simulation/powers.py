@@ -10,7 +10,7 @@ from longshore.testing.simulation.scenario import PlannedJob, Scenario
 
 
 def with_powers(scenario: Scenario) -> Scenario:
-    """The scenario with dependencies on any outcome, deadlines, budgets for lost hosts, and queues that let jobs pass."""
+    """The scenario with dependencies on any outcome, deadlines, budgets, and queues that let jobs pass."""
     rng = random.Random(f"{scenario.seed} powers")
     share = rng.choice((0.0, 0.5, 0.9))
     jobs = tuple(_powered(rng, job, share) for job in scenario.jobs)
