@@ -51,6 +51,7 @@ async def _do_nothing(lane: object) -> None:
     vars(lane)["_acts"].clear()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["acts before the commit", "time-outs go by the wall clock"])
 def test_planted_faults_are_caught(name: str) -> None:
     """Two of them; `make sim-mutants` plants them all."""

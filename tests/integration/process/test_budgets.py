@@ -47,7 +47,7 @@ def test_lost_hosts_have_a_budget_of_their_own(tmp_path: Path) -> None:
     with live_server(tmp_path) as server:
         server.start()
         server.set_up()
-        slow = server.register("slow", "sleep 2")
+        slow = server.register("slow", "sleep 8")
         free = server.submit("free", slow, tags={"longshore:host-retries": "1"})
         charged = server.submit("charged", slow, tags={"longshore:host-retries": "0"})
         eventually(lambda: all(_status(server, job_id) == "RUNNING" for job_id in (free, charged)), what="they run")
