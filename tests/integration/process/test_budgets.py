@@ -1,9 +1,6 @@
 """Start deadlines and budgets for lost hosts, of real jobs and through deaths of the server and its runner."""
 
-import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -40,27 +37,6 @@ def test_a_job_that_starts_too_late_is_given_up(tmp_path: Path) -> None:
         assert _status(server, holder) == "RUNNING"
         server.batch.terminate_job(jobId=holder, reason="done")
         server.wait([holder])
-
-
-def test_lost_hosts_have_a_budget_of_their_own(tmp_path: Path) -> None:
-    """Server and runner die: what ran is lost. A job that allows for it is tried again, another has failed."""
-    with live_server(tmp_path) as server:
-        server.start()
-        server.set_up()
-        slow = server.register("slow", "sleep 8")
-        free = server.submit("free", slow, tags={"longshore:host-retries": "1"})
-        charged = server.submit("charged", slow, tags={"longshore:host-retries": "0"})
-        eventually(lambda: all(_status(server, job_id) == "RUNNING" for job_id in (free, charged)), what="they run")
-        for pid in server.runner_pids():
-            os.kill(pid, signal.SIGKILL)
-        server.kill()
-        server.start()
-        jobs = server.wait([free, charged])
-        assert [jobs[job_id]["status"] for job_id in (free, charged)] == ["SUCCEEDED", "FAILED"]
-        assert jobs[charged]["statusReason"].startswith("Host EC2 (instance i-")
-        assert [len(jobs[job_id]["attempts"]) for job_id in (free, charged)] == [2, 1]
-        first: dict[str, Any] = server.native(f"/longshore/jobs/{free}/explain")["attempts"][0]
-        assert first["decision"].endswith("; 1 of 1 host retry spent")
 
 
 def _status(server: LiveServer, job_id: str) -> str:
