@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import secrets
+import shutil
 import signal
 import socket
 import time
@@ -260,9 +261,20 @@ def _build_drivers(
     return {"process": ProcessDriver(process), "docker": DockerDriver(docker)}
 
 
-def _local_host(settings: Settings) -> Host:
+def _local_host(settings: Settings, folder: Path) -> Host:
+    """This machine; `folder` is on the disk that attempts are given parts of."""
     local = settings.local
-    total = Resources(vcpu_milli=local.vcpus * 1000, memory_mib=local.memory_mib, gpus=len(local.gpus))
+    scratch_mib = local.scratch_mib
+    if (
+        scratch_mib is None
+    ):  # a tenth is left to what nobody asks for: logs, the store, files beside the scratch folders
+        scratch_mib = shutil.disk_usage(folder).free // 2**20 * 9 // 10
+    total = Resources(
+        vcpu_milli=local.vcpus * 1000,
+        memory_mib=local.memory_mib,
+        gpus=len(local.gpus),
+        scratch_mib=scratch_mib,
+    )
     return Host(id=LOCAL_HOST, total=total, gpu_names=local.gpus)
 
 
@@ -308,13 +320,14 @@ async def _serve(
         lending = LendingSettings(key=FileSealer(folder.path).derive("job-roles"), urls=urls)
         roles = JobRoles(neighbours, lending, clock, lambda attempt_id: leader.find_task(attempt_id))
     days = settings.retention.history_days
+    local_host = _local_host(settings, folder.path)
     leader = Leader(
         store=store,
         drivers=drivers,
         logs=logs,
         clock=clock,
         inbox=inbox,
-        hosts=[_local_host(settings)],
+        hosts=[local_host],
         settings=ControlSettings(
             oversize=settings.oversize,
             free_losses=settings.limits.lost_host_retries,
@@ -349,7 +362,7 @@ async def _serve(
             compute_environments=settings.limits.environments_max,
             job_queues=settings.limits.queues_max,
         ),
-        largest_host=_local_host(settings).total,
+        largest_host=local_host.total,
     )
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(

@@ -23,6 +23,8 @@ RIGHT_VALUES: list[tuple[str, str, str, object]] = [
     ("aws.sts_endpoint", '"aws"', "aws", "aws"),
     ("aws.s3_endpoint", '"aws"', "aws", "aws"),
     ("aws.patience_seconds", "0", "0", 0),
+    ("local.scratch_mib", "0", "0", 0),
+    ("local.scratch_mib", '"auto"', "auto", None),
     ("docker.credentials_address", '"169.254.170.2"', "169.254.170.2", "169.254.170.2"),
     ("docker.credentials_address", '"none"', "none", None),
     ("volumes.efs", '{ fs-12ab = "/srv/a", "fsap-1" = "/b" }', "fs-12ab=/srv/a, fsap-1=/b", EFS),

@@ -124,6 +124,11 @@ class LocalSettings:
     gpus: tuple[str, ...] = measured(
         many(GPU_NAME, "a list of GPU names, none twice"), "Names of the GPUs that it offers to jobs.", measure_gpus
     )
+    scratch_mib: int | None = setting(
+        optional(whole(0, 2**40, "MiB"), "auto"),
+        "Disk that it offers to jobs for their files; auto: nine tenths of what is free at the start beside the data.",
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +251,7 @@ class Settings:
     local: LocalSettings = field(default_factory=LocalSettings)
     oversize: Literal["wait", "run-alone"] = setting(
         one_of("wait", "run-alone"),
-        "A job that asks for more vCPU or memory than this machine could ever give: waits, or runs alone on all of it.",
+        "A job that asks for more vCPU, memory or disk than this machine could ever give: waits, or runs alone on it.",
         "run-alone",
     )
     process: ProcessSettings = field(default_factory=ProcessSettings)

@@ -73,6 +73,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
                     stopped_at=observation.stopped_at,
                     cpu_seconds=observation.usage.cpu_seconds,
                     peak_memory_bytes=observation.usage.peak_memory_bytes,
+                    peak_scratch_bytes=observation.usage.peak_scratch_bytes,
                 )
             )
         case TaskState.FAILED_TO_START:

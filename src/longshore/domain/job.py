@@ -131,6 +131,7 @@ class Attempt:
     status_reason: str = ""
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    peak_scratch_bytes: int | None = None
     stop_cause: StopCause | None = None
     #: of an attempt with several containers or nodes: one for each, by node and then as the definition lists them
     parts: tuple["Part", ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from longshore.domain.container import ContainerProperties
+from longshore.domain.container import ContainerProperties, EphemeralStorage
 from longshore.domain.definition import Form
 from longshore.domain.ecs import EcsProperties, TaskContainerProperties
 from longshore.domain.eks import EksContainer, EksPodProperties, EksProperties
@@ -15,9 +15,9 @@ def resources_of(form: Form) -> Resources:
     """What a job holds while it runs: of several containers the sum, of several nodes all together."""
     match form:
         case ContainerProperties():
-            return container_resources(form)
+            return container_resources(form) + _scratch(form.ephemeral_storage)
         case EcsProperties():
-            return _sum(map(container_resources, form.task.containers))
+            return _sum(map(container_resources, form.task.containers)) + _scratch(form.task.ephemeral_storage)
         case EksProperties():
             return _pod_resources(form.pod_properties)
         case NodeProperties():
@@ -26,8 +26,12 @@ def resources_of(form: Form) -> Resources:
             assert_never(form)
 
 
+def _scratch(storage: EphemeralStorage | None) -> Resources:
+    return Resources(scratch_mib=0 if storage is None else storage.size_in_gib * 1024)
+
+
 def container_resources(container: ContainerProperties | TaskContainerProperties) -> Resources:
-    """What one container asks for."""
+    """What one container asks for; scratch disk is its task's."""
     amounts = {requirement.type: requirement.value for requirement in container.resource_requirements}
     if isinstance(container, ContainerProperties):
         if container.vcpus is not None:
@@ -57,11 +61,7 @@ def _pod_resources(pod: EksPodProperties) -> Resources:
     """The containers' sum, or more where an init container, which runs before them, asks for more."""
     amounts = _sum(map(pod_container_resources, pod.containers))
     for each in map(pod_container_resources, pod.init_containers):
-        amounts = Resources(
-            vcpu_milli=max(amounts.vcpu_milli, each.vcpu_milli),
-            memory_mib=max(amounts.memory_mib, each.memory_mib),
-            gpus=max(amounts.gpus, each.gpus),
-        )
+        amounts |= each
     return amounts
 
 

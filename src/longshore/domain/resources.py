@@ -12,38 +12,41 @@ class Resources:
     vcpu_milli: int = 0
     #: mebibytes
     memory_mib: int = 0
-    #: whole GPUs
+    #: whole GPUs, each for one job
     gpus: int = 0
+    #: mebibytes of disk for files that go with the attempt; 0 of a job: it is kept none, and held to none
+    scratch_mib: int = 0
+    #: Thousandths of one GPU that is shared. Of a host: the largest part of one GPU that it has, or has free; parts of
+    #: several GPUs make no larger one, so that what a host has left of it is no difference but is looked up.
+    gpu_milli: int = 0
 
     @property
     def amounts(self) -> tuple[int, ...]:
-        """All amounts, in the order of the members."""
-        return self.vcpu_milli, self.memory_mib, self.gpus
+        """All of it, in the order of the fields."""
+        return self.vcpu_milli, self.memory_mib, self.gpus, self.scratch_mib, self.gpu_milli
 
     @classmethod
     def of(cls, amounts: Iterable[int]) -> "Resources":
-        """The vector with these `amounts`."""
-        vcpu_milli, memory_mib, gpus = amounts
-        return cls(vcpu_milli=int(vcpu_milli), memory_mib=int(memory_mib), gpus=int(gpus))
+        """Inverse of `amounts`."""
+        vcpu_milli, memory_mib, gpus, scratch_mib, gpu_milli = amounts
+        return cls(
+            vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus, scratch_mib=scratch_mib, gpu_milli=gpu_milli
+        )
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(
-            vcpu_milli=self.vcpu_milli + other.vcpu_milli,
-            memory_mib=self.memory_mib + other.memory_mib,
-            gpus=self.gpus + other.gpus,
-        )
+        return Resources.of(map(int.__add__, self.amounts, other.amounts))
 
     def __sub__(self, other: "Resources") -> "Resources":
-        return Resources(
-            vcpu_milli=self.vcpu_milli - other.vcpu_milli,
-            memory_mib=self.memory_mib - other.memory_mib,
-            gpus=self.gpus - other.gpus,
-        )
+        return Resources.of(map(int.__sub__, self.amounts, other.amounts))
+
+    def __or__(self, other: "Resources") -> "Resources":
+        """The least that has room for either."""
+        return Resources.of(map(max, self.amounts, other.amounts))
 
     def fits(self, free: "Resources") -> bool:
         """Whether this much can be taken out of `free`."""
-        return self.vcpu_milli <= free.vcpu_milli and self.memory_mib <= free.memory_mib and self.gpus <= free.gpus
+        return all(map(int.__le__, self.amounts, free.amounts))
 
     def is_negative(self) -> bool:
         """Whether any amount is below zero: the mark of over-commitment."""
-        return self.vcpu_milli < 0 or self.memory_mib < 0 or self.gpus < 0
+        return min(self.amounts) < 0

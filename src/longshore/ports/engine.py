@@ -170,6 +170,8 @@ class Usage:
 
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    #: disk: the largest that was measured
+    peak_scratch_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

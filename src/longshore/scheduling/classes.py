@@ -96,7 +96,10 @@ def _digest(job_class: JobClass) -> str:
 
 
 def _amounts(amounts: Resources) -> str:
-    return f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}"
+    text = f"{amounts.vcpu_milli} {amounts.memory_mib} {amounts.gpus}"
+    if amounts.scratch_mib or amounts.gpu_milli:
+        text += f" {amounts.scratch_mib} {amounts.gpu_milli}"
+    return text
 
 
 def weight_milli(resources: Resources, instances: tuple[tuple[str, int], ...]) -> int:

@@ -50,11 +50,13 @@ def instances(milli: int) -> str:
     return f"{milli / 1000:g} instances"
 
 
-def amounts(resources: Resources, *, with_gpus: bool = False) -> str:
-    """A resource vector as people write it; GPUs are left out where there are none, unless they are what matters."""
+def amounts(resources: Resources, asked: Resources | None = None) -> str:
+    """A resource vector as people write it; of an offer, GPUs and scratch disk as far as they matter to who asks."""
     parts = [vcpus(resources.vcpu_milli), f"{resources.memory_mib} MiB"]
-    if resources.gpus or with_gpus:
+    if resources.gpus or (asked is not None and asked.gpus):
         parts.append(f"{resources.gpus} GPU")
+    if (asked or resources).scratch_mib:
+        parts.append(f"{resources.scratch_mib} MiB scratch disk")
     return ", ".join(parts)
 
 
@@ -69,6 +71,9 @@ def _shortage(asked: Resources, host: HostView) -> str:
         lacks.append(f"asks {asked.memory_mib} MiB, free {host.free.memory_mib} of {host.total.memory_mib} MiB")
     if asked.gpus > host.free.gpus:
         lacks.append(f"asks {asked.gpus} GPU, free {host.free.gpus} of {host.total.gpus}")
+    if asked.scratch_mib > host.free.scratch_mib:
+        offer = f"free {host.free.scratch_mib} of {host.total.scratch_mib} MiB"
+        lacks.append(f"asks {asked.scratch_mib} MiB scratch disk, {offer}")
     return "; ".join(lacks)
 
 
@@ -100,7 +105,7 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     able = could_hold(asked, environment.hosts, oversize, fleet)
     if not able.any():
         largest = fleet.most(fleet.among(environment.hosts), fleet.total)
-        total = "" if largest is None else amounts(fleet[fleet.ids[largest]].total, with_gpus=asked.gpus > 0)
+        total = "" if largest is None else amounts(fleet[fleet.ids[largest]].total, asked)
         offer = f"its largest host offers {total}" if total else "it has no host"
         return f"{name}: asks {amounts(asked)}; {offer}", NEVER_FITS
     if (cause := _cap_cause(environment, job, room)) is not None:
@@ -114,7 +119,7 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
     host = fleet[fleet.ids[freest]]
     is_stretched = not asked.fits(host.total)
     if is_stretched:
-        offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total)})"
+        offer = f"asks {amounts(asked)}, more than host {host.id} has ({amounts(host.total, asked)})"
         return f"{name}: {offer}; it will run alone there once all else on it has ended", NO_CAPACITY.format(host.id)
     return f"{name}: host {host.id}: {_shortage(asked, host)}", NO_CAPACITY.format(host.id)
 
@@ -191,13 +196,13 @@ def _cap_cause(environment: EnvironmentView, job: JobClass, room: Room) -> str |
 def _gang_cause(job: JobClass, environment: EnvironmentView, room: Room, *, never_fits: bool) -> str:
     """What the hosts lack for all nodes at once."""
     nodes = " and ".join(f"{count} nodes of {amounts(asked)}" for count, asked in job.gang)
-    with_gpus, fleet = job.resources.gpus > 0, room.fleet
+    fleet = room.fleet
     hosts = fleet.among(environment.hosts)
     if never_fits:
         total = fleet.sum(fleet.total, hosts)
-        return f"asks {nodes}, all at once; its {hosts.sum()} hosts have {amounts(total, with_gpus=with_gpus)} in all"
+        return f"asks {nodes}, all at once; its {hosts.sum()} hosts have {amounts(total, job.resources)} in all"
     free = fleet.sum(fleet.free, hosts)
-    return f"asks {nodes}, all at once; free on its hosts {amounts(free, with_gpus=with_gpus)} in all"
+    return f"asks {nodes}, all at once; free on its hosts {amounts(free, job.resources)} in all"
 
 
 def explain_head(queue: QueueView, job: JobClass, oversize: Oversize, snapshot: Snapshot, room: Room) -> WaitReason:

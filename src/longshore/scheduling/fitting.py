@@ -29,12 +29,19 @@ class Fit:
 
 
 def could_hold(asked: Resources, hosts: tuple[HostId, ...], oversize: Oversize, fleet: Fleet) -> Mask:
-    """Which of these hosts could ever run a job that asks for so much.
+    """Which of these hosts could ever run a job that asks for so much."""
+    return fleet.has(fleet.total, least_of(asked, oversize), hosts)
 
-    A job that asks for more vCPU or memory than the whole host has runs alone on it if `oversize` allows; GPUs are
-    never stretched.
+
+def least_of(asked: Resources, oversize: Oversize) -> Resources:
+    """What a host has at least that could ever run a job that asks for so much.
+
+    A job that asks for more vCPU, memory or scratch disk than the whole host has runs alone on it if `oversize` allows;
+    GPUs are never stretched, nor is scratch disk where there is none.
     """
-    return fleet.has(fleet.total, asked if oversize == "wait" else Resources(gpus=asked.gpus), hosts)
+    if oversize == "wait":
+        return asked
+    return Resources(gpus=asked.gpus, gpu_milli=asked.gpu_milli, scratch_mib=min(asked.scratch_mib, 1))
 
 
 class Room:
@@ -112,7 +119,9 @@ class Room:
 
     def alone_on(self, index: int, asked: Resources) -> Resources:
         """What a job takes of a host that it runs alone on."""
-        return replace(self.fleet[self.fleet.ids[index]].total, gpus=asked.gpus)
+        total = self.fleet[self.fleet.ids[index]].total
+        scratch_mib = min(asked.scratch_mib, total.scratch_mib)
+        return replace(total, gpus=asked.gpus, gpu_milli=asked.gpu_milli, scratch_mib=scratch_mib)
 
     def _fit(self, environment: EnvironmentName, index: int, taken: Resources) -> Fit:
         host_id = self.fleet.ids[index]

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from longshore.domain.resources import Resources
-from longshore.scheduling.fitting import Fit, Room, could_hold
+from longshore.scheduling.fitting import Fit, Room, could_hold, least_of
 from longshore.scheduling.fleet import Fleet, Mask
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.limits import Limit
@@ -134,8 +133,7 @@ class Lineup:
             return fleet.could(
                 job_class.gang, view.hosts, lambda: lay_out(job_class.gang, fleet, fleet.total, mask) is not None
             )
-        asked = job_class.resources
-        return fleet.could_take(asked if oversize == "wait" else Resources(gpus=asked.gpus), view.hosts)
+        return fleet.could_take(least_of(job_class.resources, oversize), view.hosts)
 
 
 def _at_most(less: int, more: int) -> bool:

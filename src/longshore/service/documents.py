@@ -19,6 +19,7 @@ class Amounts(Document, frozen=True):
     vcpus: float
     memory_mib: int
     gpus: int
+    scratch_mib: int = 0
 
 
 class Used(Document, frozen=True):
@@ -27,6 +28,7 @@ class Used(Document, frozen=True):
     run_seconds: float | None
     cpu_seconds: float | None
     peak_memory_bytes: int | None
+    peak_scratch_bytes: int | None = None
 
 
 class Children(Document, frozen=True):
@@ -46,7 +48,12 @@ class Place(Document, frozen=True):
 
 def amounts_of(resources: Resources) -> Amounts:
     """`resources` as people count them."""
-    return Amounts(vcpus=resources.vcpu_milli / 1000, memory_mib=resources.memory_mib, gpus=resources.gpus)
+    return Amounts(
+        vcpus=resources.vcpu_milli / 1000,
+        memory_mib=resources.memory_mib,
+        gpus=resources.gpus,
+        scratch_mib=resources.scratch_mib,
+    )
 
 
 def use_of(attempt: Attempt) -> Used:
@@ -55,6 +62,7 @@ def use_of(attempt: Attempt) -> Used:
         run_seconds=_seconds_between(attempt.started_at, attempt.stopped_at),
         cpu_seconds=attempt.cpu_seconds,
         peak_memory_bytes=attempt.peak_memory_bytes,
+        peak_scratch_bytes=attempt.peak_scratch_bytes,
     )
 
 

@@ -119,6 +119,10 @@ def _render_use(spec: JobSpec, used: Used) -> str:
         memory_mib = spec.resources.memory_mib
         share = f" ({used.peak_memory_bytes / 2**20 / memory_mib:.0%})" if memory_mib else ""
         parts.append(f"peak {mebibytes(used.peak_memory_bytes)} of {memory_mib:,} MiB{share}")
+    if used.peak_scratch_bytes is not None:
+        scratch_mib = spec.resources.scratch_mib
+        share = f" of {scratch_mib:,} MiB ({used.peak_scratch_bytes / 2**20 / scratch_mib:.0%})" if scratch_mib else ""
+        parts.append(f"scratch disk {mebibytes(used.peak_scratch_bytes)}{share}")
     return ", ".join(parts)
 
 

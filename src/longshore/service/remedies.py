@@ -79,7 +79,7 @@ class Remedies:
             return f"raise its maxvCpus to {-(-asked.vcpu_milli // 1000)} or more, or ask for less"
         if not self._class.gang and not could_hold(asked, environment.hosts, self._oversize(), fleet).any():
             most = fleet.most(fleet.among(environment.hosts), fleet.total)
-            offered = None if most is None else amounts(fleet[fleet.ids[most]].total, with_gpus=asked.gpus > 0)
+            offered = None if most is None else amounts(fleet[fleet.ids[most]].total, asked)
             return "add a host" if offered is None else f"ask for no more than {offered}, or add a larger host"
         if self._release is not None and self._release.environment == environment.name[1] and self._release.keys:
             return f"fits when {self._ends(self._release)}"

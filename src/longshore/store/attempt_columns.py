@@ -7,15 +7,14 @@ from longshore.store.statements import Row
 #: What becomes of one.
 CHANGING = (
     *("intent", "handle", "started_at", "started_boot_id", "started_boot_seconds", "stopped_at", "exit_code"),
-    *("reason", "status_reason", "cpu_seconds", "peak_memory_bytes"),
+    *("reason", "status_reason", "cpu_seconds", "peak_memory_bytes", "peak_scratch_bytes"),
 )
 
 
 def held(a: Attempt) -> Row:
-    """What it holds: host, vCPU, memory, GPUs and their names."""
-    amount = a.resources
+    """What it holds: host, amounts, and the names of GPUs."""
     gpu_names = encode_list(a.gpu_names) if a.gpu_names else None
-    return a.host_id, amount.vcpu_milli, amount.memory_mib, amount.gpus, gpu_names
+    return a.host_id, *a.resources.amounts, gpu_names
 
 
 def changing(a: Attempt) -> Row:
@@ -32,4 +31,5 @@ def changing(a: Attempt) -> Row:
         a.status_reason,
         a.cpu_seconds,
         a.peak_memory_bytes,
+        a.peak_scratch_bytes,
     )

@@ -17,8 +17,27 @@ _a = attempts.c
 #: In the order in which `attempt_from` reads them.
 ATTEMPT_COLUMNS = (
     *(_a.attempt_id, _a.job_key, _a.number, _a.environment_name, _a.host_id, _a.vcpu_milli, _a.memory_mib, _a.gpus),
-    *(_a.gpu_names, _a.intent, _a.handle, _a.opened_at, _a.started_at, _a.started_boot_id, _a.started_boot_seconds),
-    *(_a.stopped_at, _a.exit_code, _a.reason, _a.status_reason, _a.cpu_seconds, _a.peak_memory_bytes, _a.stop_cause),
+    *(
+        _a.scratch_mib,
+        _a.gpu_milli,
+        _a.gpu_names,
+        _a.intent,
+        _a.handle,
+        _a.opened_at,
+        _a.started_at,
+        _a.started_boot_id,
+        _a.started_boot_seconds,
+    ),
+    *(
+        _a.stopped_at,
+        _a.exit_code,
+        _a.reason,
+        _a.status_reason,
+        _a.cpu_seconds,
+        _a.peak_memory_bytes,
+        _a.peak_scratch_bytes,
+        _a.stop_cause,
+    ),
 )
 _CHANGING = *CHANGING, "stop_cause"
 
@@ -55,6 +74,8 @@ def attempt_from(row: Row) -> Attempt:
         vcpu_milli,
         memory_mib,
         gpus,
+        scratch_mib,
+        gpu_milli,
         gpu_names,
         intent,
         handle,
@@ -68,6 +89,7 @@ def attempt_from(row: Row) -> Attempt:
         status_reason,
         cpu_seconds,
         peak_memory_bytes,
+        peak_scratch_bytes,
         stop_cause,
     ) = row
     return Attempt(
@@ -76,7 +98,7 @@ def attempt_from(row: Row) -> Attempt:
         number=number,
         environment_name=environment_name,
         host_id=HostId(host_id),
-        resources=resources_from(vcpu_milli, memory_mib, gpus),
+        resources=resources_from(vcpu_milli, memory_mib, gpus, scratch_mib, gpu_milli),
         gpu_names=_NO_GPUS if gpu_names is None else decode_names(gpu_names),
         intent=INTENTS[intent],
         handle=handle,
@@ -90,6 +112,7 @@ def attempt_from(row: Row) -> Attempt:
         status_reason=status_reason,
         cpu_seconds=cpu_seconds,
         peak_memory_bytes=peak_memory_bytes,
+        peak_scratch_bytes=peak_scratch_bytes,
         stop_cause=_STOP_CAUSES[stop_cause],
     )
 

@@ -67,9 +67,9 @@ INTENT_TEXTS = {intent: None if intent is Intent.NONE else str(intent) for inten
 
 
 @lru_cache(maxsize=1024)
-def resources_from(vcpu_milli: int, memory_mib: int, gpus: int) -> Resources:
+def resources_from(vcpu_milli: int, memory_mib: int, gpus: int, scratch_mib: int, gpu_milli: int) -> Resources:
     """Few different amounts are asked for by many jobs."""
-    return Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)
+    return Resources.of((vcpu_milli, memory_mib, gpus, scratch_mib, gpu_milli))
 
 
 @cache

@@ -48,6 +48,8 @@ def _part_from(row: Row, whole: Attempt) -> Part:
         vcpu_milli,
         memory_mib,
         gpus,
+        scratch_mib,
+        gpu_milli,
         gpu_names,
         address,
         intent,
@@ -61,6 +63,7 @@ def _part_from(row: Row, whole: Attempt) -> Part:
         status_reason,
         cpu_seconds,
         peak_memory_bytes,
+        peak_scratch_bytes,
     ) = row
     return Part(
         attempt_id=AttemptId(attempt_id),
@@ -68,7 +71,7 @@ def _part_from(row: Row, whole: Attempt) -> Part:
         number=number,
         environment_name=whole.environment_name,
         host_id=HostId(host_id),
-        resources=resources_from(vcpu_milli, memory_mib, gpus),
+        resources=resources_from(vcpu_milli, memory_mib, gpus, scratch_mib, gpu_milli),
         gpu_names=() if gpu_names is None else decode_names(gpu_names),
         intent=INTENTS[intent],
         handle=handle,
@@ -82,6 +85,7 @@ def _part_from(row: Row, whole: Attempt) -> Part:
         status_reason=status_reason,
         cpu_seconds=cpu_seconds,
         peak_memory_bytes=peak_memory_bytes,
+        peak_scratch_bytes=peak_scratch_bytes,
         node=node,
         container=container,
         address=address,

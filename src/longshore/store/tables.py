@@ -292,6 +292,8 @@ attempts = Table(
     Column("vcpu_milli", BigInteger, nullable=False),
     Column("memory_mib", BigInteger, nullable=False),
     Column("gpus", Integer, nullable=False),
+    Column("scratch_mib", BigInteger, nullable=False),
+    Column("gpu_milli", Integer, nullable=False),
     Column("gpu_names", Text),
     #: NULL: nothing is to be done
     Column("intent", Text),
@@ -306,9 +308,12 @@ attempts = Table(
     Column("status_reason", Text, nullable=False),
     Column("cpu_seconds", Float),
     Column("peak_memory_bytes", BigInteger),
+    Column("peak_scratch_bytes", BigInteger),
     Column("stop_cause", Text),
     CheckConstraint("number > 0", "number"),
-    CheckConstraint("vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0", "resources"),
+    CheckConstraint(
+        "vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0 AND scratch_mib >= 0 AND gpu_milli >= 0", "resources"
+    ),
     CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE, Intent.WAIT})}", "intent"),
     CheckConstraint(f"stop_cause IS NULL OR {_among('stop_cause', StopCause)}", "stop_cause"),
     sqlite_with_rowid=False,
@@ -331,6 +336,8 @@ attempt_parts = Table(
     Column("vcpu_milli", BigInteger, nullable=False),
     Column("memory_mib", BigInteger, nullable=False),
     Column("gpus", Integer, nullable=False),
+    Column("scratch_mib", BigInteger, nullable=False),
+    Column("gpu_milli", Integer, nullable=False),
     Column("gpu_names", Text),
     Column("address", Text, nullable=False),
     #: NULL: nothing is to be done
@@ -345,8 +352,11 @@ attempt_parts = Table(
     Column("status_reason", Text, nullable=False),
     Column("cpu_seconds", Float),
     Column("peak_memory_bytes", BigInteger),
+    Column("peak_scratch_bytes", BigInteger),
     CheckConstraint("number > 0 AND position >= 0 AND node >= 0", "number"),
-    CheckConstraint("vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0", "resources"),
+    CheckConstraint(
+        "vcpu_milli >= 0 AND memory_mib >= 0 AND gpus >= 0 AND scratch_mib >= 0 AND gpu_milli >= 0", "resources"
+    ),
     CheckConstraint(f"intent IS NULL OR {_among('intent', set(Intent) - {Intent.NONE})}", "intent"),
     sqlite_with_rowid=False,
 )

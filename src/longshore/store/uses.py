@@ -16,8 +16,8 @@ _SINCE = bindparam("since", type_=BigInteger)
 _COLUMNS = (
     *(_j.key, _j.definition_name, _j.definition_revision, _j.share_identifier),
     *(_q.account_id, _q.region, _q.name, _a.environment_name),
-    *(_a.vcpu_milli, _a.memory_mib, _a.gpus, _a.started_at, _a.stopped_at, _a.exit_code, _a.reason),
-    *(_a.cpu_seconds, _a.peak_memory_bytes),
+    *(_a.started_at, _a.stopped_at, _a.exit_code, _a.reason, _a.cpu_seconds, _a.peak_memory_bytes),
+    *(_a.vcpu_milli, _a.memory_mib, _a.gpus, _a.scratch_mib, _a.gpu_milli),
 )
 _USES = (
     select(*_COLUMNS)
@@ -59,7 +59,7 @@ class UseRows(Session):
 def _use_from(row: Row) -> AttemptUse:
     """The use of a row of `_COLUMNS`."""
     key, name, revision, share, account_id, region, queue_name, environment_name, *rest = row
-    vcpu_milli, memory_mib, gpus, started_at, stopped_at, exit_code, reason, cpu_seconds, peak_memory_bytes = rest
+    started_at, stopped_at, exit_code, reason, cpu_seconds, peak_memory_bytes, *amounts = rest
     return AttemptUse(
         submission=JobKey(key),
         scope=Scope(account_id=account_id, region=region),
@@ -67,7 +67,7 @@ def _use_from(row: Row) -> AttemptUse:
         definition=f"{name}:{revision}" if name else "",
         share=share or "",
         environment_name=environment_name,
-        resources=resources_from(vcpu_milli, memory_mib, gpus),
+        resources=resources_from(*amounts),
         started_at=from_ms(started_at),
         stopped_at=from_ms(stopped_at),
         exit_code=exit_code,

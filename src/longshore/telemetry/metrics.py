@@ -24,6 +24,7 @@ _AMOUNTS: Mapping[str, tuple[str, Callable[[Resources], float]]] = {
     "vcpus": ("vCPU", lambda amounts: amounts.vcpu_milli / 1000),
     "memory_bytes": ("Memory", lambda amounts: amounts.memory_mib * 2**20),
     "gpus": ("GPU", lambda amounts: amounts.gpus),
+    "scratch_bytes": ("Scratch disk", lambda amounts: amounts.scratch_mib * 2**20),
 }
 
 

@@ -188,7 +188,12 @@ async def test_a_finished_job_is_accounted_for(desk: Desk) -> None:
     told = await desk.explain(spec.uuid)
     first, second = told["attempts"]
     assert first["use"] == "ran 10 s, used 5.00 CPU s of 1 vCPU (50%), peak 64.0 MiB of 128 MiB (50%)"
-    assert first["used"] == {"runSeconds": 10.0, "cpuSeconds": 5.0, "peakMemoryBytes": 67108864}
+    assert first["used"] == {
+        "runSeconds": 10.0,
+        "cpuSeconds": 5.0,
+        "peakMemoryBytes": 67108864,
+        "peakScratchBytes": None,
+    }
     assert first["decision"] == "tried again; 1 of 2 attempts spent"
     assert second["decision"] == "not tried again: 2 of 2 attempts spent"
     assert "Essential container in task exited, exit code 4, after 2 attempts" in told["summary"]

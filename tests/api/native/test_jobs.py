@@ -78,8 +78,8 @@ async def test_a_waiting_job_shows_why_and_a_finished_one_what_it_used(desk: Des
     await desk.submit(a_job().array(2))
     array, _, finished = (await desk.ask("jobs"))["jobs"]
     assert array["children"] == {"size": 2, "counts": {**array["children"]["counts"], "RUNNABLE": 2}}
-    assert finished["asked"] == {"vcpus": 2.0, "memoryMib": 512, "gpus": 0}
-    assert finished["used"] == {"runSeconds": 4.0, "cpuSeconds": 6.0, "peakMemoryBytes": 1000}
+    assert finished["asked"] == {"vcpus": 2.0, "memoryMib": 512, "gpus": 0, "scratchMib": 0}
+    assert finished["used"] == {"runSeconds": 4.0, "cpuSeconds": 6.0, "peakMemoryBytes": 1000, "peakScratchBytes": None}
     waiting = await desk.submit(a_job())
     [row] = (await desk.ask("jobs", limit=1))["jobs"]
     assert row["jobId"] == waiting.uuid

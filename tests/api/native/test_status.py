@@ -24,7 +24,7 @@ async def test_an_idle_server(desk: Desk) -> None:
     assert re.fullmatch(r"[0-9.]+", status["version"])
     assert status["engines"] == [{"name": "fake", "problem": ""}]
     [host] = status["hosts"]
-    assert host["free"] == host["total"] == {"vcpus": 4.0, "memoryMib": 4096, "gpus": 0}
+    assert host["free"] == host["total"] == {"vcpus": 4.0, "memoryMib": 4096, "gpus": 0, "scratchMib": 0}
     [queue] = status["queues"]
     assert (queue["name"], queue["depths"], queue["headWaits"]) == ("queue", {}, "")
     assert status["oldestWaitingSeconds"] is None

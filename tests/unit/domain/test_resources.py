@@ -1,12 +1,21 @@
 """Arithmetic of resource vectors is exact."""
 
+from dataclasses import fields, replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.domain.resources import Resources
 
 AMOUNTS = st.integers(0, 10**9)
-VECTORS = st.builds(Resources, vcpu_milli=AMOUNTS, memory_mib=AMOUNTS, gpus=st.integers(0, 16))
+VECTORS = st.builds(
+    Resources,
+    vcpu_milli=AMOUNTS,
+    memory_mib=AMOUNTS,
+    gpus=st.integers(0, 16),
+    scratch_mib=AMOUNTS,
+    gpu_milli=st.integers(0, 1000),
+)
 
 
 @given(a=VECTORS, b=VECTORS, c=VECTORS)
@@ -35,10 +44,18 @@ def test_fitting_is_an_order(a: Resources, b: Resources, c: Resources) -> None:
         assert a == b
 
 
-def test_each_amount_counts() -> None:
-    """One amount that is short is enough."""
-    room = Resources(vcpu_milli=1000, memory_mib=100, gpus=1)
-    assert room.fits(room)
-    assert not Resources(vcpu_milli=1001, memory_mib=0).fits(room)
-    assert not Resources(memory_mib=101).fits(room)
-    assert not Resources(gpus=2).fits(room)
+@given(room=VECTORS)
+def test_each_amount_counts(room: Resources) -> None:
+    """Every field is among the amounts, in order, and one that is short is enough."""
+    assert room.amounts == tuple(getattr(room, field.name) for field in fields(Resources))
+    assert Resources.of(room.amounts) == room
+    for field in fields(Resources):
+        assert not replace(Resources(), **{field.name: getattr(room, field.name) + 1}).fits(room)
+
+
+@given(a=VECTORS, b=VECTORS)
+def test_either_fits_where_both_would_one_after_the_other(a: Resources, b: Resources) -> None:
+    """And nothing less has room for either."""
+    either = a | b
+    assert a.fits(either) and b.fits(either)
+    assert all(amount in pair for amount, *pair in zip(either.amounts, a.amounts, b.amounts, strict=True))

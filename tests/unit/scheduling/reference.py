@@ -163,7 +163,7 @@ class Reference:
 
     def _taken(self, queue: QueueView, host_id: HostId, asked: Resources) -> Resources | None:
         total = self.snapshot.hosts[host_id].total
-        if asked.gpus > total.gpus:
+        if asked.gpus > total.gpus or (asked.scratch_mib and not total.scratch_mib):
             return None
         if self._is_within(total, asked):
             return asked
@@ -177,11 +177,12 @@ class Reference:
         )
         if self.snapshot.oversize == "wait" or is_within_another:
             return None
-        return replace(total, gpus=asked.gpus)
+        return replace(total, gpus=asked.gpus, scratch_mib=min(asked.scratch_mib, total.scratch_mib))
 
     @staticmethod
     def _is_within(total: Resources, asked: Resources) -> bool:
-        return asked.vcpu_milli <= total.vcpu_milli and asked.memory_mib <= total.memory_mib
+        pairs = zip(asked.amounts, total.amounts, strict=True)
+        return all(wanted <= there for at, (wanted, there) in enumerate(pairs) if at != 2)
 
     def _cap_has_room(self, environment: EnvironmentView, asked: Resources) -> bool:
         if environment.free_cap_milli is None:
@@ -196,15 +197,11 @@ class Reference:
         if taken is None or (kept and taken != asked):
             return False
         here = [start.taken for start in self.starts if start.host_id == host_id]
-        left = [
-            host.free.vcpu_milli - sum(t.vcpu_milli for t in here) - taken.vcpu_milli,
-            host.free.memory_mib - sum(t.memory_mib for t in here) - taken.memory_mib,
-            host.free.gpus - sum(t.gpus for t in here) - taken.gpus,
-        ]
+        columns = zip(host.free.amounts, taken.amounts, *(t.amounts for t in here), strict=True)
+        left = [free - sum(given) for free, *given in columns]
         is_alone = not here and host.free == host.total
-        wants = (taken.vcpu_milli, taken.memory_mib, taken.gpus)
-        keeps = [sum(each) for each in zip(*((k.vcpu_milli, k.memory_mib, k.gpus) for k in kept), strict=True)]
-        if kept and any(want and have < keep for want, have, keep in zip(wants, left, keeps, strict=True)):
+        keeps = [sum(each) for each in zip(*(k.amounts for k in kept), strict=True)]
+        if kept and any(want and have < keep for want, have, keep in zip(taken.amounts, left, keeps, strict=True)):
             return False
         return min(left) >= 0 and (taken == asked or is_alone)
 
@@ -232,7 +229,8 @@ class Reference:
         hosts = self.snapshot.hosts.values()
         vcpus = 2**40 // max(host.total.vcpu_milli for host in hosts)
         memory = 2**40 // max(host.total.memory_mib for host in hosts)
-        return amount.vcpu_milli * vcpus + amount.memory_mib * memory
+        scratch = 2**40 // max(1, *(host.total.scratch_mib for host in hosts))
+        return amount.vcpu_milli * vcpus + amount.memory_mib * memory + amount.scratch_mib * scratch
 
     def _able(self, queue: QueueView, environment: EnvironmentView, asked: Resources) -> HostId | None:
         """The host that best fit would choose if nothing was anywhere."""

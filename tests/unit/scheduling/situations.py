@@ -30,8 +30,8 @@ NOTHING = Resources()
 NOTHING_GIVEN: Mapping[str, float] = {}
 
 
-def some(vcpus: float, memory_mib: int = 0, gpus: int = 0) -> Resources:
-    return Resources(vcpu_milli=round(vcpus * 1000), memory_mib=memory_mib, gpus=gpus)
+def some(vcpus: float, memory_mib: int = 0, gpus: int = 0, **others: int) -> Resources:
+    return Resources(vcpu_milli=round(vcpus * 1000), memory_mib=memory_mib, gpus=gpus, **others)
 
 
 FOUR_VCPUS = some(4, 4096)
@@ -147,12 +147,14 @@ def _any_host(rng: Random, name: str) -> HostView:
         vcpu_milli=rng.choice([1000, 2000, 4000, 8000]),
         memory_mib=rng.choice([1024, 4096]),
         gpus=rng.choice([0, 0, 1, 2]),
+        scratch_mib=rng.choice([0, 500, 2000]),
     )
     share = rng.choice([0, 0, 0, 0, 0.25, 0.5, 1])
     used = Resources(
         vcpu_milli=int(total.vcpu_milli * share),
         memory_mib=int(total.memory_mib * share),
         gpus=rng.randint(0, total.gpus) if share else 0,
+        scratch_mib=int(total.scratch_mib * rng.choice([0, share])),
     )
     return a_host(name, total, used=used)
 
@@ -173,6 +175,7 @@ def _any_class(rng: Random, queues: Sequence[QueueView]) -> JobClass:
         vcpu_milli=rng.choice([250, 1000, 1000, 2000, 3000, 5000]),
         memory_mib=rng.choice([0, 512, 1024, 4096]),
         gpus=rng.choice([0, 0, 0, 0, 1, 2, 3]),
+        scratch_mib=rng.choice([0, 0, 0, 100, 400, 3000]),
     )
     queue = rng.choice(queues)
     takes = tuple((name, rng.randint(1, 3)) for name in ("x", "y", "z") if rng.random() < 0.15)

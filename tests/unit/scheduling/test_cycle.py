@@ -230,6 +230,29 @@ def test_every_shortage_is_named() -> None:
     )
 
 
+def test_scratch_disk_is_a_resource_as_others_are() -> None:
+    """What is held of a host is nobody else's; a job without a demand passes; the shortage is told with its numbers."""
+    host = a_host("local", some(4, 4096, scratch_mib=1000), used=some(1, 0, scratch_mib=600))
+    job, other = waiting(some(1, 100, scratch_mib=401), 1), waiting(some(1, 100, scratch_mib=400), 2)
+    plan = plan_cycle(a_snapshot(job, hosts=[host]))
+    assert plan.reasons[job.job_class].causes == (
+        "compute environment environment: host local: asks 401 MiB scratch disk, free 400 of 1000 MiB",
+    )
+    assert started(plan_cycle(a_snapshot(other, waiting(some(1), 3), hosts=[host]))) == [2, 3]
+
+
+def test_scratch_disk_that_no_host_offers() -> None:
+    """More than a host has, a job gets all of it, alone; where a host offers none, it never starts."""
+    job = waiting(some(1, 100, scratch_mib=1001), 1)
+    plan = plan_cycle(a_snapshot(job, hosts=[a_host("local", some(4, 4096, scratch_mib=1000))]))
+    assert plan.placements[0].resources == some(4, 4096, scratch_mib=1000)
+    plan = plan_cycle(a_snapshot(job))
+    assert plan.reasons[job.job_class].causes == (
+        "compute environment environment: asks 1 vCPU, 100 MiB, 1001 MiB scratch disk; "
+        "its largest host offers 4 vCPU, 4096 MiB, 0 MiB scratch disk",
+    )
+
+
 def test_cap_that_is_used_up() -> None:
     """Named with its numbers."""
     job = waiting(some(2), 1)

@@ -47,7 +47,8 @@ def age_cell(since: datetime | None, now: datetime) -> Text:
 def amounts_text(amounts: Amounts) -> str:
     """What is asked for or offered."""
     gpus = f", {amounts.gpus} GPU" if amounts.gpus else ""
-    return f"{amounts.vcpus:g} vCPU, {amounts.memory_mib:,} MiB{gpus}"
+    scratch = f", {amounts.scratch_mib:,} MiB scratch" if amounts.scratch_mib else ""
+    return f"{amounts.vcpus:g} vCPU, {amounts.memory_mib:,} MiB{gpus}{scratch}"
 
 
 def instant(at: datetime) -> str:

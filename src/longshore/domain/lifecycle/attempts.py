@@ -42,6 +42,7 @@ def exited(attempt: A, event: TaskExited) -> A:
         status_reason=reasons.CONTAINER_EXITED,
         cpu_seconds=event.cpu_seconds,
         peak_memory_bytes=event.peak_memory_bytes,
+        peak_scratch_bytes=event.peak_scratch_bytes,
     )
 
 

@@ -114,6 +114,7 @@ class TaskExited:
     stopped_at: datetime
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    peak_scratch_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,9 +48,12 @@ def open_parts(workload: Workload, attempt: Attempt, placed: Sequence[PlacedNode
     parts: list[Part] = []
     for node, place in zip(workload.nodes, placed, strict=True):
         gpus = list(place.gpu_names)
+        scratch_mib = place.resources.scratch_mib  # one for all containers: the first stands for them
         for container in node.containers:
             count = container.resources.gpus
             part = _open_part(attempt, node, container, place, tuple(gpus[:count]))
+            part = replace(part, resources=replace(part.resources, scratch_mib=scratch_mib))
+            scratch_mib = 0
             # containers that run one after another may have the same GPUs: the node has as many as it needs at once
             gpus = gpus[count:] + gpus[:count]
             parts.append(part)
@@ -321,6 +324,7 @@ def conclude(workload: Workload, attempt: Attempt, *, free_losses: int) -> Concl
         stopped_at=max(part.stopped_at for part in decisive if part.stopped_at and part.exit_code is not None),
         cpu_seconds=_sum([part.cpu_seconds for part in attempt.parts]),
         peak_memory_bytes=_sum([part.peak_memory_bytes for part in attempt.parts]),
+        peak_scratch_bytes=_sum([part.peak_scratch_bytes for part in attempt.parts]),
     )
 
 

@@ -40,7 +40,9 @@ def check_reserved(present: Present, checks: StoreChecks, scenario: Scenario) ->
         if attempt.stopped_at is not None:
             continue
         for row in checks.parts.of(attempt) if checks.planned(attempt.job_key).has_nodes else (attempt,):
-            held[row.host_id] += Resources(vcpu_milli=row.vcpu_milli, memory_mib=row.memory_mib, gpus=row.gpus)
+            held[row.host_id] += Resources.of(
+                (row.vcpu_milli, row.memory_mib, row.gpus, row.scratch_mib, row.gpu_milli)
+            )
     hosts = present.ledger.hosts()
     for host in scenario.hosts:
         view = hosts[host.id]

@@ -61,6 +61,8 @@ class AttemptRow(NamedTuple):
     vcpu_milli: int
     memory_mib: int
     gpus: int
+    scratch_mib: int
+    gpu_milli: int
     intent: str | None
     started_at: int | None
     started_boot_id: str
@@ -101,6 +103,8 @@ class PartRow(NamedTuple):
     vcpu_milli: int
     memory_mib: int
     gpus: int
+    scratch_mib: int
+    gpu_milli: int
     intent: str | None
     started_at: int | None
     stopped_at: int | None

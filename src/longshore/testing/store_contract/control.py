@@ -84,7 +84,9 @@ class ControlContract:
         """As it is opened, and as it changes."""
         (spec,) = await submitted(store, a_job())
         opened = an_attempt(
-            job_of(spec), resources=Resources(vcpu_milli=250, memory_mib=64, gpus=2), gpu_names=("GPU-a", "GPU-b")
+            job_of(spec),
+            resources=Resources(vcpu_milli=250, memory_mib=64, gpus=2, scratch_mib=2**33, gpu_milli=250),
+            gpu_names=("GPU-a", "GPU-b"),
         )
         job = with_attempt(job_of(spec), opened)
         await store.write(lambda tx: (tx.insert_attempts([opened]), tx.save_jobs([job])))
@@ -112,6 +114,7 @@ class ControlContract:
             status_reason="Job attempt duration exceeded timeout",
             cpu_seconds=0.125,
             peak_memory_bytes=2**40,
+            peak_scratch_bytes=2**41,
         )
         await store.write(lambda tx: tx.save_attempts([ended]))
         assert (await loaded(store, spec.key)).attempt is None
@@ -141,6 +144,7 @@ class ControlContract:
             status_reason="what",
             cpu_seconds=0.5,
             peak_memory_bytes=2**40,
+            peak_scratch_bytes=2**41,
         )
         await store.write(lambda tx: tx.save_parts([ended]))
         changed = replace(opened, parts=(opened.parts[0], ended))
