@@ -364,6 +364,7 @@ async def _serve(
         ),
         largest_host=local_host.total,
     )
+    batch = build_batch_handlers(services)
     limits = Limits(body_bytes=settings.limits.body_bytes)
     door = FrontDoor(
         DoorSettings(
@@ -372,9 +373,7 @@ async def _serve(
             host_names=frozenset(settings.server.host_names),
             limits=limits,
         ),
-        fronts=build_fronts(
-            batch=build_batch_handlers(services), logs=logs_handlers(logs), sts=build_sts_handlers(credentials)
-        ),
+        fronts=build_fronts(batch=batch, logs=logs_handlers(logs), sts=build_sts_handlers(credentials)),
         native=native_app(
             store=store,
             overview=leader,
@@ -382,6 +381,8 @@ async def _serve(
             logs=logs,
             metrics=metrics,
             prices=Prices(currency=settings.prices.currency, environments=settings.prices.environments),
+            submissions=services.submissions,
+            submit_job=batch["SubmitJob"],
         ),
         verifier=verifier,
         job_credentials=None if roles is None else credentials_app(roles),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -21,6 +22,8 @@ class Canned:
     answers: dict[str, list[Document | tuple[int, bytes]]] = field(default_factory=dict)
     #: path and arguments of each request
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
+    #: body and client token of each POST
+    sent: list[tuple[Any, str | None]] = field(default_factory=list)
 
     def put(self, path: str, *answers: Document | tuple[int, bytes]) -> None:
         self.answers[f"/longshore/{path}"] = list(answers)
@@ -44,6 +47,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        assert self.headers["content-type"] == "application/json"
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.canned.sent.append((msgspec.json.decode(body), self.headers["x-longshore-client-token"]))
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         return

@@ -41,6 +41,7 @@ def test_there_are_the_commands_that_are_promised() -> None:
         "server",
         "simulate",
         "status",
+        "submit",
     }
     assert set(COMMANDS) - set(longshore.commands) == {
         f"keys {name}" for name in ("create", "list", "disable", "enable", "delete")

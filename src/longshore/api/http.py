@@ -131,7 +131,7 @@ class FrontDoor:
             caller = replace(caller, account_id=principal.account_id, principal=principal)
         if _is_native(path):
             # Whose part of everything may be seen; None for all of it.
-            scope.setdefault("state", {})["caller"] = None if prove is None else caller
+            scope.setdefault("state", {}).update(sender=caller, caller=None if prove is None else caller)
             await self._native(scope, replaying(body, receive), send)
             return
         request = Request(

@@ -15,6 +15,7 @@ from longshore.cli.commands.logs import logs
 from longshore.cli.commands.server import server
 from longshore.cli.commands.simulate import simulate
 from longshore.cli.commands.status import status
+from longshore.cli.commands.submit import submit
 
 EPILOG = (
     "Exit codes: 0 it worked; 1 what was asked about does not exist, or the job that was followed failed; "
@@ -34,6 +35,7 @@ def longshore() -> None:
 
 for command in (
     server,
+    submit,
     status,
     jobs,
     logs,

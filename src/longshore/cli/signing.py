@@ -35,8 +35,10 @@ class Signer:
             )
         self._signer: Any = SigV4Auth(credentials.get_frozen_credentials(), _SERVICE, region or _ANY_REGION)
 
-    def sign(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers of a GET of `url`, signed."""
-        request: Any = AWSRequest(method="GET", url=url, headers=dict(headers))
+    def sign(self, url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, str]:
+        """The headers of a GET of `url`, or of a POST of a body to it, signed."""
+        request: Any = AWSRequest(
+            method="GET" if body is None else "POST", url=url, headers=dict(headers), data=body or b""
+        )
         self._signer.add_auth(request)
         return dict(request.headers)

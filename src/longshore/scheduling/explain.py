@@ -99,7 +99,7 @@ def _cause_in(environment: EnvironmentView, job: JobClass, oversize: Oversize, r
         if never_fits or cause is None:
             return (
                 f"{name}: {_gang_cause(job, environment, room, never_fits=never_fits)}",
-                NEVER_FITS if never_fits else NO_CAPACITY.format(_named(environment.hosts)),
+                NEVER_FITS if never_fits else NO_CAPACITY.format(named_hosts(environment.hosts)),
             )
         return f"{name}: {cause}", ""
     able = could_hold(asked, environment.hosts, oversize, fleet)
@@ -143,7 +143,7 @@ def span(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or first == 3)
 
 
-def _named(hosts: Sequence[HostId]) -> str:
+def named_hosts(hosts: Sequence[HostId]) -> str:
     """Hosts by name, the first few of many."""
     return ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
 
@@ -246,7 +246,7 @@ def explain_kept(reason: WaitReason, reservation: Reservation, room: Room) -> Wa
         return reason
     where = [room.fleet.ids[column] for column, _ in reservation.nodes]
     what = "host" if len(where) == 1 else "hosts"
-    cause = f"{what} {_named(where)} will have room for it in {span(at - now)} at the latest"
+    cause = f"{what} {named_hosts(where)} will have room for it in {span(at - now)} at the latest"
     return replace(reason, status_reason=f"{reason.status_reason}; {cause}", causes=(*reason.causes, cause))
 
 

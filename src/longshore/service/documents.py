@@ -38,6 +38,14 @@ class Children(Document, frozen=True):
     counts: dict[JobStatus, int]
 
 
+class Submitted(Document, frozen=True):
+    """A job that was taken; members as AWS Batch names them."""
+
+    job_id: str
+    job_name: str
+    job_arn: str
+
+
 class Place(Document, frozen=True):
     """Whose job it is and which queue it is in."""
 

@@ -1,8 +1,11 @@
 """Places of waiting jobs in their queues."""
 
+from longshore.domain.ids import JobKey
+from longshore.domain.job import JobSpec
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobView, Reader
 from longshore.scheduling.position import position_of
+from longshore.scheduling.snapshot import Snapshot
 from longshore.service.documents import Document
 from longshore.service.forecasts import Foresight
 
@@ -33,10 +36,14 @@ def place_in_queue(reader: Reader, view: JobView, foresight: Foresight | None) -
         key, intake = runs[0][0].first, runs[0][1]
     elif job.status is not JobStatus.RUNNABLE:
         return None
-    snapshot = foresight.outlook.snapshot
-    name = job.spec.scope, job.spec.queue_name
+    return None if intake is None else position_in(reader, job.spec, key, intake, foresight.outlook.snapshot)
+
+
+def position_in(reader: Reader, spec: JobSpec, key: JobKey, intake: int, snapshot: Snapshot) -> Position | None:
+    """The place of a job of this submission that is RUNNABLE; None while its queue is not known."""
+    name = spec.scope, spec.queue_name
     queue = next((each for each in snapshot.queues if (each.scope, each.name) == name), None)
-    if queue is None or intake is None:
+    if queue is None:
         return None
     found = position_of(key, intake, queue, snapshot)
     first = None if found.first is None else reader.load_jobs([found.first]).get(found.first)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import WAITING_STATUSES
 from longshore.ports.store import JobView
-from longshore.scheduling.explain import called
+from longshore.scheduling.explain import called, named_hosts
 from longshore.scheduling.forecast.outlook import Forecast, Prediction
 from longshore.service.documents import Document
 from longshore.service.forecasts import Foresight
@@ -29,6 +29,13 @@ class Start(Document, frozen=True):
     after: datetime | None = None
     #: where it most likely starts
     environment: str | None = None
+    #: several for a job of several nodes
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether nothing keeps it."""
+        return self.at is not None and self.at == self.latest == self.earliest
 
 
 def start_of(view: JobView, foresight: Foresight | None) -> Start | None:
@@ -58,7 +65,8 @@ def tell(prediction: Prediction, foresight: Foresight) -> Start:
         earliest=None if at is None else earliest,
         latest=latest,
         after=after,
-        environment=prediction.environment if at is not None else None,
+        environment=prediction.environment or None if at is not None else None,
+        hosts=prediction.hosts if at is not None else (),
     )
 
 
@@ -71,23 +79,31 @@ def _text(
     after: datetime | None,
 ) -> str:
     now = foresight.at
-    where = f", in {called(prediction.environment)}"
+    where = _where(prediction)
     if at is not None and earliest is not None:
         if prediction.late == 0:
             return f"at once{where}"
         if latest is None:
             soonest = f"about {clock(at, now)}, {clock(earliest, now)} at the earliest{where}"
-            return f"{soonest}; how late it may be is {_why(foresight)}"
+            return f"{soonest}; how late it may be is {why_unknown(foresight)}"
         return f"about {clock(at, now)}, 8 times of 10 between {clock(earliest, now)} and {clock(latest, now)}{where}"
     if after is not None:
         followed = max(map(len, foresight.forecast.starts))
         return f"later than {clock(after, now)}: no more than {counted(followed, 'start')} before it were looked at"
     if foresight.forecast.unknown:
-        return _why(foresight)
+        return why_unknown(foresight)
     return "never, as things are: what it waits for does not come by itself"
 
 
-def _why(foresight: Foresight) -> str:
+def _where(prediction: Prediction) -> str:
+    if not prediction.environment:
+        return ""
+    hosts = "host" if len(prediction.hosts) == 1 else "hosts"
+    return f", in {called(prediction.environment)} on {hosts} {named_hosts(prediction.hosts)}"
+
+
+def why_unknown(foresight: Foresight) -> str:
+    """Why nobody can tell an instant."""
     if not foresight.forecast.unknown:
         return "not known: not all that may come before it was looked at"
     unknown = sorted(foresight.forecast.unknown)

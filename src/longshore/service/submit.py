@@ -1,7 +1,7 @@
 """The use case SubmitJob: a request resolved into a job specification and stored as SUBMITTED."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from longshore.domain.queue import SERVICE_QUEUE, Instant, JobQueue
 from longshore.domain.retry import RetryStrategy
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
-from longshore.ports.store import Edge, NewJob, ResourceReader, Store, Transaction
+from longshore.ports.store import Edge, NewJob, Reader, ResourceReader, Store, Transaction
 from longshore.service.attempt_rules import check_retry, check_timeout
 from longshore.service.client_tokens import TokenCall, digest_of, token_of
 from longshore.service.consumption import check_known, resolve_consumption
@@ -39,6 +39,9 @@ from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
 from longshore.service.sharing import check_quota_share, check_sharing
+
+#: Key of a job that is looked at before it is stored, and those of its children follow: above all that are given.
+UNSTORED = JobKey(1 << 60)
 
 _LIMIT_KIB = 30
 _MOST_DEPENDENCIES = 20
@@ -92,6 +95,39 @@ class Submissions:
         Raises:
             RequestRefused: it names something that does not exist or breaks a rule; nothing is stored.
         """
+        token = self._check(submission)
+        uuid, submitted = str(uuid4()), self._instant()
+        call = None if token is None else TokenCall(token=token, digest=digest_of(submission))
+
+        def work(tx: Transaction) -> str:
+            earlier = None if call is None else call.earlier_job(tx, scope, uuid, at=submitted.at)
+            if earlier is not None:
+                return earlier
+            tx.insert_job(_resolve_job(tx, scope, submission, uuid, submitted, tx.allocate_keys))
+            return uuid
+
+        storing = asyncio.ensure_future(self._store.write(work))
+        # Woken now, the leader takes the job in by the commit that stores it; woken again, it misses none that had to
+        # wait before it could be stored.
+        self._notifier.notify()
+        stored = await storing
+        self._notifier.notify()
+        return JobId(uuid=stored)
+
+    async def resolve(self, scope: Scope, submission: Submission) -> NewJob:
+        """The job that `submit` would store now, under `UNSTORED` as its key.
+
+        Raises:
+            RequestRefused: as `submit`.
+        """
+        self._check(submission)
+        uuid, submitted = str(uuid4()), self._instant()
+        return await self._store.read(
+            lambda reader: _resolve_job(reader, scope, submission, uuid, submitted, lambda count: UNSTORED)
+        )
+
+    def _check(self, submission: Submission) -> str | None:
+        """What can be told without looking at the store; returns the client token."""
         token = token_of(submission.client_token, submission.tags)
         check_job_name(submission.name)
         check_size(submission.size_bytes, limit_kib=_LIMIT_KIB, what="Job")
@@ -105,40 +141,33 @@ class Submissions:
         size = submission.array_size
         if size is not None and not 2 <= size <= self._array_size_max:
             raise invalid(f"Array size should be between 2 and {self._array_size_max}, got {size}")
-        uuid = str(uuid4())
-        created_at = self._clock.now()
-        created_at = created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)
-        submitted = Instant(at=created_at, boot_id=self._clock.boot_id(), boot_seconds=self._clock.boot_seconds())
-        call = None if token is None else TokenCall(token=token, digest=digest_of(submission))
+        return token
 
-        def work(tx: Transaction) -> str:
-            earlier = None if call is None else call.earlier_job(tx, scope, uuid, at=created_at)
-            if earlier is not None:
-                return earlier
-            _store_job(tx, scope, submission, uuid, submitted)
-            return uuid
-
-        storing = asyncio.ensure_future(self._store.write(work))
-        # Woken now, the leader takes the job in by the commit that stores it; woken again, it misses none that had to
-        # wait before it could be stored.
-        self._notifier.notify()
-        stored = await storing
-        self._notifier.notify()
-        return JobId(uuid=stored)
+    def _instant(self) -> Instant:
+        now = self._clock.now()
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return Instant(at=now, boot_id=self._clock.boot_id(), boot_seconds=self._clock.boot_seconds())
 
 
-def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str, submitted: Instant) -> None:
-    queue = open_queue(tx, scope, submission.queue)
+def _resolve_job(
+    reader: Reader,
+    scope: Scope,
+    submission: Submission,
+    uuid: str,
+    submitted: Instant,
+    allocate_keys: Callable[[int], JobKey],
+) -> NewJob:
+    queue = open_queue(reader, scope, submission.queue)
     if queue.queue_type == SERVICE_QUEUE:
         raise InvalidRequest(f"JobQueue {submission.queue} is for service jobs only; SubmitServiceJob takes them")
-    definition = resolve_active(tx, scope, submission.definition)
+    definition = resolve_active(reader, scope, submission.definition)
     if submission.own_override is not None:
         definition = override_definition(definition, submission.own_override)
     _check_fit(submission, definition, queue)
-    check_sharing(tx, queue, submission.share_identifier, submission.scheduling_priority, now=submitted.at)
+    check_sharing(reader, queue, submission.share_identifier, submission.scheduling_priority, now=submitted.at)
     powers = job_powers(definition.tags, submission.tags or {}, submission.parameters or {})
     check_quota_share(
-        tx,
+        reader,
         queue,
         powers.quota_share,
         has_preemption=powers.preemption_retries is not None,
@@ -147,14 +176,14 @@ def _store_job(tx: Transaction, scope: Scope, submission: Submission, uuid: str,
     dependencies = (*submission.depends_on, *powers.depends_on)
     if len(dependencies) > _MOST_DEPENDENCIES:
         raise invalid(f"Job cannot have more than {_MOST_DEPENDENCIES} dependencies, {DEPENDS_ON} counted")
-    on_keys = _find_dependencies(tx, scope, dependencies, submission.array_size)
-    key = tx.allocate_keys(1 + (submission.array_size or 0))
+    on_keys = _find_dependencies(reader, scope, dependencies, submission.array_size)
+    key = allocate_keys(1 + (submission.array_size or 0))
     spec = _resolve_spec(submission, definition, queue, powers, key=key, uuid=uuid)
     if powers.start_deadline_seconds is not None:
         spec = replace(spec, submitted=submitted)
-    check_known(tx, spec)
+    check_known(reader, spec)
     edges = _edges(key, dependencies, on_keys)
-    tx.insert_job(NewJob(spec=spec, created_at=submitted.at, tags=submission.tags or {}, edges=edges))
+    return NewJob(spec=spec, created_at=submitted.at, tags=submission.tags or {}, edges=edges)
 
 
 def _first_given(overriding: int | None, given: int | None) -> int:
@@ -251,7 +280,7 @@ def _resolve_attempts(definition: JobDefinition, submission: Submission) -> tupl
 
 
 def _find_dependencies(
-    tx: Transaction, scope: Scope, dependencies: Sequence[Dependency], array_size: int | None
+    reader: Reader, scope: Scope, dependencies: Sequence[Dependency], array_size: int | None
 ) -> Mapping[str, JobKey]:
     """The keys of the jobs that a submission's dependencies name, by the text they are named with.
 
@@ -274,13 +303,13 @@ def _find_dependencies(
         if job_id is None:
             raise NotFound(f"Job {text[:200]} of {where} does not exist")
         ids[text] = job_id
-    found = tx.find_jobs(scope, set(ids.values()))
+    found = reader.find_jobs(scope, set(ids.values()))
     for dependency in dependencies:
         text = dependency.job_id
         if text is not None and ids[text] not in found:
             raise NotFound(f"Job {text} of {_place_of(dependency)} does not exist")
     keys = {text: found[job_id] for text, job_id in ids.items()}
-    _check_pairs(tx, dependencies, array_size, keys)
+    _check_pairs(reader, dependencies, array_size, keys)
     return keys
 
 
@@ -290,12 +319,12 @@ def _place_of(dependency: Dependency) -> str:
 
 
 def _check_pairs(
-    tx: Transaction, dependencies: Sequence[Dependency], array_size: int | None, keys: Mapping[str, JobKey]
+    reader: Reader, dependencies: Sequence[Dependency], array_size: int | None, keys: Mapping[str, JobKey]
 ) -> None:
     paired = {each.job_id: each for each in dependencies if each.type is DependencyType.N_TO_N and each.job_id}
     if not paired:
         return
-    jobs = tx.load_jobs([keys[text] for text in paired])
+    jobs = reader.load_jobs([keys[text] for text in paired])
     for text, dependency in paired.items():
         job, where = jobs[keys[text]], _place_of(dependency)
         if not job.is_array_parent:

@@ -60,7 +60,7 @@ def wait_causes(
         text = "the controller has not taken it in yet; a running server does so within moments"
         causes.append(Cause(kind="intake", text=text))
     if counts.get(JobStatus.PENDING):
-        causes += _dependency_causes(reader, job)
+        causes += dependency_causes(reader, job, reader.edges_of([job.spec.key]))
         if job.wish is not None:
             text = f"it was asked to {job.wish.kind} ({job.wish.reason}) and ends when its dependencies have ended"
             causes.append(Cause(kind="request", text=text))
@@ -73,8 +73,8 @@ def wait_causes(
     return causes
 
 
-def _dependency_causes(reader: Reader, job: Job) -> Iterable[Cause]:
-    edges = reader.edges_of([job.spec.key])
+def dependency_causes(reader: Reader, job: Job, edges: Sequence[Edge]) -> Iterable[Cause]:
+    """What a job waits for that others wait for by `edges`: those that have ended as it waits for are left out."""
     awaited = awaited_by(job, edges)
     awaited_jobs = reader.load_jobs({key for key, _ in awaited})
     done = 0

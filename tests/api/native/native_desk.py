@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import httpx
 
+from longshore.api.aws.batch.handlers import build_handlers
 from longshore.api.http import FrontDoor
 from longshore.api.limits import DoorSettings
 from longshore.api.native.app import native_app
@@ -26,6 +27,7 @@ from longshore.ports.engine import Capabilities, Observation, TaskState, Usage
 from longshore.ports.overview import EngineHealth, HostUse
 from longshore.scheduling.forecast.outlook import Outlook
 from longshore.service.log_pages import LogLine
+from longshore.service.services import build_services
 from longshore.store.sqlite import InlineStore
 from longshore.telemetry.metrics import Metrics
 from longshore.testing.clock import VirtualClock
@@ -86,6 +88,14 @@ class Desk:
             new_attempt_id=lambda: AttemptId(f"{next(numbers):032x}"),
         )
         self.capabilities = driver.capabilities()
+        self.services = build_services(
+            self.store,
+            self.clock,
+            self.inbox,
+            engines=("fake",),
+            resolve_engine=self._resolve_engine,
+            largest_host=Resources(vcpu_milli=4000, memory_mib=4096),
+        )
         self.metrics = Metrics(self.store, self, self.clock)
         self.price(Prices(environments={"default": Price(vcpu=0.04, gib=0.01, spot=0.25)}))
 
@@ -98,6 +108,8 @@ class Desk:
             logs=self.streams,
             metrics=self.metrics,
             prices=prices,
+            submissions=self.services.submissions,
+            submit_job=build_handlers(self.services)["SubmitJob"],
         )
         door = FrontDoor(DoorSettings(), fronts={}, native=native)
         self.client = httpx.AsyncClient(
@@ -128,6 +140,9 @@ class Desk:
 
     async def outlook(self) -> Outlook | None:
         return await self.leader.outlook()
+
+    async def _resolve_engine(self) -> str:
+        return "fake"
 
     def be_able(self, **capabilities: Any) -> None:
         """Change what the engine says that it can do."""
@@ -193,6 +208,18 @@ class Desk:
         answer = await self.client.get(f"/longshore/{path}", params=cast(Mapping[str, Any], arguments))
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def send(self, path: str, body: Mapping[str, Any], **arguments: str) -> Any:
+        """The answer to a request with a body, which must be accepted."""
+        answer = await self.client.post(f"/longshore/{path}", json=body, params=arguments)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def refused_body(self, path: str, body: Mapping[str, Any], **arguments: str) -> tuple[int, str]:
+        """Status and message of a request with a body that must be refused."""
+        answer = await self.client.post(f"/longshore/{path}", json=body, params=arguments)
+        assert answer.status_code != 200, answer.text
+        return answer.status_code, answer.json()["message"]
 
     async def refused(self, path: str, **arguments: str | int) -> tuple[int, str]:
         """Status and message of a question that must be refused."""

@@ -93,7 +93,7 @@ async def test_wrong_arguments_are_named(desk: Desk) -> None:
     assert (await desk.refused("jobs", status="DONE"))[1].startswith("status DONE is none of SUBMITTED, ")
     assert (await desk.refused("jobs", quue="x"))[1].startswith("there is no argument quue; there are cursor, ")
     assert await desk.refused("nothing") == (404, "there is nothing at /longshore/nothing")
-    answer = await desk.client.post("/longshore/jobs", json={})
+    answer = await desk.client.post("/longshore/status", json={})
     assert (answer.status_code, answer.json()) == (405, {"message": "Method Not Allowed"})
 
 

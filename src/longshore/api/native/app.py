@@ -1,4 +1,4 @@
-"""The application behind `/longshore/` and `/metrics`. It only reads; who may come in is decided before."""
+"""The application behind `/longshore/` and `/metrics`; who may come in is decided before."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -11,11 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from longshore.api.aws.batch.handlers import authorise_override
+from longshore.api.aws.batch.translate.submissions import read_submission
+from longshore.api.aws.batch.wire.requests import SubmitJobRequest
+from longshore.api.aws.batch.wire.responses import SubmitJobResponse
+from longshore.api.aws.codec import Decoder
 from longshore.api.native.arguments import (
     parse_efficiency_query,
     parse_history_query,
     parse_job_query,
     parse_log_query,
+    parse_region,
 )
 from longshore.domain.access_key import READ_METRICS
 from longshore.domain.errors import (
@@ -38,11 +44,17 @@ from longshore.service.history import list_history
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
 from longshore.service.status import report_status
+from longshore.service.submit import Submissions
+from longshore.service.what_if import WhatIfs
 
 #: Listings are asked for again and again, and need not be the latest.
 LISTED_WITHIN_SECONDS = 5.0
 
+#: As at the AWS side: no text that a program could not be given.
+SUBMIT_JOB = Decoder(SubmitJobRequest, refuse_nul=True)
+
 Handler = Callable[[Request], Awaitable[Response]]
+Submit = Callable[[Caller, SubmitJobRequest], Awaitable[SubmitJobResponse]]
 
 
 class MetricsPage(Protocol):
@@ -55,11 +67,20 @@ class MetricsPage(Protocol):
 
 
 def native_app(
-    *, store: Store, overview: Overview, clock: Clock, logs: StreamReader, metrics: MetricsPage, prices: Prices
+    *,
+    store: Store,
+    overview: Overview,
+    clock: Clock,
+    logs: StreamReader,
+    metrics: MetricsPage,
+    prices: Prices,
+    submissions: Submissions,
+    submit_job: Submit,
 ) -> Starlette:
-    """The application; errors are answered as JSON with a `message`."""
+    """The application; errors are answered as JSON with a `message`. `submit_job` is the operation of AWS Batch."""
     log_pages = LogPages(store, logs, clock)
     forecasts = Forecasts(overview, clock)
+    what_ifs = WhatIfs(store, submissions, forecasts)
 
     async def status(request: Request) -> Response:
         engines, hosts, account_id = overview.engines(), overview.hosts(), _account(request)
@@ -74,6 +95,15 @@ def native_app(
             foresight = await forecasts.latest(within_seconds=LISTED_WITHIN_SECONDS)
             page = await store.read(lambda reader: list_jobs(reader, query, foresight))
         return _answer(page)
+
+    async def submit(request: Request) -> Response:
+        return _answer(await submit_job(_sender(request), SUBMIT_JOB.decode(await request.body())))
+
+    async def what_if(request: Request) -> Response:
+        sender, asked = _sender(request), SUBMIT_JOB.decode(await request.body())
+        submission = read_submission(asked, sender.client_token)
+        authorise_override(sender, submission)
+        return _answer(await what_ifs.answer(sender.scope, submission, account_id=_account(request)))
 
     async def history(request: Request) -> Response:
         cursor, limit = parse_history_query(request.query_params)
@@ -109,6 +139,8 @@ def native_app(
     routes = [
         _route("/longshore/status", status, "longshore:GetStatus"),
         _route("/longshore/jobs", jobs, "longshore:ListJobs"),
+        _route("/longshore/jobs", submit, "batch:SubmitJob", method="POST"),
+        _route("/longshore/what-if", what_if, "longshore:WhatIf", method="POST"),
         _route("/longshore/history", history, "longshore:ListHistory"),
         _route("/longshore/jobs/{job_id}/explain", explain, "longshore:ExplainJob"),
         _route("/longshore/jobs/{job_id}/log", log, "longshore:GetLog"),
@@ -121,7 +153,7 @@ def native_app(
     )
 
 
-def _route(path: str, handler: Handler, action: str) -> Route:
+def _route(path: str, handler: Handler, action: str, *, method: str = "GET") -> Route:
     """A route to a handler; a caller that is known must be allowed `action`."""
 
     async def handle(request: Request) -> Response:
@@ -130,13 +162,19 @@ def _route(path: str, handler: Handler, action: str) -> Route:
             caller.authorise(action)
         return await handler(request)
 
-    return Route(path, handle, methods=["GET"])
+    return Route(path, handle, methods=[method])
 
 
 def _caller(request: Request) -> Caller | None:
     """Who asks; None for who may see everything. The door has put it there."""
     caller: Caller | None = request.scope["state"]["caller"]
     return caller
+
+
+def _sender(request: Request) -> Caller:
+    """In whose name something is asked or done: in the region that the query names, else in that of the signature."""
+    sender: Caller = request.scope["state"]["sender"]
+    return replace(sender, region=parse_region(request.query_params) or sender.region)
 
 
 def _account(request: Request) -> str | None:

@@ -70,6 +70,12 @@ def parse_efficiency_query(given: QueryParams, now: datetime) -> EfficiencyQuery
     )
 
 
+def parse_region(given: QueryParams) -> str | None:
+    """The only argument of what is sent as a body: region."""
+    _refuse_unknown(given, {"region"})
+    return given.get("region")
+
+
 def _refuse_unknown(given: QueryParams, known: Collection[str]) -> None:
     for name in given:
         if name not in known:

@@ -31,20 +31,20 @@ def render_explanation(explanation: Explanation) -> RenderableType:
         cell(facts, "dim"),
     ]
     if explanation.failed_children:
-        parts += _section("Failed children", (cell(f"- {child}") for child in explanation.failed_children))
+        parts += section("Failed children", (cell(f"- {child}") for child in explanation.failed_children))
     if explanation.waits_for:
-        parts += _section("Waits", chain.from_iterable(map(_cause_lines, explanation.waits_for)))
+        parts += section("Waits", chain.from_iterable(map(cause_lines, explanation.waits_for)))
     if explanation.position is not None:
-        parts += _section("Place", [cell(_place(explanation.position))])
+        parts += section("Place", [cell(place_text(explanation.position))])
     if explanation.start is not None:
-        parts += _section("Starts", [cell(explanation.start.text)])
+        parts += section("Starts", [cell(explanation.start.text)])
     if explanation.attempts:
-        parts += _section("Attempts", chain.from_iterable(map(_attempt_lines, explanation.attempts)))
+        parts += section("Attempts", chain.from_iterable(map(_attempt_lines, explanation.attempts)))
     if explanation.not_honoured:
         gaps = (cell(f"- {gap.setting} on engine {gap.engine}: {gap.text}") for gap in explanation.not_honoured)
-        parts += _section("Not honoured", gaps)
+        parts += section("Not honoured", gaps)
     if explanation.timeline:
-        parts += _section("Timeline", [_timeline(explanation.timeline)])
+        parts += section("Timeline", [_timeline(explanation.timeline)])
     return Group(*parts)
 
 
@@ -57,17 +57,20 @@ def _powers(explanation: Explanation) -> str:
     return "".join(parts)
 
 
-def _section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
+def section(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
+    """Lines under a title."""
     return [Text(), Text(title, "bold"), *(Padding.indent(line, 2) for line in lines)]
 
 
-def _cause_lines(cause: Cause) -> Iterable[RenderableType]:
+def cause_lines(cause: Cause) -> Iterable[RenderableType]:
+    """The cause, and below it its remedy."""
     yield cell(f"- {cause.text}")
     if cause.remedy is not None:
         yield cell(f"  > {cause.remedy}", "green")
 
 
-def _place(position: Position) -> str:
+def place_text(position: Position) -> str:
+    """A place in a queue."""
     at_least = "at least " if position.is_at_least else ""
     ahead = f"{at_least}{counted(position.ahead, 'job')} of {position.waiting:,} that wait in its queue"
     if position.ahead == 0 and not position.is_at_least:

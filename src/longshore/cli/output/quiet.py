@@ -7,11 +7,12 @@ import click
 from longshore.cli.output import changed
 from longshore.cli.output.lines import echo_lines
 from longshore.cli.plain import plain
-from longshore.service.documents import Document
+from longshore.service.documents import Document, Submitted
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage
 from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
+from longshore.service.what_if import WhatIf
 from longshore.simulator.documents import SimulationReport
 
 
@@ -29,6 +30,10 @@ class QuietOutput:
                 for row in result.jobs:
                     click.echo(row.job_id)
             case Explanation():
+                click.echo(plain(result.summary))
+            case Submitted():
+                click.echo(result.job_id)
+            case WhatIf():
                 click.echo(plain(result.summary))
             case SimulationReport():
                 for policy in result.policies:

@@ -15,14 +15,16 @@ from longshore.cli.output.efficiency import render_efficiency
 from longshore.cli.output.explanation import render_explanation
 from longshore.cli.output.lines import echo_lines
 from longshore.cli.output.simulation import render_simulation
+from longshore.cli.output.submission import render_submitted, render_what_if
 from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
-from longshore.service.documents import Children, Document
+from longshore.service.documents import Children, Document, Submitted
 from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
 from longshore.service.job_table import JobPage, JobRow
 from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
 from longshore.service.status import EngineStatus, HostStatus, QueueStatus, ServerStatus
+from longshore.service.what_if import WhatIf
 from longshore.service.wording import duration, mebibytes
 from longshore.simulator.documents import SimulationReport
 
@@ -79,6 +81,10 @@ def render(result: Document, now: datetime) -> RenderableType:
             return _render_new_key(result)
         case SimulationReport():
             return render_simulation(result)
+        case Submitted():
+            return render_submitted(result)
+        case WhatIf():
+            return render_what_if(result)
         case _:
             raise AssertionError(result)
 

@@ -5,11 +5,13 @@ compared job by job. A run length that nobody can know (nothing of its family ha
 it) is taken to be endless: who starts nevertheless, starts in any case; of who does not it is said that it is unknown.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import TypeAlias
 
-from longshore.domain.ids import JobKey
+from longshore.domain.ids import HostId, JobKey
 from longshore.domain.run_lengths import RunHistory, RunLengths
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.forecast.course import Course, Started
@@ -21,6 +23,8 @@ from longshore.scheduling.snapshot import Snapshot
 DRAWS = 16
 #: Jobs that are followed to their start in each draw.
 MOST_STARTS = 2_000
+#: An environment, and the hosts in it.
+Where: TypeAlias = tuple[str, tuple[HostId, ...]]
 _MIX = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -64,6 +68,8 @@ class Prediction:
     late: float | None
     #: where it starts most often, by name of the environment; empty where it does not
     environment: str = ""
+    #: and on which hosts: several for a job of several nodes
+    hosts: tuple[HostId, ...] = ()
     #: of a job that was not followed to its start: it starts later than that
     after: float | None = None
 
@@ -74,7 +80,8 @@ class Forecast:
 
     #: a list for each draw; in it the second in which each job starts
     starts: list[dict[JobKey, float]] = field(default_factory=list[dict[JobKey, float]])
-    environments: dict[JobKey, str] = field(default_factory=dict[JobKey, str])
+    #: how often each job starts where
+    places: dict[JobKey, Counter[Where]] = field(default_factory=dict[JobKey, Counter[Where]])
     #: for each draw: how far it was followed; infinite: until nothing would change any more
     horizons: list[float] = field(default_factory=list[float])
     #: families of jobs that started in it, or run, and of which nobody can know how long
@@ -82,29 +89,43 @@ class Forecast:
 
     def of(self, key: JobKey) -> Prediction:
         """What is predicted of a waiting job."""
-        return self._predict([starts.get(key, inf) for starts in self.starts], self.environments.get(key, ""))
+        return self._predict([starts.get(key, inf) for starts in self.starts], self.places.get(key, Counter()))
 
     def first_between(self, first: JobKey, last: JobKey) -> Prediction:
         """The same of whichever job starts first of those with keys from `first` to `last`."""
         seen: list[float] = []
-        environment = ""
+        where: Counter[Where] = Counter()
         for starts in self.starts:
             at, key = min(((at, key) for key, at in starts.items() if first <= key <= last), default=(inf, first))
             seen.append(at)
-            environment = environment or self.environments.get(key, "")
-        return self._predict(seen, environment)
+            where = where or self.places.get(key, where)
+        return self._predict(seen, where)
 
-    def _predict(self, seen: Sequence[float], environment: str) -> Prediction:
+    def last_between(self, first: JobKey, last: JobKey) -> Prediction:
+        """The same of whichever job starts last of these."""
+        seen: list[float] = []
+        for starts in self.starts:
+            ats = [at for key, at in starts.items() if first <= key <= last]
+            seen.append(max(ats) if len(ats) == last - first + 1 else inf)
+        return self._predict(seen, Counter())
+
+    def _predict(self, seen: Sequence[float], where: Counter[Where]) -> Prediction:
         ordered = sorted(seen)
-        early, median, late = (_place(ordered, share) for share in (0.1, 0.5, 0.9))
+        early, median, late = (quantile(ordered, share) for share in (0.1, 0.5, 0.9))
         open_ends = [horizon for at, horizon in zip(seen, self.horizons, strict=True) if at == inf]
         after = min(open_ends, default=inf) if median is None else inf
+        ((environment, hosts), _), *_ = where.most_common(1) or [(("", ()), 0)]
         return Prediction(
-            early=early, median=median, late=late, environment=environment, after=None if after == inf else after
+            early=early,
+            median=median,
+            late=late,
+            environment=environment,
+            hosts=hosts,
+            after=None if after == inf else after,
         )
 
 
-def _place(ordered: Sequence[float], share: float) -> float | None:
+def quantile(ordered: Sequence[float], share: float) -> float | None:
     """The quantile between the draws; None: it is beyond them."""
     place = share * (len(ordered) - 1)
     low = int(place)
@@ -137,7 +158,7 @@ def forecast(
                 key = event.placement.key
                 if key not in starts:
                     starts[key] = event.at
-                    found.environments.setdefault(key, event.placement.environment_name)
+                    found.places.setdefault(key, Counter())[_where(event.placement)] += 1
             elif not event.was_preempted:
                 for freed in dependents.ended(event.running.placement.key):
                     course.admit(freed.job_class, intake=freed.intake, key=freed.key, count=freed.count)
@@ -150,6 +171,11 @@ def forecast(
         found.starts.append(starts)
         found.horizons.append(horizon)
     return found
+
+
+def _where(placement: Placement) -> Where:
+    nodes = placement.nodes or (placement,)
+    return placement.environment_name, tuple(dict.fromkeys(node.host_id for node in nodes))
 
 
 def _running(holding: Holding, luck: "Luck") -> Running:

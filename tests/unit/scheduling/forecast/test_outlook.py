@@ -64,7 +64,7 @@ def test_jobs_start_as_those_before_them_end() -> None:
 def test_what_is_free_starts_at_once() -> None:
     """At the present."""
     assert forecast(an_outlook(a_snapshot(waiting(ALL, 1)))).of(JobKey(1001)) == Prediction(
-        early=0.0, median=0.0, late=0.0, environment="environment"
+        early=0.0, median=0.0, late=0.0, environment="environment", hosts=(HostId("local"),)
     )
 
 

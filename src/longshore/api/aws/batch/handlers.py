@@ -19,6 +19,7 @@ from longshore.service.caller import Caller
 from longshore.service.named import NamedQuery
 from longshore.service.requests import cancellation, termination
 from longshore.service.services import Services
+from longshore.service.submit import Submission
 
 
 def build_handlers(services: Services) -> Handlers:
@@ -74,6 +75,12 @@ def build_handlers(services: Services) -> Handlers:
         "UpdateServiceEnvironment": batch.update_service_environment,
         "UpdateServiceJob": batch.update_service_job,
     }
+
+
+def authorise_override(caller: Caller, submission: Submission) -> None:
+    """What an own override changes is for those to say who may say what a definition is. Raises AccessDenied."""
+    if submission.own_override is not None:
+        caller.authorise("batch:RegisterJobDefinition")
 
 
 class BatchHandlers:
@@ -254,9 +261,7 @@ class BatchHandlers:
     async def submit_job(self, caller: Caller, request: req.SubmitJobRequest) -> res.SubmitJobResponse:
         scope = caller.scope
         submission = submissions.read_submission(request, caller.client_token)
-        if submission.own_override is not None:
-            # What it changes is for those to say who may say what a definition is.
-            caller.authorise("batch:RegisterJobDefinition")
+        authorise_override(caller, submission)
         job_id = await self._services.submissions.submit(scope, submission)
         return submissions.render_submission(scope, request.job_name, job_id)
 
