@@ -120,6 +120,20 @@ def test_our_commands_say_what_they_need(server: SignedServer) -> None:
     assert (told.returncode, "is not authorized to perform: longshore:GetStatus" in told.stderr) == (2, True)
 
 
+def test_a_body_is_signed_as_well(server: SignedServer) -> None:
+    """A key that may only ask what if submits nothing."""
+    server.set_up()
+    server.register("job", "true")
+    asking = make_key(server.data, "--allow", "longshore:WhatIf")
+    job = ("submit", "--queue", "queue", "--definition", "job", "--name", "j", "--region", "us-east-1")
+    told = longshore(*job, "--dry-run", LONGSHORE_URL=server.url, **asking)
+    assert (told.returncode, "it would start at once" in told.stdout) == (0, True), told.stderr
+    told = longshore(*job, LONGSHORE_URL=server.url, **asking)
+    assert (told.returncode, "is not authorized to perform: batch:SubmitJob" in told.stderr) == (2, True)
+    told = longshore(*job, "--quiet", LONGSHORE_URL=server.url, **server.key)
+    server.wait([told.stdout.strip()])
+
+
 @pytest.mark.awscli
 @pytest.mark.parametrize("version", ["aws_v1", pytest.param("aws_v2", marks=pytest.mark.awscli2)])
 def test_the_aws_cli_comes_in_signed(server: SignedServer, version: str, request: pytest.FixtureRequest) -> None:
