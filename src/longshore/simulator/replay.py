@@ -67,7 +67,14 @@ def _present(fleet: Fleet, policy: Policy, decay_seconds: int) -> Snapshot:
     environment = EnvironmentView(
         name=(_SCOPE, _NAME), problem="", cap_milli=None, free_cap_milli=None, hosts=tuple(hosts)
     )
-    queue = QueueView(scope=_SCOPE, name=_NAME, priority=1, environments=(_NAME,), fair=policy.fair(decay_seconds))
+    queue = QueueView(
+        scope=_SCOPE,
+        name=_NAME,
+        priority=1,
+        environments=(_NAME,),
+        fair=policy.fair(decay_seconds),
+        backfill=policy.backfill,
+    )
     return Snapshot(
         queues=[queue], environments={environment.name: environment}, hosts=hosts, classes=(), oversize="wait"
     )

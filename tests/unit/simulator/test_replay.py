@@ -44,6 +44,14 @@ def test_first_in_first_out() -> None:
     assert starts(trace, "fifo", interval=60) == [0.0, 120.0, 240.0]
 
 
+def test_who_may_pass_a_blocked_head() -> None:
+    """A job of 4 vCPUs waits for one of 3 until second 100: none pass it, or those that are over by then, or all."""
+    trace = a_trace((0, 100, 3), (1, 100, 4), (2, 10, 1), (3, 300, 1))
+    assert starts(trace, "fifo") == [0.0, 100.0, 200.0, 200.0]
+    assert starts(trace, "easy") == [0.0, 100.0, 2.0, 200.0]
+    assert starts(trace, "greedy") == [0.0, 312.0, 2.0, 12.0]
+
+
 def test_shares() -> None:
     """Who has used nothing comes before who has held everything."""
     trace = a_trace((0, 100, 4, "a"), (1, 100, 4, "a"), (2, 100, 4, "b"))
