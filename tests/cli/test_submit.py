@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from longshore.service.causes import Cause
 from longshore.service.documents import Amounts, Place, Submitted
 from longshore.service.starts import Start
-from longshore.service.waits import Cause
 from longshore.service.what_if import Delay, WhatIf
 from tests.cli.canned_server import Canned, Run
 from tests.unit.cli.documents import JOB

@@ -16,7 +16,7 @@ from longshore.domain.lifecycle.events import DependenciesSucceeded, DependencyF
 from longshore.domain.lifecycle.reasons import was_needed
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import Edge, Transaction
-from longshore.service.waits import awaited_by
+from longshore.service.awaited import awaited_by
 
 #: How many jobs one look may concern.
 BATCH = 1000

@@ -75,6 +75,11 @@ class JobView:
     #: `attempts` are the node's, whose `parts` are those of the node
     node: int | None = None
 
+    @property
+    def counts(self) -> Mapping[JobStatus, int]:
+        """The job, or the children of an array job, by status."""
+        return self.summary.counts if self.summary else {self.job.status: 1}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:

@@ -11,9 +11,10 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.clock import Clock
 from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobFilter, JobView, Reader, ResourceReader, Store, Transaction
-from longshore.service.describe import Condition, with_reasons
+from longshore.service.describe import Condition
 from longshore.service.naming import check_name, check_tags
 from longshore.service.paging import Page, check_page, open_token, page_of
+from longshore.service.published import with_reasons
 from longshore.service.refusals import invalid
 
 _KIND = "consumable-resource"

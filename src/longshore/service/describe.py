@@ -1,6 +1,5 @@
 """Use cases that look at jobs: DescribeJobs and ListJobs."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -9,11 +8,11 @@ from longshore.domain.errors import NotFound
 from longshore.domain.ids import JobId, JobKey, Scope, parse_arn
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobFilter, JobReader, JobView, Reader, ResourceReader, Store
-from longshore.scheduling.classes import class_id
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.nodes import node_views
 from longshore.service.paging import Page, open_token, page_of
+from longshore.service.published import with_reasons
 from longshore.service.refusals import invalid
 
 _MOST_IDS = 100
@@ -167,7 +166,7 @@ def cursor_of(view: JobView) -> str:
     return f"{view.job.key} {view.job.spec.name}"
 
 
-def _described(reader: JobReader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:
+def _described(reader: Reader, keys: Collection[JobKey]) -> Mapping[JobKey, JobView]:
     return {view.job.key: view for view in with_reasons(reader, reader.describe_jobs(list(keys)))}
 
 
@@ -184,28 +183,6 @@ def _with_clusters(reader: ResourceReader, view: JobView) -> JobView:
 def _as_asked(view: JobView, job_id: JobId) -> Sequence[JobView]:
     """The job, or that one of its nodes which `job_id` means, if it has it."""
     return [view] if job_id.node is None else node_views(view, [job_id.node])
-
-
-def with_reasons(reader: JobReader, views: Sequence[JobView]) -> Sequence[JobView]:
-    """`views` with the reason why each waiting one waits, as the leader last published it for its class."""
-    waiting = [view.job for view in views if view.job.status is JobStatus.RUNNABLE]
-    classes = {job.key: class_id(job.spec, job.scheduling_priority) for job in waiting}
-    if not classes:
-        return views
-    published = {key: _status_reason(text) for key, text in reader.class_reasons(set(classes.values())).items()}
-
-    def explained(view: JobView) -> JobView:
-        reason = published.get(classes.get(view.job.key, ""), "")
-        return replace(view, job=replace(view.job, status_reason=reason)) if reason else view
-
-    return list(map(explained, views))
-
-
-def _status_reason(published: str) -> str:
-    """What of a class's published reason AWS clients are shown: a JSON object holds it as `statusReason`."""
-    reason = json.loads(published).get("statusReason", "")
-    assert isinstance(reason, str)
-    return reason
 
 
 def parse_filter(scope: Scope, query: JobQuery, known: Sequence[str]) -> JobFilter:

@@ -7,14 +7,16 @@ from longshore.domain.job import Job, JobSpec, TimelineEntry
 from longshore.domain.lifecycle.status import FINAL_STATUSES, WAITING_STATUSES, JobStatus
 from longshore.ports.overview import EngineHealth
 from longshore.ports.store import JobView, Reader
+from longshore.service.causes import Cause
 from longshore.service.documents import Amounts, Children, Document, Place, amounts_of, place_of
 from longshore.service.everywhere import find_job
 from longshore.service.forecasts import Foresight
 from longshore.service.outcomes import AttemptAccount, account_for
 from longshore.service.places import Position, place_in_queue
+from longshore.service.published import with_reasons
 from longshore.service.starts import Start, start_of
 from longshore.service.unhonoured import Unhonoured, unhonoured
-from longshore.service.waits import Cause, wait_causes
+from longshore.service.waits import wait_causes
 from longshore.service.wording import counted, duration
 
 _CHILDREN_NAMED = 5
@@ -100,7 +102,7 @@ def explain_job(
         status=job.status,
         since=since,
         summary=_summarise(view, causes, attempts, now - since),
-        status_reason=job.status_reason,
+        status_reason=with_reasons(reader, [view])[0].job.status_reason,
         created_at=job.created_at,
         started_at=job.started_at,
         stopped_at=job.stopped_at,

@@ -10,7 +10,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import Edge, KeyRange, Reader
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.forecast.dependents import Awaited, Follower
-from longshore.service.waits import awaited_by
+from longshore.service.awaited import awaited_by
 
 #: Children of one array job that wait each for others.
 _MOST_FOLLOWERS = 10_000

@@ -12,7 +12,7 @@ from longshore.ports.store import JobFilter, JobView, Reader
 from longshore.service.documents import Amounts, Children, Document, Place, Used, amounts_of, place_of, use_of
 from longshore.service.everywhere import ALL
 from longshore.service.forecasts import Foresight
-from longshore.service.published import published_reasons
+from longshore.service.published import with_reasons
 from longshore.service.starts import Start, start_of
 
 
@@ -102,12 +102,9 @@ def _has_queue(reader: Reader, name: str, account_id: str | None) -> bool:
 
 
 def _rows(reader: Reader, views: Sequence[JobView], foresight: Foresight | None) -> tuple[JobRow, ...]:
-    waiting = [view.job for view in views if view.job.status is JobStatus.RUNNABLE]
-    reasons = published_reasons(reader, waiting)
     rows: list[JobRow] = []
-    for view in views:
+    for view in with_reasons(reader, views):
         job, spec = view.job, view.job.spec
-        published = reasons.get(spec.key) if job.status is JobStatus.RUNNABLE else None
         ended = [attempt for attempt in view.attempts if attempt.has_ended]
         children = Children(size=view.summary.size, counts=dict(view.summary.counts)) if view.summary else None
         row = JobRow(
@@ -115,7 +112,7 @@ def _rows(reader: Reader, views: Sequence[JobView], foresight: Foresight | None)
             name=spec.name,
             place=place_of(spec),
             status=job.status,
-            status_reason=published.status_reason if published else job.status_reason,
+            status_reason=job.status_reason,
             created_at=job.created_at,
             started_at=job.started_at,
             stopped_at=job.stopped_at,

@@ -14,7 +14,7 @@ from longshore.ports.store import JobView, Reader, Store
 from longshore.service.documents import Document
 from longshore.service.everywhere import find_job
 from longshore.service.log_streams import log_stream
-from longshore.service.published import published_reasons
+from longshore.service.published import with_reasons
 
 #: How often a growing log is looked at for somebody who waits for more of it.
 LOOK_SECONDS = 0.1
@@ -125,7 +125,7 @@ class LogPages:
 
     async def _read_now(self, query: LogQuery) -> LogPage:
         # The job is read before its log, and a log is whole before an attempt's end is stored: so nothing is missed.
-        view, status_reason = await self._store.read(lambda reader: _find(reader, query))
+        view = await self._store.read(lambda reader: _find(reader, query))
         job, spec = view.job, view.job.spec
         attempt = _choose(view, query.attempt)
         part = _choose_part(view, attempt, query.container) if attempt else None
@@ -146,7 +146,7 @@ class LogPages:
         return LogPage(
             job_id=str(job.id),
             status=job.status,
-            status_reason=status_reason,
+            status_reason=job.status_reason,
             attempts_made=job.attempts_made,
             attempt=attempt.number if attempt else None,
             group=group,
@@ -158,7 +158,7 @@ class LogPages:
         )
 
 
-def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
+def _find(reader: Reader, query: LogQuery) -> JobView:
     """The job, and why it stands where it stands."""
     view = find_job(reader, query.job_id, query.account_id)
     if view.job.is_array_parent:
@@ -166,9 +166,7 @@ def _find(reader: Reader, query: LogQuery) -> tuple[JobView, str]:
         raise InvalidRequest(
             f"array job {query.job_id} has no output of its own: name one of its children, 0 to {last}"
         )
-    waiting = [view.job] if view.job.status is JobStatus.RUNNABLE else []
-    published = published_reasons(reader, waiting).get(view.job.spec.key)
-    return view, published.status_reason if published else view.job.status_reason
+    return with_reasons(reader, [view])[0]
 
 
 def _choose(view: JobView, number: int | None) -> Attempt | None:

@@ -20,12 +20,13 @@ from longshore.ports.notifier import Notifier
 from longshore.ports.store import JobView, NewJob, Reader, Store, Transaction
 from longshore.service.attempt_rules import check_service_retry, check_timeout
 from longshore.service.consumables import TOKEN_LIFE
-from longshore.service.describe import Condition, JobQuery, cursor_of, list_page, parse_filter, with_reasons
+from longshore.service.describe import Condition, JobQuery, cursor_of, list_page, parse_filter
 from longshore.service.job_references import parse_job_reference
 from longshore.service.named import find
 from longshore.service.naming import check_job_name, check_tags
 from longshore.service.paging import Page, open_token, page_of
 from longshore.service.powers import check_own_tags, job_powers
+from longshore.service.published import with_reasons
 from longshore.service.refusals import check_size, invalid
 from longshore.service.sharing import check_priority, check_quota_share, check_share_of
 from longshore.service.submit import open_queue

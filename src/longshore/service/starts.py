@@ -41,8 +41,7 @@ class Start(Document, frozen=True):
 def start_of(view: JobView, foresight: Foresight | None) -> Start | None:
     """What is predicted; None for what does not wait, and while nothing is known."""
     job = view.job
-    counts = view.summary.counts if view.summary else {job.status: 1}
-    if foresight is None or not any(counts.get(status) for status in WAITING_STATUSES):
+    if foresight is None or not any(view.counts.get(status) for status in WAITING_STATUSES):
         return None
     return tell(_prediction(job, foresight.forecast), foresight)
 

@@ -1,18 +1,17 @@
 """Every cause for which a job waits, in words with numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
-from longshore.domain.dependency import DependencyType, When, is_met
 from longshore.domain.ids import JobKey, Scope, parse_job_id
 from longshore.domain.job import Job
-from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
+from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import JobQueue
 from longshore.domain.service_environment import Environment
 from longshore.ports.overview import EngineHealth
-from longshore.ports.store import Edge, JobFilter, JobView, Reader
+from longshore.ports.store import JobFilter, JobView, Reader
 from longshore.scheduling.explain import called
-from longshore.service.documents import Document
+from longshore.service.awaited import Dependencies
+from longshore.service.causes import Cause
 from longshore.service.everywhere import ALL, load_environment
 from longshore.service.forecasts import Foresight
 from longshore.service.published import Published, root_reason
@@ -22,28 +21,7 @@ from longshore.service.wording import counted
 #: How many jobs ahead are counted one by one; beyond that a number says "at least".
 _AHEAD_COUNTED = 500
 
-_WAITS = {
-    When.SUCCESS: "depends on",
-    When.FAILURE: "depends on the failure of",
-    When.END: "depends on the end, good or bad, of",
-}
-_PAIRS = {
-    When.SUCCESS: "waits for",
-    When.FAILURE: "waits for the failure of",
-    When.END: "waits for the end, good or bad, of",
-}
 _QUEUED = frozenset({JobStatus.RUNNABLE, JobStatus.PENDING})
-
-
-class Cause(Document, frozen=True):
-    """One thing that a job waits for."""
-
-    kind: Literal["intake", "request", "queue", "environment", "dependency", "order", "capacity"]
-    text: str
-    #: the job that is waited for, when it is one
-    job_id: str | None = None
-    #: what would help, where anything is known to
-    remedy: str | None = None
 
 
 def wait_causes(
@@ -53,14 +31,13 @@ def wait_causes(
 
     Without foresight nothing is known of remedies, nor of what a job lacks that waits for others of its queue.
     """
-    job, summary = view.job, view.summary
-    counts = summary.counts if summary else {job.status: 1}
+    job, counts = view.job, view.counts
     causes: list[Cause] = []
     if counts.get(JobStatus.SUBMITTED):
         text = "the controller has not taken it in yet; a running server does so within moments"
         causes.append(Cause(kind="intake", text=text))
     if counts.get(JobStatus.PENDING):
-        causes += dependency_causes(reader, job, reader.edges_of([job.spec.key]))
+        causes += Dependencies(reader, [job], foresight=foresight).causes(job)
         if job.wish is not None:
             text = f"it was asked to {job.wish.kind} ({job.wish.reason}) and ends when its dependencies have ended"
             causes.append(Cause(kind="request", text=text))
@@ -71,58 +48,6 @@ def wait_causes(
     if causes:
         causes += _queue_causes(reader, job, engines, with_environments=reason is None)
     return causes
-
-
-def dependency_causes(reader: Reader, job: Job, edges: Sequence[Edge]) -> Iterable[Cause]:
-    """What a job waits for that others wait for by `edges`: those that have ended as it waits for are left out."""
-    awaited = awaited_by(job, edges)
-    awaited_jobs = reader.load_jobs({key for key, _ in awaited})
-    done = 0
-    for key, when in awaited:
-        other = awaited_jobs.get(key)
-        status = JobStatus.FAILED if other is None else other.status
-        if is_met(when, status):
-            done += 1
-        elif other is None:
-            text = f"{_WAITS[when]} a job that is no longer in history, which counts as failed"
-            yield Cause(kind="dependency", text=text)
-        else:
-            named = f"job {other.id} ({other.spec.name})"
-            text = f"{_WAITS[when]} {named}, which is {other.status}{_progress(reader, other)}"
-            yield Cause(kind="dependency", text=text, job_id=str(other.id))
-    if 0 < done < len(awaited):
-        have = "succeeded" if all(when is When.SUCCESS for _, when in awaited) else "ended as it waits for"
-        text = f"{done} of the {len(awaited)} jobs that it depends on have {have}"
-        yield Cause(kind="dependency", text=text)
-    if not job.is_array_parent:
-        return
-    for edge in edges:
-        if edge.type is DependencyType.SEQUENTIAL:
-            text = f"each child {_PAIRS[edge.when]} the child before it (SEQUENTIAL)"
-            yield Cause(kind="dependency", text=text)
-        elif edge.type is DependencyType.N_TO_N and (other := reader.load_jobs([edge.on_key]).get(edge.on_key)):
-            text = f"each child {_PAIRS[edge.when]} the child of the same index of job {other.id} (N_TO_N)"
-            yield Cause(kind="dependency", text=text + _progress(reader, other), job_id=str(other.id))
-
-
-def awaited_by(job: Job, edges: Sequence[Edge]) -> Sequence[tuple[JobKey, When]]:
-    """Keys of the jobs that must end before this one, and how; for an array parent what all its children wait for."""
-    index = job.id.index
-    awaited = [(edge.on_key, edge.when) for edge in edges if edge.type is None]
-    if index is not None:
-        awaited += [(JobKey(e.on_key + 1 + index), e.when) for e in edges if e.type is DependencyType.N_TO_N]
-        if index > 0:
-            awaited += [(JobKey(job.key - 1), e.when) for e in edges if e.type is DependencyType.SEQUENTIAL]
-    return list(dict.fromkeys(awaited))
-
-
-def _progress(reader: Reader, job: Job) -> str:
-    """How far an array job is; nothing for other jobs."""
-    summary = reader.summary(job.key) if job.is_array_parent else None
-    if summary is None:
-        return ""
-    ended = sum(summary.counts.get(status, 0) for status in FINAL_STATUSES)
-    return f"; {ended:,} of its {summary.size:,} children have ended"
 
 
 def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:

@@ -14,6 +14,8 @@ from longshore.scheduling.classes import class_of
 from longshore.scheduling.forecast.comparing import Shift, delays
 from longshore.scheduling.forecast.outlook import Outlook
 from longshore.scheduling.snapshot import Run, WaitingClass
+from longshore.service.awaited import Dependencies
+from longshore.service.causes import Cause
 from longshore.service.documents import Amounts, Document, Place, amounts_of, place_of
 from longshore.service.following import followers_of
 from longshore.service.forecasts import Forecasts, Foresight
@@ -21,7 +23,6 @@ from longshore.service.places import Position, position_in
 from longshore.service.remedies import Remedies
 from longshore.service.starts import Start, tell, why_unknown
 from longshore.service.submit import Submission, Submissions
-from longshore.service.waits import Cause, dependency_causes
 from longshore.service.wording import counted, duration
 
 #: Behind all that wait.
@@ -139,8 +140,10 @@ def _runs(keys: Sequence[JobKey], first: JobKey) -> Iterable[Run]:
 def _tell(reader: Reader, new: NewJob, before: Foresight, after: Foresight, account_id: str | None) -> WhatIf:
     keys, job = _keys(new), _job(new)
     start = tell(after.forecast.first_between(keys.first, keys.last), after)
-    last = tell(after.forecast.last_between(keys.first, keys.last), after) if new.spec.array_size else None
-    waits_for = list(dependency_causes(reader, job, new.edges))
+    last, size = None, new.spec.array_size
+    if size is not None:
+        last = tell(after.forecast.last_between(keys.first, keys.last, count=size), after)
+    waits_for = list(Dependencies(reader, [job], edges=new.edges, foresight=after).causes(job))
     position = None
     if not waits_for:
         position = position_in(reader, new.spec, keys.first, _INTAKE, after.outlook.snapshot)

@@ -8,6 +8,7 @@ import msgspec
 
 from longshore.domain.ids import JobKey
 from longshore.domain.lifecycle.status import JobStatus
+from longshore.service.causes import Cause
 from longshore.service.documents import Amounts, Children, Place, Used
 from longshore.service.explain import Explanation, Step
 from longshore.service.job_table import JobPage, JobRow
@@ -15,7 +16,6 @@ from longshore.service.log_pages import LogLine, LogPage
 from longshore.service.outcomes import AttemptAccount
 from longshore.service.status import EngineStatus, HostStatus, QueueStatus, ServerStatus
 from longshore.service.unhonoured import Unhonoured
-from longshore.service.waits import Cause
 
 JOB = "00000000-0000-4000-8000-000000000001"
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)

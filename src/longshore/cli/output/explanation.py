@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from longshore.cli.output.cells import amounts_text, cell, instant, plain_table, status_cell
+from longshore.service.causes import Cause
 from longshore.service.explain import Explanation, Step
 from longshore.service.outcomes import AttemptAccount, PartAccount
 from longshore.service.places import Position
-from longshore.service.waits import Cause
 from longshore.service.wording import counted
 
 

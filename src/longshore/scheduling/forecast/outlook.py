@@ -101,12 +101,11 @@ class Forecast:
             where = where or self.places.get(key, where)
         return self._predict(seen, where)
 
-    def last_between(self, first: JobKey, last: JobKey) -> Prediction:
-        """The same of whichever job starts last of these."""
-        seen: list[float] = []
-        for starts in self.starts:
-            ats = [at for key, at in starts.items() if first <= key <= last]
-            seen.append(max(ats) if len(ats) == last - first + 1 else inf)
+    def last_between(self, first: JobKey, last: JobKey, *, count: int | None = None) -> Prediction:
+        """The same of whichever starts last of `count` of these; None: of all that start at all."""
+        found = [[at for key, at in starts.items() if first <= key <= last] for starts in self.starts]
+        most = max(map(len, found), default=0) if count is None else count
+        seen = [max(ats) if ats and len(ats) == most else inf for ats in found]
         return self._predict(seen, Counter())
 
     def _predict(self, seen: Sequence[float], where: Counter[Where]) -> Prediction:
