@@ -35,6 +35,8 @@ NO_CAPACITY = (
 )
 #: Only a change of set-up helps, and what waits for that steps aside.
 _STEP_ASIDE = (NEVER_FITS, OVER_CAP, OVER_LIMIT, UNDETERMINED)
+#: How causes end where it would help that more were known.
+UNKNOWN_LENGTH = "how long this one may run is not known"
 #: How many hosts a text names.
 _NAMED = 8
 _LASTING = (*_STEP_ASIDE, NO_ENVIRONMENT)
@@ -129,7 +131,7 @@ def _kept_cause(what: str, reservation: Reservation, until: float, room: Room) -
     now, at = room.prospect.now, reservation.at
     if at is None:
         return f"{what} is kept free for a job ahead"
-    longer = "how long this one may run is not known" if until == inf else f"this one may run for {span(until - now)}"
+    longer = UNKNOWN_LENGTH if until == inf else f"this one may run for {span(until - now)}"
     return f"{what} is free now, but is kept for a job ahead that is to start in {span(at - now)}; {longer}"
 
 

@@ -31,11 +31,16 @@ def explain_limits(
     )
 
 
+def tag_of(limit: Limit) -> str:
+    """The tag that sets it; every text about it ends in it."""
+    return _TAGS[limit.counted.kind, limit.unit]
+
+
 def _cause(job_class: JobClass, limit: Limit, room: LimitRoom) -> str:
     before, now, kind = room.before(limit), room.now(limit), limit.counted.kind
     used, kept = before.of(limit.unit), now.of(limit.unit) - before.of(limit.unit)
     most = limit.most if now.lowest is None else min(limit.most, now.lowest)
-    asked, tag = asked_of(job_class, limit), _TAGS[kind, limit.unit]
+    asked, tag = asked_of(job_class, limit), tag_of(limit)
     if limit.unit == "jobs":
         ahead = f", and {kept} more {'goes' if kept == 1 else 'go'} first" if kept else ""
         if kind is LimitKind.ARRAY:

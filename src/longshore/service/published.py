@@ -15,6 +15,7 @@ from longshore.service.wording import counted
 
 #: Causes that are told in short.
 _TOLD = 3
+_WAITING = "Waiting: "
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -66,9 +67,12 @@ def with_reasons(reader: Reader, views: Sequence[JobView]) -> Sequence[JobView]:
         if counts.get(JobStatus.PENDING) and dependencies is not None and (causes := dependencies.causes(job)):
             texts = [cause.text for cause in causes]
             more = f"; and {len(texts) - _TOLD} more" if len(texts) > _TOLD else ""
-            reasons[JobStatus.PENDING] = f"Waiting: {'; '.join(texts[:_TOLD])}{more}"
+            reasons[JobStatus.PENDING] = f"{_WAITING}{'; '.join(texts[:_TOLD])}{more}"
         if view.summary is not None:
-            told = [f"{counted(counts[each], 'child', 'children')} {each}: {text}" for each, text in reasons.items()]
+            told = [
+                f"{counted(counts[each], 'child', 'children')} {each}: {text.removeprefix(_WAITING)}"
+                for each, text in reasons.items()
+            ]
         else:
             told = list(reasons.values())
         return replace(view, job=replace(job, status_reason="; ".join(told))) if told else view

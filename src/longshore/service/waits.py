@@ -117,7 +117,10 @@ def _place_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     first = reader.load_jobs(placed[:1]).get(placed[0])
     named = "" if first is None else f"; the first is {first.id}"
     text = f"ahead of it in {of_share}: {ahead}{named}"
-    yield Cause(kind="order", text=text, job_id=None if first is None else str(first.id))
+    remedy = None
+    if spec.share_identifier is not None:
+        remedy = "a lower weightFactor gives its share more; within a share schedulingPriority counts"
+    yield Cause(kind="order", text=text, job_id=None if first is None else str(first.id), remedy=remedy)
 
 
 def _runnable_in(view: JobView) -> int:

@@ -1,15 +1,24 @@
 """When there is room for a job, if only those that run now are looked at: who must end, and about when."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TypeAlias
 
-from longshore.domain.ids import HostId, JobKey, Scope
+from longshore.domain.ids import HostId, JobKey
 from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunLengths
 from longshore.scheduling.classes import JobClass
+from longshore.scheduling.fleet import Fleet
 from longshore.scheduling.forecast.outlook import Holding, Outlook
-from longshore.scheduling.snapshot import EnvironmentView, QueueView
+from longshore.scheduling.laying import lay_out
+from longshore.scheduling.snapshot import EnvironmentView, QueueView, Snapshot
+
+#: How long a job is likely to run on.
+_Run: TypeAlias = tuple[float, Holding]
+#: When the last of some jobs has ended.
+_Ends: TypeAlias = tuple[float, tuple[JobKey, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +45,8 @@ def median_left(holding: Holding, known: Mapping[str, RunLengths]) -> float:
 
 
 def first_release(outlook: Outlook, queue: QueueView, job_class: JobClass) -> Release | None:
-    """The first of its queue's environments to have room; None: none ever has, or the job has several nodes."""
-    if job_class.gang or job_class.instances:
+    """The first of its queue's environments to have room; None: none ever has, or it is not about hosts."""
+    if job_class.instances:
         return None
     runs = _in_order(outlook)
     releases = [
@@ -50,16 +59,35 @@ def first_release(outlook: Outlook, queue: QueueView, job_class: JobClass) -> Re
 
 
 def _release_in(
-    environment: EnvironmentView, outlook: Outlook, runs: Sequence[tuple[float, Holding]], job_class: JobClass
+    environment: EnvironmentView, outlook: Outlook, runs: Sequence[_Run], job_class: JobClass
 ) -> Release | None:
     if environment.problem or not environment.could_allow(job_class):
         return None
-    asked, snapshot = job_class.resources, outlook.snapshot
-    on_host: dict[HostId, list[tuple[float, Holding]]] = {}
+    on_hosts = _on_all if job_class.gang else _on_one
+    best = on_hosts(environment, outlook.snapshot, runs, job_class)
+    if best is None:
+        return None
+    seconds, keys = best
+    if environment.free_cap_milli is not None:
+        short = job_class.resources.vcpu_milli - environment.free_cap_milli
+        own = [run for run in runs if run[1].placement.environment_name == environment.name[1]]
+        of_cap = _until(own, lambda freed: freed.vcpu_milli >= short, lambda held: held.placement.job_class.resources)
+        if of_cap is None:
+            return None
+        seconds, keys = max(seconds, of_cap[0]), tuple(dict.fromkeys((*keys, *of_cap[1])))
+    return Release(environment=environment.name[1], keys=keys, seconds=None if seconds == inf else seconds)
+
+
+def _on_one(
+    environment: EnvironmentView, snapshot: Snapshot, runs: Sequence[_Run], job_class: JobClass
+) -> _Ends | None:
+    """Who has to end so that one host has room."""
+    asked = job_class.resources
+    on_host: dict[HostId, list[_Run]] = {}
     for run in runs:
         for place in run[1].placement.nodes or (run[1].placement,):
             on_host.setdefault(place.host_id, []).append(run)
-    best: tuple[float, tuple[JobKey, ...]] | None = None
+    best: _Ends | None = None
     for host_id in environment.hosts:
         here = on_host.get(host_id, ())
         if best is not None and not here:
@@ -70,25 +98,35 @@ def _release_in(
         found = _until(here, lambda freed, free=host.free: asked.fits(free + freed), _held_on(host_id))
         if found is not None and (best is None or found[0] < best[0]):
             best = found
-    if best is None:
+    return best
+
+
+def _on_all(
+    environment: EnvironmentView, snapshot: Snapshot, runs: Sequence[_Run], job_class: JobClass
+) -> _Ends | None:
+    """Who has to end so that all nodes of a gang have room at once."""
+    own = set(environment.hosts)
+    here = [run for run in runs if any(place.host_id in own for place in run[1].placement.nodes or (run[1].placement,))]
+
+    def has_room(count: int) -> bool:
+        fleet = Fleet.of(snapshot.hosts)
+        for _, holding in here[:count]:
+            for place in holding.placement.nodes or (holding.placement,):
+                if place.host_id in fleet:
+                    fleet.give_back(place.host_id, place.resources)
+        return lay_out(job_class.gang, fleet, fleet.free, fleet.mask_of(environment.hosts)) is not None
+
+    count = bisect_left(range(len(here) + 1), True, key=has_room)
+    if count > len(here):
         return None
-    seconds, keys = best
-    if environment.free_cap_milli is not None:
-        short = asked.vcpu_milli - environment.free_cap_milli
-        own = [run for run in runs if run[1].placement.environment_name == environment.name[1]]
-        of_cap = _until(own, lambda freed: freed.vcpu_milli >= short, lambda held: held.placement.job_class.resources)
-        if of_cap is None:
-            return None
-        seconds, keys = max(seconds, of_cap[0]), tuple(dict.fromkeys((*keys, *of_cap[1])))
-    return Release(environment=environment.name[1], keys=keys, seconds=None if seconds == inf else seconds)
+    return here[count - 1][0] if count else 0.0, tuple(holding.placement.key for _, holding in here[:count])
 
 
-def first_return(outlook: Outlook, scope: Scope, consumable: str, missing: int) -> Release | None:
-    """When so much of a consumable resource is given back; None: it never is."""
-    runs = [run for run in _in_order(outlook) if run[1].placement.job_class.scope == scope]
+def first_return(outlook: Outlook, missing: int, amount: Callable[[JobClass], int]) -> Release | None:
+    """When so much is given back of something of which a job of a class holds that amount; None: it never is."""
     returned, keys = 0, list[JobKey]()
-    for left, holding in runs:
-        held = dict(holding.placement.job_class.consumables).get(consumable, 0)
+    for left, holding in _in_order(outlook):
+        held = amount(holding.placement.job_class)
         if held:
             returned, keys = returned + held, [*keys, holding.placement.key]
         if held and returned >= missing:
@@ -96,7 +134,7 @@ def first_return(outlook: Outlook, scope: Scope, consumable: str, missing: int) 
     return None
 
 
-def _in_order(outlook: Outlook) -> list[tuple[float, Holding]]:
+def _in_order(outlook: Outlook) -> list[_Run]:
     """Who holds something, and how long each is likely to: the first to end first."""
     known = outlook.known
     return sorted(
@@ -114,10 +152,10 @@ def _held_on(host_id: HostId) -> Callable[[Holding], Resources]:
 
 
 def _until(
-    runs: Iterable[tuple[float, Holding]],
+    runs: Iterable[_Run],
     is_enough: Callable[[Resources], bool],
     held: Callable[[Holding], Resources],
-) -> tuple[float, tuple[JobKey, ...]] | None:
+) -> _Ends | None:
     """Who has to end, the first first, until it is enough, and when; None: it never is."""
     freed, seconds, keys = Resources(), 0.0, list[JobKey]()
     if is_enough(freed):
