@@ -77,7 +77,7 @@ class Tally:
         assert self.growth_mib <= MOST_GROWTH_MIB, str(self)
 
 
-def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, Tally, int], None]) -> Tally:
+def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, int], tuple[Reply, Any]]) -> Tally:
     tally = Tally(kind, server)
 
     # What fails is told as it was sent: the server keeps state, so that a smaller case is soon another one.
@@ -91,7 +91,10 @@ def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, T
     def run(data: st.DataObject) -> None:
         world = World(wire=wire, is_hasty=True)
         for serial in range(STEPS):
-            step(data, world, tally, serial)
+            reply, request = step(data, world, serial)
+            tally.count(reply, request)
+            if reply.status == 200:
+                world.settle_change(reply.operation)
 
     with closing(Wire(server.port)) as wire:
         run()
@@ -101,14 +104,14 @@ def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, T
 def test_any_valid_requests(server: LiveServer) -> None:
     """On what earlier requests made; at least half of them are carried out."""
 
-    def step(data: st.DataObject, world: World, tally: Tally, serial: int) -> None:
+    def step(data: st.DataObject, world: World, serial: int) -> tuple[Reply, Any]:
         operation = data.draw(st.sampled_from(BUILT))
         shape = operation_model(operation).input_shape
         if data.draw(st.integers(0, 4)):
             request = data.draw(near_examples(world, operation, serial))
         else:
             request = data.draw(fitting_values(shape, "", names_of(world)))
-        tally.count(world.ask(operation, request), request)
+        return world.ask(operation, request), request
 
     _send(server, "valid", step).check(least_carried_out=0.5)
 
@@ -116,9 +119,9 @@ def test_any_valid_requests(server: LiveServer) -> None:
 def test_any_damaged_requests(server: LiveServer) -> None:
     """Types, bytes, methods, paths and depths that no client sends."""
 
-    def step(data: st.DataObject, world: World, tally: Tally, serial: int) -> None:
+    def step(data: st.DataObject, world: World, serial: int) -> tuple[Reply, Any]:
         operation = data.draw(st.sampled_from(BUILT))
         method, path, body = data.draw(damaged(world, operation, serial))
-        tally.count(world.wire.send(operation, method, path, body, region=world.region), (method, path, body[:500]))
+        return world.wire.send(operation, method, path, body, region=world.region), (method, path, body[:500])
 
     _send(server, "damaged", step).check(least_carried_out=0)

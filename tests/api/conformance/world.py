@@ -75,6 +75,14 @@ TRAINING = json.dumps(
 )
 
 
+#: What is told to change or go does so later; the listing that shows it, and the member of its answer.
+_LISTED = {
+    "JobQueue": ("DescribeJobQueues", "jobQueues"),
+    "ComputeEnvironment": ("DescribeComputeEnvironments", "computeEnvironments"),
+    "ServiceEnvironment": ("DescribeServiceEnvironments", "serviceEnvironments"),
+}
+
+
 class Unmet(AssertionError):
     """What a request refers to could not be made."""
 
@@ -126,6 +134,17 @@ class World:
                 assert not self.is_patient, self.jobs
                 return
             time.sleep(0.02)
+
+    def settle_change(self, operation: str) -> None:
+        """What `operation` told to change has changed, or is gone: what later requests meet does not hang on time."""
+        kind = operation.removeprefix("Update").removeprefix("Delete")
+        if kind == operation or kind not in _LISTED:
+            return
+        listing, member = _LISTED[kind]
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while changing := [each for each in self.make(listing)[member] if each["status"] in ("UPDATING", "DELETING")]:
+            assert time.monotonic() < deadline, changing
+            time.sleep(0.01)
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
