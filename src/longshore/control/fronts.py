@@ -64,7 +64,7 @@ def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads:
         if known is None or replace(front, updated_at=known.updated_at) != known:
             tx.put_queue_front(front)
             present.fronts[name] = front
-    for name in present.fronts.keys() - {(queue.scope, queue.name) for queue in snapshot.queues}:
+    for name in present.fronts.keys() - {(queue.scope, queue.name) for queue in present.queues(tx)}:
         del present.fronts[name]
     blocked = {head.key for front in present.fronts.values() for head in front.heads if head.is_blocked}
     return frozenset(head.job_class for head in heads if head.key in blocked)

@@ -168,7 +168,9 @@ class Leader:
                 return None
             present.holdings.instant = now = self._instant()
             problems = {name: lane.problem for name, lane in self.lanes.items()}
-            return take_outlook(tx, present, present.snapshot(tx, problems, self._settings.oversize), now)
+            return take_outlook(
+                tx, present, present.snapshot(tx, present.queues(tx), problems, self._settings.oversize), now
+            )
 
         return await self._store.write(work)
 
@@ -370,7 +372,9 @@ class Leader:
         )
         if not is_due:
             return None
-        blocked = publish_fronts(tx, present, present.snapshot(tx, problems, oversize), plan.heads)
+        blocked = publish_fronts(
+            tx, present, present.snapshot(tx, present.busy_queues(tx), problems, oversize), plan.heads
+        )
         rendered = {
             job_class.id: render_reason(reason, tx, is_blocked=job_class in blocked)
             for job_class, reason in plan.reasons.items()

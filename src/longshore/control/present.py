@@ -211,7 +211,11 @@ class Present:
         return self._quota_shares
 
     def _quota_views(
-        self, reader: Reader, environments: Mapping[EnvironmentName, EnvironmentView], hosts: Mapping[HostId, HostView]
+        self,
+        reader: Reader,
+        queues: Sequence[JobQueue],
+        environments: Mapping[EnvironmentName, EnvironmentView],
+        hosts: Mapping[HostId, HostView],
     ) -> Mapping[QueueName, QuotaView]:
         shares = self.quota_shares(reader)
         names = {(share.scope, share.queue_name) for share in shares}
@@ -219,7 +223,7 @@ class Present:
             (queue.scope, queue.name): quota_capacity(
                 [view for name in queue.environment_names if (view := environments.get((queue.scope, name)))], hosts
             )
-            for queue in (self.queues(reader) if names else ())
+            for queue in queues
             if (queue.scope, queue.name) in names
         }
         return quota_views(capacities, shares, self.ledger.open_attempts()) if capacities else {}
@@ -298,12 +302,28 @@ class Present:
         """Boot clock reading at which the next time-out passes."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def snapshot(self, reader: Reader, engine_problems: Mapping[str, str], oversize: Oversize) -> Snapshot:
-        """The present as the scheduler sees it; `engine_problems` says why an engine can't be used, or nothing."""
+    def busy_queues(self, reader: Reader) -> Sequence[JobQueue]:
+        """Queues that jobs wait or run in, or of which something is still to be published; a turn costs by these."""
+        names = {(job_class.scope, job_class.queue_name) for job_class in self.backlog.classes()}
+        names |= {(entry.job.spec.scope, entry.job.spec.queue_name) for entry in self.ledger.open_attempts()}
+        idle = {name for name, front in self.fronts.items() if front.is_empty} - names
+        return [queue for queue in self.queues(reader) if (queue.scope, queue.name) not in idle]
+
+    def snapshot(
+        self, reader: Reader, queues: Sequence[JobQueue], engine_problems: Mapping[str, str], oversize: Oversize
+    ) -> Snapshot:
+        """The present as the scheduler sees it, as far as it concerns these queues.
+
+        `engine_problems` says why an engine can't be used, or nothing.
+        """
         hosts = self.ledger.hosts()
         host_ids = hosts.ids
+        named = {(queue.scope, name) for queue in queues for name in queue.environment_names}
+        named |= {entry.environment_name for entry in self.ledger.open_attempts()}
         views: dict[tuple[Scope, str], EnvironmentView] = {}
         for name, environment in self.environments(reader).items():
+            if name not in named:
+                continue
             problem = environment_problem(environment, engine_problems)
             if isinstance(environment, ServiceEnvironment):
                 views[name] = self._service_view(name, environment, problem, host_ids)
@@ -317,11 +337,11 @@ class Present:
                 hosts=host_ids,
                 runs_gangs=environment.runs_gangs,
             )
-        quotas = self._quota_views(reader, views, hosts)
+        quotas = self._quota_views(reader, queues, views, hosts)
         now = self.holdings.instant
         if now is not None:
             self.ages.note(self.next_intake, now)
-        queues = [
+        queue_views = [
             QueueView(
                 scope=q.scope,
                 name=q.name,
@@ -333,11 +353,11 @@ class Present:
                 aged_intake=0 if now is None else self.ages.aged_intake(powers.age_bound_seconds, now),
                 caps=caps_of(powers),
             )
-            for q in self.queues(reader)
+            for q in queues
             for powers in (queue_powers(q.tags),)
         ]
         return Snapshot(
-            queues=queues,
+            queues=queue_views,
             environments=views,
             hosts=hosts,
             classes=self.backlog.waiting(),

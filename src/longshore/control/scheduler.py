@@ -36,7 +36,7 @@ def place_jobs(
     `wants_addresses` names engines that are told the addresses of nodes. Only if asked to `explain` the plan tells why
     the rest waits.
     """
-    plan = plan_cycle(present.snapshot(tx, engine_problems, oversize), explain=explain)
+    plan = plan_cycle(present.snapshot(tx, present.busy_queues(tx), engine_problems, oversize), explain=explain)
     changes.load(placement.key for placement in plan.placements)
     for placement in plan.placements:
         job = changes.job(placement.key)

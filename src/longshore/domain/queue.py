@@ -123,3 +123,8 @@ class QueueFront:
     share_jobs: Mapping[str, FrontJob] = field(default_factory=dict[str, FrontJob])
     share_held: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     updated_at: datetime
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it tells of no job."""
+        return self == QueueFront(scope=self.scope, name=self.name, updated_at=self.updated_at)

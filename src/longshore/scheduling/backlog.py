@@ -1,7 +1,7 @@
 """RUNNABLE jobs by class, as runs of consecutive intake numbers: what the scheduler orders, however many jobs wait."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from longshore.domain.ids import JobKey
 from longshore.scheduling.classes import JobClass
@@ -56,6 +56,10 @@ class Backlog:
         runs[first_at:end_at] = rest
         if not runs:
             del self._runs[job_class]
+
+    def classes(self) -> Collection[JobClass]:
+        """All classes with jobs."""
+        return self._runs.keys()
 
     def waiting(self) -> Sequence[WaitingClass]:
         """All classes with jobs; the runs are not copied, so they hold until the next change."""
