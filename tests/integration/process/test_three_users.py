@@ -17,7 +17,7 @@ def test_measured_shares_converge(tmp_path: Path) -> None:
     with live_server(tmp_path, settings=SETTINGS) as live:
         live.start()
         history = live_through(live, seconds=SECONDS)
-    assert history.held("ann", 0.5, 1.5) > PARTS["ann"] + 2, "she had the machine for herself at first"
+    assert history.held("alpha", 0.5, 1.5) > PARTS["alpha"] + 2, "alone on the machine at first"
     assert history.parts(SECONDS / 3, SECONDS - 2) == pytest.approx(PARTS, rel=0.15)
     assert len(history.explained) > 500
     assert all(history.explained.values())

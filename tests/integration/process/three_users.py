@@ -17,14 +17,14 @@ from tests.integration.live import LiveServer, eventually, live_server
 
 VCPUS = 8
 #: Of these weights the parts are 3.2, 3.2 and 1.6.
-WEIGHTS = {"ann": 1.0, "bob": 1.0, "cyd": 2.0}
-PARTS = {"ann": 3.2, "bob": 3.2, "cyd": 1.6}
+WEIGHTS = {"alpha": 1.0, "beta": 1.0, "gamma": 2.0}
+PARTS = {"alpha": 3.2, "beta": 3.2, "gamma": 1.6}
 #: How long each user's jobs run, and how many there are: more than can be done. Each takes a quarter of a vCPU, which
 #: Fargate offers with 512 MiB: the parts are not whole numbers of vCPUs.
-LOADS = {"ann": (1.0, 1200), "bob": (2.0, 600), "cyd": (3.0, 200)}
+LOADS = {"alpha": (1.0, 1200), "beta": (2.0, 600), "gamma": (3.0, 200)}
 QUARTER = 0.25
 SETTINGS = {"LONGSHORE_LOCAL_VCPUS": str(VCPUS), "LONGSHORE_LOCAL_MEMORY_MIB": "16384"}
-#: Ann has the machine for herself for so long.
+#: Alpha has the machine alone for so long.
 ALONE_SECONDS = 2.0
 
 
@@ -69,8 +69,8 @@ def live_through(live: LiveServer, *, seconds: float) -> History:
             platformCapabilities=["FARGATE"],
         )
         jobs[user] = live.submit(user, definition, shareIdentifier=user, arrayProperties={"size": count})
-        if user == "ann":
-            eventually(lambda: _children(live, jobs["ann"], "RUNNING"), what="ann's jobs run")
+        if user == "alpha":
+            eventually(lambda: _children(live, jobs["alpha"], "RUNNING"), what="jobs of the first user run")
             time.sleep(ALONE_SECONDS)
     waiting = list(chain.from_iterable(_children(live, job_id, "RUNNABLE") for job_id in jobs.values()))
     with ThreadPoolExecutor(2) as asking:
