@@ -17,7 +17,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --pytho
 	--no-emit-index-url --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test verify fmt lint types layers spelling links drift contract properties packing sim sim-mutants bench \
+.PHONY: help demo test verify fmt lint types layers spelling links drift contract properties packing predictions sim sim-mutants bench \
 	generate generate-latest botocore-latest conformance-latest coverage-mutants gaps fuzz docs lock changelog clean
 
 help: ## list the targets
@@ -70,6 +70,9 @@ properties: $(ENV) ## look at PROPERTY_EXAMPLES examples of each property that a
 
 packing: $(ENV) ## compare what we place with the best that an exact solver finds
 	$(BIN)/python -m tests.unit.scheduling.packing
+
+predictions: $(ENV) ## compare predicted starts with what came, over replayed workloads (10 minutes)
+	$(BIN)/python bench/predictions.py $(PREDICTIONS_ARGS)
 
 sim: $(ENV) ## run the simulation over SIM_SEEDS seeds
 	$(BIN)/python -m longshore.testing.simulation --seeds $(SIM_SEEDS)

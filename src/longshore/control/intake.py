@@ -11,6 +11,7 @@ from longshore.domain.lifecycle.status import WAITING_STATUSES, JobStatus
 from longshore.domain.queue import Instant
 from longshore.domain.service_environment import ServiceEnvironment
 from longshore.ports.store import JobFilter, Transaction
+from longshore.scheduling.classes import class_of
 
 #: How many new jobs, deadlines, requests or jobs of a deleted queue one turn looks at.
 BATCH = 500
@@ -31,6 +32,8 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
     changes.adopt(jobs)
     for job in jobs:
         event = TakenIn(intake=present.next_intake, must_wait=job.key in waiting)
+        if not event.must_wait:
+            present.recent.append((job.created_at, class_of(job.spec), job.spec.array_size or 1))
         present.next_intake += job.spec.array_size or 1
         present.start_deadlines.add(job.spec)
         changes.apply(job.key, event)

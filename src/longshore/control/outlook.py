@@ -12,6 +12,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.queue import Instant
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.classes import class_of
+from longshore.scheduling.forecast.course import Arrival
 from longshore.scheduling.forecast.dependents import Follower
 from longshore.scheduling.forecast.outlook import Holding, Outlook
 from longshore.scheduling.plan import NodePlacement, Placement
@@ -31,6 +32,10 @@ def take_outlook(reader: Reader, present: Present, snapshot: Snapshot, now: Inst
         holding=holding,
         histories=dict(present.learning.histories),
         followers=tuple(_followers(reader, present)),
+        recent=[
+            Arrival(at=max((now.at - at).total_seconds(), 0.0), key=JobKey(0), job_class=job_class, count=count)
+            for at, job_class, count in present.recent
+        ],
     )
 
 

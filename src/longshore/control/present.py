@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from longshore.control.ages import Ages, chosen
@@ -22,8 +23,9 @@ from longshore.domain.quota import QuotaShare
 from longshore.domain.service_environment import Environment, ServiceEnvironment, demand_on, service_environment_key
 from longshore.ports.store import Edge, Reader
 from longshore.scheduling.backlog import Backlog
-from longshore.scheduling.classes import class_of
+from longshore.scheduling.classes import JobClass, class_of
 from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.forecast.outlook import MOST_RECENT
 from longshore.scheduling.limits import caps_of
 from longshore.scheduling.quota import QuotaView
 from longshore.scheduling.roster import Roster
@@ -57,6 +59,8 @@ class Present:
         #: as they were last published
         self.fronts: dict[QueueName, QueueFront] = {}
         self.next_intake = 1
+        #: when jobs came that could start, of which class and how many, since this leader leads
+        self.recent: deque[tuple[datetime, JobClass, int]] = deque(maxlen=MOST_RECENT)
         #: jobs that something waits for: only the end of these is looked up in the store
         self.depended_on: set[JobKey] = set()
         self._most_depended_on = 0

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from longshore.domain.job import Attempt, JobSpec
-from longshore.domain.run_lengths import RunHistory, RunLengths, family, run_seconds
+from longshore.domain.run_lengths import RunHistory, RunLengths, family, parts_family, run_seconds
 from longshore.ports.store import Transaction
 from longshore.scheduling.snapshot import RunLength
 
@@ -31,6 +31,8 @@ class Learning:
         seconds, name = run_seconds(attempt), family(spec)
         if seconds is not None and name:
             self._lengths.setdefault(name, []).append(seconds)
+            if spec.attempt_seconds:
+                self._lengths.setdefault(parts_family(spec.scope), []).append(seconds / spec.attempt_seconds)
 
     def flush(self, tx: Transaction, now: datetime) -> None:
         """Learn from what ended since the last time, and write it."""

@@ -14,7 +14,8 @@ Balancing, 1997.
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
@@ -28,6 +29,7 @@ HALVED_BY_ATTEMPTS = 200
 HALVED_BY_SECONDS = 7 * 86_400.0
 _SHORTEST_SECONDS = 0.001
 _NEGLIGIBLE = 0.01
+_LEAST_WEIGHT = 1e-9
 #: Parts of names that programs make up for one use: an id in hexadecimal digits, in one piece or in the five of a UUID.
 _MADE_UP = re.compile(
     r"(?<![0-9A-Za-z])(?=[a-f-]*[0-9])[0-9a-f]{8,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?(?![0-9A-Za-z])"
@@ -37,6 +39,11 @@ _MADE_UP = re.compile(
 def family_of(scope: Scope, name: str) -> str:
     """The family of jobs of the definition `name`: ids that were made up for one use do not count."""
     return f"{scope.account_id}/{scope.region}/{_MADE_UP.sub('*', name)}"
+
+
+def parts_family(scope: Scope) -> str:
+    """The family, of no job, whose lengths are the parts of their time-outs for which attempts run."""
+    return family_of(scope, "")
 
 
 def family(spec: JobSpec) -> str:
@@ -92,17 +99,32 @@ class RunLengths:
         self._numbers = sorted(history.weights)
         # An attempt alone would count for less with every week, but is still one that is known.
         scale = max(1.0, 1.0 / sum(history.weights.values()))
-        self._weights = [history.weights[number] * scale for number in self._numbers]
-        self._until = list(accumulate(self._weights))
-        self._gaps = self._until[-1] + 1.0
+        self._weigh([history.weights[number] * scale for number in self._numbers], 1.0)
+
+    def _weigh(self, weights: Sequence[float], unseen: float) -> None:
+        self._weights, self._unseen = weights, unseen
+        self._until = list(accumulate(weights))
+        self._whole = self._until[-1] + unseen
+
+    def redrawn(self, draw: Callable[[Sequence[float]], Sequence[float]]) -> "RunLengths":
+        """A distribution that may just as well be theirs; `draw` is given shapes and draws from gamma distributions.
+
+        What little is known of a family leaves open is open for all of its jobs in the same way. Source: Rubin, The
+        Bayesian Bootstrap, 1981.
+        """
+        *weights, unseen = draw([*self._weights, self._unseen])
+        other = copy(self)
+        other._weigh([max(weight, _LEAST_WEIGHT) for weight in weights], max(unseen, _LEAST_WEIGHT))
+        return other
 
     def quantile(self, share: float) -> float:
         """The seconds that so large a share of attempts (0 to below 1) does not exceed."""
-        place = share * self._gaps - 0.5
+        half = self._unseen / 2
+        place = share * self._whole - half
         if place <= 0:
-            return (place + 0.5) * 2 * GROWTH ** self._numbers[0]
+            return (place + half) / half * GROWTH ** self._numbers[0]
         if place >= self._until[-1]:
-            beyond = min((place - self._until[-1]) * 2, 0.999)
+            beyond = min((place - self._until[-1]) / half, 0.999)
             return GROWTH ** (self._numbers[-1] + 1) / (1 - beyond)
         at = bisect_right(self._until, place)
         within = 1 - (self._until[at] - place) / self._weights[at]
@@ -111,22 +133,25 @@ class RunLengths:
     def share_below(self, seconds: float) -> float:
         """The share of attempts that run for less: the inverse of `quantile`."""
         low, high = GROWTH ** self._numbers[0], GROWTH ** (self._numbers[-1] + 1)
+        half = self._unseen / 2
         if seconds <= low:
-            place = seconds / low / 2 - 0.5
+            place = (seconds / low - 1) * half
         elif seconds >= high:
-            place = self._until[-1] + (1 - high / seconds) / 2
+            place = self._until[-1] + (1 - high / seconds) * half
         else:
             number = log(seconds) / log(GROWTH)
             at = bisect_right(self._numbers, number) - 1
             within = min(number - self._numbers[at], 1.0)
             place = self._until[at] - self._weights[at] * (1 - within)
-        return (place + 0.5) / self._gaps
+        return (place + half) / self._whole
 
     def after(self, elapsed: float, share: float) -> float:
         """As `quantile`, of those attempts that run for longer than `elapsed` seconds: never less than that."""
         if elapsed <= 0:
             return self.quantile(share)
         below = self.share_below(elapsed)
-        if below >= 1 - 0.5 / self._gaps:  # longer than all that are known, where the quantiles end somewhere
+        if (
+            below >= 1 - self._unseen / 2 / self._whole
+        ):  # longer than all that are known, where the quantiles end somewhere
             return elapsed / (1 - min(share, 0.999))
         return max(self.quantile(below + share * (1 - below)), elapsed)

@@ -86,6 +86,11 @@ def _text(
             soonest = f"about {clock(at, now)}, {clock(earliest, now)} at the earliest{where}"
             return f"{soonest}; how late it may be is {why_unknown(foresight)}"
         return f"about {clock(at, now)}, 8 times of 10 between {clock(earliest, now)} and {clock(latest, now)}{where}"
+    if at is not None:
+        too_few = (
+            "how far from it it may be is not known: there was no time to look at more than a few courses of things"
+        )
+        return f"about {clock(at, now)}{where}; {too_few}"
     if after is not None:
         followed = max(map(len, foresight.forecast.starts))
         return f"later than {clock(after, now)}: no more than {counted(followed, 'start')} before it were looked at"

@@ -44,7 +44,7 @@ def replay(
     """When each job starts under this policy. `on_progress` hears now and then how many have."""
     seconds: list[float] = trace.held_seconds.tolist()
     course = Course(
-        _present(fleet, policy, decay_seconds),
+        present_of(fleet, policy, decay_seconds),
         seconds_of=lambda key, job_class: seconds[key],
         arrivals=_arrivals(trace, fleet, policy),
         interval_seconds=interval_seconds,
@@ -62,7 +62,7 @@ def replay(
     return Replay(policy=policy, started_at=started_at)
 
 
-def _present(fleet: Fleet, policy: Policy, decay_seconds: int) -> Snapshot:
+def present_of(fleet: Fleet, policy: Policy, decay_seconds: int) -> Snapshot:
     hosts = {host.id: host for host in fleet.hosts()}
     environment = EnvironmentView(
         name=(_SCOPE, _NAME), problem="", cap_milli=None, free_cap_milli=None, hosts=tuple(hosts)
@@ -103,7 +103,7 @@ def _classes(trace: Trace, fleet: Fleet, policy: Policy) -> tuple[list[JobClass]
     found: list[list[int]] = rows.T.tolist()
     classes = [
         replace(
-            _class(fleet, Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)),
+            class_in(fleet, Resources(vcpu_milli=vcpu_milli, memory_mib=memory_mib, gpus=gpus)),
             share=trace.shares[share] if policy.is_fair else "",
             timeout_seconds=limit or None,
         )
@@ -112,7 +112,7 @@ def _classes(trace: Trace, fleet: Fleet, policy: Policy) -> tuple[list[JobClass]
     return classes, numbers.reshape(-1)
 
 
-def _class(fleet: Fleet, asked: Resources) -> JobClass:
+def class_in(fleet: Fleet, asked: Resources) -> JobClass:
     """What is larger than any host is split into equal nodes."""
     count = nodes_of(asked, fleet)
     if count == 1:

@@ -101,3 +101,12 @@ async def test_who_waits_for_a_failure_is_not_expected(scene: Scene) -> None:
     await scene.store.write(work)
     await scene.settle()
     assert (await outlook_of(scene)).followers == ()
+
+
+async def test_what_came_of_late_is_remembered(scene: Scene) -> None:
+    """With how many; without what waits for others. What the clock says is yet to come is taken to be of now."""
+    first = await submit(scene, array_size=3)
+    await submit(scene, (first, None))
+    (recent,) = (await outlook_of(scene)).recent
+    assert (recent.at, recent.count) == (0.0, 3)
+    assert recent.job_class.queue_name == a_queue().name

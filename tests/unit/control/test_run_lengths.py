@@ -1,6 +1,7 @@
 """The leader learns how long attempts run, with the ends that it learns from; a later leader goes on with that."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -10,15 +11,17 @@ from longshore.control import run_lengths
 from longshore.control.inbox import Inbox
 from longshore.control.leader import ControlSettings, Leader
 from longshore.control.ledger import Host
+from longshore.control.run_lengths import Learning
 from longshore.domain.ids import AttemptId, JobKey
 from longshore.domain.resources import Resources
-from longshore.domain.run_lengths import RunHistory, RunLengths, family
+from longshore.domain.run_lengths import RunHistory, RunLengths, family, parts_family
 from longshore.engines.fake import FakeDriver, FakeSite
 from longshore.ports.engine import Observation, TaskState
 from longshore.ports.store import NewJob, Transaction
 from longshore.store.sqlite import InlineStore
 from longshore.testing.builders import AT, LOCAL, a_job_spec, a_queue, an_environment
 from longshore.testing.clock import VirtualClock
+from longshore.testing.job_builders import an_attempt, job_of
 from longshore.testing.simulation.logs import KeptLogs
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +106,17 @@ async def test_every_end_is_learned_from_once_over_restarts(scene: Scene) -> Non
     assert name == family(a_job_spec(1))
     assert history.count == 3
     assert RunLengths(history).quantile(0.5) == pytest.approx(10.0, rel=0.1)
+
+
+async def test_the_part_of_a_time_out_is_learned_as_well(scene: Scene) -> None:
+    """Of all definitions together."""
+    learning = Learning()
+    spec = replace(a_job_spec(1), timeout_seconds=100)
+    attempt = an_attempt(job_of(spec), started_at=AT, stopped_at=AT + timedelta(seconds=50), exit_code=0)
+    learning.note(attempt, spec)
+    await scene.store.write(lambda tx: learning.flush(tx, AT))
+    parts = (await scene.stored())[parts_family(spec.scope)]
+    assert RunLengths(parts).quantile(0.5) == pytest.approx(0.5, rel=0.1)
 
 
 async def test_families_beyond_the_bound_go_the_oldest_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

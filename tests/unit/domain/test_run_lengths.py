@@ -1,6 +1,8 @@
 """What is learned of run times: close to what was seen, in step with changes, and honest about what is not known."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -46,6 +48,33 @@ def test_one_attempt_says_little_and_many_say_much() -> None:
     assert once.quantile(0.95) > 20.0
     assert often.quantile(0.05) > 9.0
     assert often.quantile(0.95) < 11.5
+
+
+def test_a_distribution_redrawn_is_as_far_off_as_little_is_known() -> None:
+    """With shapes as they are it is the same; of much that is known little changes."""
+    lengths = [10.0, 100.0]
+    few = RunLengths(NEW.learn(lengths, A_MOMENT))
+    assert few.redrawn(lambda shapes: shapes).quantile(0.7) == few.quantile(0.7)
+    rng, spreads = Random(1), list[float]()
+
+    def gammas(shapes: Sequence[float]) -> list[float]:
+        return [rng.gammavariate(shape, 1) for shape in shapes]
+
+    for known in (few, RunLengths(NEW.learn(lengths * 100, A_MOMENT))):
+        redrawn = [known.redrawn(gammas) for _ in range(200)]
+        below = sorted(each.share_below(50.0) for each in redrawn)
+        assert below[100] == pytest.approx(0.5, abs=0.1)
+        spreads.append(below[180] - below[20])
+    assert spreads[0] > 3 * spreads[1]
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20), st.floats(0.0, 0.99))
+def test_shares_are_the_inverse_of_quantiles_when_redrawn(lengths: list[float], share: float) -> None:
+    """Whatever is drawn, also nothing at all."""
+    known = RunLengths(NEW.learn(lengths, A_MOMENT)).redrawn(
+        lambda shapes: [each * (n % 3) for n, each in enumerate(shapes)]
+    )
+    assert known.share_below(known.quantile(share)) == pytest.approx(share, abs=1e-6)
 
 
 def test_who_ran_longer_than_all_known_goes_on_as_long_again_with_an_even_chance() -> None:

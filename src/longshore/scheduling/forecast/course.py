@@ -7,7 +7,7 @@ how long a job runs is for the caller to say, and is not known to the cycle.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from math import ceil, inf
 
@@ -92,6 +92,11 @@ class Course:
     def running(self) -> Iterable[Running]:
         """What runs now."""
         return self._running.values()
+
+    def present(self) -> Snapshot:
+        """A copy of what a cycle would see now, but for what runs."""
+        waiting = [replace(each, runs=tuple(each.runs)) for each in self._backlog.waiting()]
+        return self._world.copied(waiting, self.now)
 
     def admit(self, job_class: JobClass, *, intake: int, key: JobKey, count: int = 1) -> None:
         """More jobs wait from now on, in the place that their intake numbers give them; called at an `Ended`."""

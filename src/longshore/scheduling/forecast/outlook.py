@@ -7,14 +7,18 @@ it) is taken to be endless: who starts nevertheless, starts in any case; of who 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
+from statistics import NormalDist
 from typing import TypeAlias
+from zlib import crc32
+
+from numpy.random import PCG64, Generator
 
 from longshore.domain.ids import HostId, JobKey
-from longshore.domain.run_lengths import RunHistory, RunLengths
+from longshore.domain.run_lengths import RunHistory, RunLengths, parts_family
 from longshore.scheduling.classes import JobClass
-from longshore.scheduling.forecast.course import Course, Started
+from longshore.scheduling.forecast.course import Arrival, Course, Started
 from longshore.scheduling.forecast.dependents import Dependents, Follower
 from longshore.scheduling.forecast.world import Running
 from longshore.scheduling.plan import Placement
@@ -25,6 +29,18 @@ DRAWS = 16
 MOST_STARTS = 2_000
 #: An environment, and the hosts in it.
 Where: TypeAlias = tuple[str, tuple[HostId, ...]]
+#: With fewer nobody can tell where one of ten lies.
+_LEAST_DRAWS = 9
+_NORMAL = NormalDist()
+#: The part of what makes a job longer or shorter than others of its family that its family has in common in a draw:
+#: jobs of one array, or of one day, are more like each other than like those that were learned from.
+COMMON = 0.5
+#: Submissions of late that are remembered.
+MOST_RECENT = 250
+#: What came in less time is taken for what comes in so much.
+_LEAST_SPAN_SECONDS = 600.0
+#: Keys of jobs that are not there yet begin here.
+_EXPECTED = 1 << 61
 _MIX = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -50,6 +66,14 @@ class Outlook:
     histories: Mapping[str, RunHistory]
     #: jobs that wait for others
     followers: Sequence[Follower] = ()
+    #: what was submitted of late, the oldest first; each in seconds before the present, and without keys
+    recent: Sequence[Arrival] = ()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that may start."""
+        runs = sum(run.count for each in self.snapshot.classes for run in each.runs)
+        return runs + sum(each.count for each in self.followers)
 
     @property
     def known(self) -> Mapping[str, RunLengths]:
@@ -61,7 +85,7 @@ class Outlook:
 class Prediction:
     """When a job starts, in seconds from the present; each bound None where none is known."""
 
-    #: one of ten draws has it start before
+    #: one of ten draws has it start before; None also where there were too few
     early: float | None
     median: float | None
     #: nine of ten do
@@ -76,7 +100,7 @@ class Prediction:
 
 @dataclass(slots=True)
 class Forecast:
-    """Predicted starts."""
+    """Predicted starts of the jobs that are there."""
 
     #: a list for each draw; in it the second in which each job starts
     starts: list[dict[JobKey, float]] = field(default_factory=list[dict[JobKey, float]])
@@ -111,6 +135,8 @@ class Forecast:
     def _predict(self, seen: Sequence[float], where: Counter[Where]) -> Prediction:
         ordered = sorted(seen)
         early, median, late = (quantile(ordered, share) for share in (0.1, 0.5, 0.9))
+        if len(ordered) < _LEAST_DRAWS and ordered[-1] > 0:
+            early = late = None
         open_ends = [horizon for at, horizon in zip(seen, self.horizons, strict=True) if at == inf]
         after = min(open_ends, default=inf) if median is None else inf
         ((environment, hosts), _), *_ = where.most_common(1) or [(("", ()), 0)]
@@ -125,8 +151,11 @@ class Forecast:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The quantile between the draws; None: it is beyond them."""
-    place = share * (len(ordered) - 1)
+    """What so large a share of further draws would not exceed; None: it is beyond them.
+
+    Of n draws one more lies with even chance in each of the n + 1 gaps between and beside them.
+    """
+    place = min(max(share * (len(ordered) + 1) - 1, 0.0), len(ordered) - 1.0)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
     if ordered[high] == inf and place > low or ordered[low] == inf:
@@ -148,6 +177,7 @@ def forecast(
             outlook.snapshot,
             seconds_of=luck.seconds_of,
             running=[_running(holding, luck) for holding in outlook.holding],
+            arrivals=expected_arrivals(outlook, luck.share_of(0)),
         )
         dependents = Dependents(outlook.followers)
         starts: dict[JobKey, float] = {}
@@ -155,12 +185,14 @@ def forecast(
         for event in course.events():
             if isinstance(event, Started):
                 key = event.placement.key
-                if key not in starts:
+                if key not in starts and key < _EXPECTED:
                     starts[key] = event.at
                     found.places.setdefault(key, Counter())[_where(event.placement)] += 1
             elif not event.was_preempted:
                 for freed in dependents.ended(event.running.placement.key):
                     course.admit(freed.job_class, intake=freed.intake, key=freed.key, count=freed.count)
+            if len(starts) == outlook.waiting:
+                break
             if len(starts) >= most_starts or is_over():
                 horizon = course.now
                 break
@@ -170,6 +202,30 @@ def forecast(
         found.starts.append(starts)
         found.horizons.append(horizon)
     return found
+
+
+def expected_arrivals(outlook: Outlook, share: float) -> Sequence[Arrival]:
+    """What may be submitted from now on: what was of late, once more, from some instant on and round.
+
+    Left out is what passes nobody: what comes to a queue where the first are served first, unless it is of a higher
+    priority than another queue in which jobs wait.
+    """
+    if not outlook.recent:
+        return ()
+    queues = {(queue.scope, queue.name): queue for queue in outlook.snapshot.queues}
+    names = {(each.job_class.scope, each.job_class.queue_name) for each in outlook.snapshot.classes}
+    lowest = min((queues[name].priority for name in names if name in queues), default=0)
+    span = max(outlook.recent[0].at, _LEAST_SPAN_SECONDS)
+    found: list[Arrival] = []
+    key = _EXPECTED
+    for each in outlook.recent:
+        queue = queues.get((each.job_class.scope, each.job_class.queue_name))
+        if queue is not None and (queue.fair or queue.quota or queue.priority > lowest):
+            job_class = replace(each.job_class, limits=())  # those of an array were its own
+            at = (span - each.at - share * span) % span
+            found.append(replace(each, at=at, key=JobKey(key), job_class=job_class))
+            key += each.count
+    return sorted(found, key=lambda each: each.at)
 
 
 def _where(placement: Placement) -> Where:
@@ -183,25 +239,61 @@ def _running(holding: Holding, luck: "Luck") -> Running:
     return Running(placement=placement, started_at=-elapsed, ends_at=max(ends_in, 0.0))
 
 
+def likely_seconds(
+    job_class: JobClass, elapsed: float, share: float, lengths: Callable[[str], RunLengths | None]
+) -> float:
+    """How long so large a share of such jobs runs at most, of those that have run for `elapsed` seconds.
+
+    Of a family of which nothing has ended it is known for which part of their time-outs others ran. Infinite where
+    nobody can know.
+    """
+    timeout, known = job_class.timeout_seconds, lengths(job_class.history)
+    if known is not None:
+        seconds = known.after(elapsed, share)
+    elif timeout is None:
+        return inf
+    else:
+        parts = lengths(parts_family(job_class.scope))
+        seconds = timeout if parts is None else timeout * parts.after(elapsed / timeout, share)
+    return seconds if timeout is None else min(seconds, timeout)
+
+
 class Luck:
     """How long jobs run in one draw."""
 
     def __init__(self, known: Mapping[str, RunLengths], draw: int) -> None:
         self._known = known
         self._draw = draw
+        #: by family: what may be its distribution in this draw, and what is common to its jobs
+        self._drawn: dict[str, tuple[RunLengths | None, float]] = {}
         self.unknown: set[str] = set()
 
     def seconds_of(self, key: JobKey, job_class: JobClass, elapsed: float = 0.0) -> float:
         """In seconds, and more than have elapsed; infinite where nobody can know."""
-        lengths = self._known.get(job_class.history)
-        if lengths is None and job_class.timeout_seconds is None:
+        _, common = self._of(job_class.history)
+        share = _NORMAL.cdf(COMMON**0.5 * common + (1 - COMMON) ** 0.5 * self._deviation(key))
+        seconds = likely_seconds(job_class, elapsed, share, lambda family: self._of(family)[0])
+        if seconds == inf:
             self.unknown.add(job_class.history)
-        seconds = inf if lengths is None else lengths.after(elapsed, self._share(key))
-        return seconds if job_class.timeout_seconds is None else min(seconds, job_class.timeout_seconds)
+        return seconds
 
-    def _share(self, key: JobKey) -> float:
-        """From 0 to below 1, evenly over the draws and over the jobs. Source: Steele, Lea and Flood, SplitMix64."""
-        mixed = (key * 0x100 + self._draw + 1) * _MIX & _MASK
+    def _of(self, family: str) -> tuple[RunLengths | None, float]:
+        if family not in self._drawn:
+            number = crc32(family.encode())
+            lengths = self._known.get(family)
+            if lengths is not None:
+                gammas = Generator(PCG64((number, self._draw)))
+                lengths = lengths.redrawn(lambda shapes: gammas.standard_gamma(shapes).tolist())
+            self._drawn[family] = lengths, self._deviation(number)
+        return self._drawn[family]
+
+    def _deviation(self, number: int) -> float:
+        """By how many standard deviations a job, or a family, is longer than others."""
+        return _NORMAL.inv_cdf(max(self.share_of(number), 2**-53))
+
+    def share_of(self, number: int) -> float:
+        """From 0 to below 1, evenly over the draws and over the numbers. Source: Steele, Lea and Flood, SplitMix64."""
+        mixed = (number * 0x100 + self._draw + 1) * _MIX & _MASK
         mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _MASK
         mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _MASK
         return (mixed ^ mixed >> 31) / 2**64

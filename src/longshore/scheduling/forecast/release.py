@@ -11,7 +11,7 @@ from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunLengths
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fleet import Fleet
-from longshore.scheduling.forecast.outlook import Holding, Outlook
+from longshore.scheduling.forecast.outlook import Holding, Outlook, likely_seconds
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.snapshot import EnvironmentView, QueueView, Snapshot
 
@@ -36,12 +36,8 @@ def median_left(holding: Holding, known: Mapping[str, RunLengths]) -> float:
     """How long a job is likely to run on, in seconds; infinite where nobody can know."""
     if holding.is_going:
         return 0.0
-    job_class, elapsed = holding.placement.job_class, holding.elapsed_seconds
-    lengths = known.get(job_class.history)
-    ends = inf if lengths is None else lengths.after(elapsed, 0.5)
-    if job_class.timeout_seconds is not None:
-        ends = min(ends, job_class.timeout_seconds)
-    return max(ends - elapsed, 0.0)
+    elapsed = holding.elapsed_seconds
+    return max(likely_seconds(holding.placement.job_class, elapsed, 0.5, known.get) - elapsed, 0.0)
 
 
 def first_release(outlook: Outlook, queue: QueueView, job_class: JobClass) -> Release | None:

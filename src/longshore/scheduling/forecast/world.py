@@ -90,6 +90,18 @@ class World:
             now=now,
         )
 
+    def copied(self, classes: Sequence[WaitingClass], now: float) -> Snapshot:
+        """The same for those who look ahead: nothing that happens later changes it. What runs is left out."""
+        present = self.snapshot(classes, now)
+        return replace(
+            present,
+            hosts=Fleet.of(self._hosts),
+            environments=dict(self._environments),
+            consumables=dict(self._consumables),
+            running=(),
+            durations=dict(present.durations),
+        )
+
     def _count(self, placement: Placement, sign: int) -> None:
         job_class = placement.job_class
         if job_class.limits or _queue_of(placement) in self._capped:

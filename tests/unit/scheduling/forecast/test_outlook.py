@@ -1,18 +1,30 @@
 """Predicted starts: right where run lengths are certain, spread where they are not, silent where nothing is known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 
 from longshore.domain.ids import HostId, JobKey
-from longshore.domain.run_lengths import RunHistory
+from longshore.domain.policy import FairsharePolicy
+from longshore.domain.run_lengths import RunHistory, parts_family
+from longshore.scheduling.fairshare import FairShareView
+from longshore.scheduling.forecast.comparing import Shift, delays
+from longshore.scheduling.forecast.course import Arrival
 from longshore.scheduling.forecast.dependents import Awaited, Follower
-from longshore.scheduling.forecast.outlook import Holding, Outlook, Prediction, forecast
+from longshore.scheduling.forecast.outlook import (
+    Forecast,
+    Holding,
+    Outlook,
+    Prediction,
+    expected_arrivals,
+    forecast,
+)
 from longshore.scheduling.plan import Placement
 from longshore.scheduling.snapshot import Snapshot, WaitingClass
-from longshore.testing.job_builders import A_MOMENT
+from longshore.testing.job_builders import A_MOMENT, A_SCOPE
 from tests.unit.scheduling.situations import FOUR_VCPUS, a_host, a_snapshot, some, waiting
 
 ALL = some(4, 4096)
@@ -119,3 +131,65 @@ def test_two_outlooks_of_one_present_differ_by_their_difference_alone() -> None:
     more = an_outlook(full(waiting(ALL, 1, 3, 7, history="ten")), a_holding(), lengths=lengths)
     without, with_it = forecast(plain), forecast(more)
     assert [starts[JobKey(1003)] for starts in without.starts] == [starts[JobKey(1003)] for starts in with_it.starts]
+
+
+def test_a_new_family_runs_for_a_part_of_its_time_out_as_others_did() -> None:
+    """And no longer than it allows."""
+    waits = full(waiting(ALL, 1))
+    holding = a_holding(history="new", timeout_seconds=1000)
+    parts = learned({parts_family(A_SCOPE): [0.1] * 300})
+    found = forecast(Outlook(snapshot=waits, holding=[holding], histories=parts)).of(JobKey(1001))
+    assert found.median == pytest.approx(100, rel=0.1)
+    unknown = forecast(an_outlook(waits, holding)).of(JobKey(1001))
+    assert unknown.median == 1000
+
+
+def test_jobs_of_a_family_share_a_part_of_their_luck() -> None:
+    """So that the start behind many of them is not taken to be surer than that of one."""
+    lengths = {"ten": [1.0, 10.0, 100.0] * 50}
+    outlook = an_outlook(full(waiting(ALL, *range(1, 20), history="ten")), a_holding(), lengths=lengths)
+    last = forecast(outlook, draws=32).of(JobKey(1019))
+    assert last.early is not None
+    assert last.late is not None
+    assert last.late > 2 * last.early
+
+
+def test_two_courses_tell_no_error_bar() -> None:
+    """Unless the job starts at once in both."""
+    lengths = {"ten": [1.0, 10.0, 100.0] * 50}
+    found = forecast(an_outlook(full(waiting(ALL, 1)), a_holding(), lengths=lengths), draws=2).of(JobKey(1001))
+    assert found.median is not None
+    assert (found.early, found.late) == (None, None)
+    assert forecast(an_outlook(a_snapshot(waiting(ALL, 1))), draws=2).of(JobKey(1001)).late == 0
+
+
+def test_what_came_of_late_comes_again_where_it_may_pass() -> None:
+    """To a queue whose shares take turns, and to one that comes first; each but once, and under no key of a job."""
+    job_class = waiting(ALL, 1).job_class
+    recent = [Arrival(at=float(ago), key=JobKey(0), job_class=job_class, count=2) for ago in (900, 500, 1)]
+    snapshot = full(waiting(ALL, 1))
+    plain = Outlook(snapshot=snapshot, holding=[a_holding()], histories={}, recent=recent)
+    assert not expected_arrivals(plain, 0.5)
+    fair = FairShareView(policy=FairsharePolicy(), shares={})
+    shared = replace(plain, snapshot=replace(snapshot, queues=[replace(each, fair=fair) for each in snapshot.queues]))
+    found = expected_arrivals(shared, 0.5)
+    assert [each.at for each in found] == [449, 450, 850]
+    keys = [key for each in found for key in range(each.key, each.key + each.count)]
+    assert len(set(keys)) == 6
+    assert forecast(shared).starts[0].keys() <= {JobKey(1001)}
+
+
+def test_how_much_later_others_start_is_told_draw_by_draw() -> None:
+    """Of what was followed in both; what starts no more is later by all time."""
+
+    def forecast_of(*starts: dict[int, float], horizon: float = inf) -> Forecast:
+        found = [{JobKey(key): at for key, at in each.items()} for each in starts]
+        return Forecast(starts=found, horizons=[horizon] * len(starts))
+
+    before = forecast_of({1: 0.0, 2: 10.0, 3: 5.0}, {1: 0.0, 2: 100.0, 3: 5.0})
+    assert delays(before, forecast_of({1: 0.5, 2: 40.0, 3: 5.0}, {1: 0.5, 2: 130.0, 3: 5.0})) == {
+        2: Shift(median=30.0, late=30.0)
+    }
+    assert delays(before, forecast_of({1: 0.0, 2: 10.0}, {1: 0.0, 2: 100.0})) == {3: Shift(median=None, late=None)}
+    cut = delays(before, forecast_of({1: 0.0}, {1: 0.0}, horizon=8.0))
+    assert cut == {3: Shift(median=3.0, late=3.0)}
