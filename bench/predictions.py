@@ -12,6 +12,7 @@ from itertools import product
 from os import cpu_count
 from statistics import median
 
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -60,12 +61,25 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=5)
     given = options.parse_args()
     cases = list(product(MODELS, _POLICIES))
-    table = Table("workload", "policy", "told", "known", "median wait", "median error", "in the bar", "sooner", "later")
+    table = Table(
+        "workload",
+        "policy",
+        "told",
+        "known",
+        "median wait",
+        "median error",
+        "in the bar",
+        "sooner",
+        "later",
+        box=MARKDOWN,
+    )
     with ProcessPoolExecutor(cpu_count()) as pool:
         futures = [pool.submit(predicted, case, given.jobs, given.looks, given.seed) for case in cases]
-        for case, future in zip(cases, track(futures, console=Console(stderr=True)), strict=True):
-            table.add_row(*case, *cells(future.result()))
-    console = Console()
+        found = [future.result() for future in track(futures, console=Console(stderr=True))]
+    for case, noted in zip(cases, found, strict=True):
+        table.add_row(*case, *cells(noted))
+    table.add_row("all", "", *cells([each for noted in found for each in noted]))
+    console = Console(width=120)
     console.print(table)
     console.print(f"{datetime.now(UTC):%Y-%m-%d}, {cpu_count()} cores, {given.jobs} jobs, seed {given.seed}")
 
