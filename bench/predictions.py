@@ -38,6 +38,8 @@ def predicted(case: tuple[str, str], jobs: int, looks: int, seed: int) -> list[N
 
 def cells(noted: list[Noted]) -> list[str]:
     """The figures of one replay."""
+    if not noted:
+        return ["0", *[""] * 6]
     told = [(each, each.prediction.median) for each in noted]
     errors = [abs(each.started - at) for each, at in told if at is not None]
     bars = [each for each in noted if each.prediction.early is not None and each.prediction.late is not None]

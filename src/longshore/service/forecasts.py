@@ -14,6 +14,9 @@ from longshore.scheduling.forecast.outlook import DRAWS, Forecast, Outlook, fore
 
 #: The most that one forecast takes. What is not reached by then is "later".
 MOST_SECONDS = 1.5
+#: The part of it that the first draw may take: it looks far, and the others as far as there is time, so that more is
+#: told of jobs that start soon.
+_FIRST = 0.4
 #: A forecast serves for so much longer than it took.
 _WORTH = 4.0
 
@@ -66,8 +69,11 @@ class Forecasts:
         return await self._overview.outlook()
 
     async def _look_ahead(self, outlook: Outlook, draws: int) -> Foresight:
-        at, ends_at = self._clock.now(), self._clock.boot_seconds() + MOST_SECONDS
-        found = await asyncio.to_thread(
-            forecast, outlook, draws=draws, is_over=lambda: self._clock.boot_seconds() >= ends_at
-        )
+        at, began = self._clock.now(), self._clock.boot_seconds()
+
+        def is_over(draw: int) -> bool:
+            part = _FIRST + (1 - _FIRST) * draw / max(draws - 1, 1)
+            return self._clock.boot_seconds() - began >= MOST_SECONDS * part
+
+        found = await asyncio.to_thread(forecast, outlook, draws=draws, is_over=is_over)
         return Foresight(at=at, outlook=outlook, forecast=found)

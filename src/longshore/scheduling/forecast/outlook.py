@@ -133,12 +133,14 @@ class Forecast:
         return self._predict(seen, Counter())
 
     def _predict(self, seen: Sequence[float], where: Counter[Where]) -> Prediction:
-        ordered = sorted(seen)
+        reached = [at for at, until in zip(seen, self.horizons, strict=True) if at < inf or until == inf]
+        is_cut = 2 * len(reached) <= len(seen)  # most draws were not followed as far as that
+        ordered = sorted(reached if is_cut and reached else seen)
         early, median, late = (quantile(ordered, share) for share in (0.1, 0.5, 0.9))
-        if len(ordered) < _LEAST_DRAWS and ordered[-1] > 0:
+        if (is_cut or len(ordered) < _LEAST_DRAWS) and ordered[-1] > 0:
             early = late = None
         open_ends = [horizon for at, horizon in zip(seen, self.horizons, strict=True) if at == inf]
-        after = min(open_ends, default=inf) if median is None else inf
+        after = max(open_ends, default=inf) if median is None else inf
         ((environment, hosts), _), *_ = where.most_common(1) or [(("", ()), 0)]
         return Prediction(
             early=early,
@@ -164,13 +166,20 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 
 def forecast(
-    outlook: Outlook, *, draws: int = DRAWS, most_starts: int = MOST_STARTS, is_over: Callable[[], bool] = lambda: False
+    outlook: Outlook,
+    *,
+    draws: int = DRAWS,
+    most_starts: int = MOST_STARTS,
+    is_over: Callable[[int], bool] = lambda draw: False,
 ) -> Forecast:
-    """Carry the present on. `is_over` is asked at every step: at least one draw is begun, and what it saw is used."""
+    """Carry the present on. `is_over` is asked at every step of a draw whether its time has passed.
+
+    At least one draw is begun, and what each has seen is used.
+    """
     found = Forecast()
     known = outlook.known
     for draw in range(draws):
-        if found.starts and is_over():
+        if found.starts and is_over(draws - 1):
             break
         luck = Luck(known, draw)
         course = Course(
@@ -193,11 +202,9 @@ def forecast(
                     course.admit(freed.job_class, intake=freed.intake, key=freed.key, count=freed.count)
             if len(starts) == outlook.waiting:
                 break
-            if len(starts) >= most_starts or is_over():
+            if len(starts) >= most_starts or is_over(draw):
                 horizon = course.now
                 break
-        if horizon < inf and found.starts and len(starts) < min(map(len, found.starts)):
-            break  # cut short: it would say less than the draws before
         found.unknown |= luck.unknown
         found.starts.append(starts)
         found.horizons.append(horizon)

@@ -1,5 +1,6 @@
 """Predicted starts: right where run lengths are certain, spread where they are not, silent where nothing is known."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -104,10 +105,25 @@ def test_work_is_bounded_and_what_lies_beyond_starts_later() -> None:
     assert found.of(JobKey(1005)).median == near(50.0)
     assert found.of(JobKey(1006)).after == near(50.0)
     asked = iter([False] * 10 + [True] * 1000)
-    cut = forecast(outlook, is_over=lambda: next(asked))
+    cut = forecast(outlook, is_over=lambda draw: next(asked))
     assert len(cut.starts) == 1
     assert cut.of(JobKey(1049)).median is None
     assert 0 < (cut.of(JobKey(1049)).after or inf) < 100
+
+
+def test_what_only_the_first_draw_reaches_is_told_without_an_error_bar() -> None:
+    """What more of them reach is told with one."""
+    outlook = an_outlook(full(waiting(ALL, *range(1, 30), history="ten")), a_holding())
+    steps = Counter[int]()
+
+    def is_over(draw: int) -> bool:
+        steps[draw] += 1
+        return draw > 0 and steps[draw] > 10
+
+    found = forecast(outlook, is_over=is_over)
+    near_by, far = found.of(JobKey(1002)), found.of(JobKey(1029))
+    assert (near_by.median, near_by.late is None) == (near(20.0), False)
+    assert (far.median, far.early, far.late) == (near(290.0), None, None)
 
 
 def test_dependents_come_in_their_place_when_what_they_await_has_ended() -> None:
