@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any
+
+import msgspec
 
 from longshore.domain.dependency import When, is_met
 from longshore.domain.ids import JobId, JobKey, Scope
@@ -89,10 +90,22 @@ class WhatIfs:
         new = await self._submissions.resolve(scope, submission)
         present = await self._forecasts.present()
         if present is None:
-            return WhatIf(**_facts(new), summary="nothing is known yet: the server is starting")
+            return _nothing_known(new)
         changed = await self._store.read(lambda reader: _with_job(reader, present, new))
         before, after = await self._forecasts.compare(present, changed)
         return await self._store.read(lambda reader: _tell(reader, new, before, after, account_id))
+
+
+def _nothing_known(new: NewJob) -> WhatIf:
+    spec = new.spec
+    return WhatIf(
+        name=spec.name,
+        place=place_of(spec),
+        definition=spec.definition,
+        asked=amounts_of(spec.resources),
+        array_size=spec.array_size,
+        summary="nothing is known yet: the server is starting",
+    )
 
 
 def _job(new: NewJob) -> Job:
@@ -109,12 +122,8 @@ def _keys(new: NewJob) -> KeyRange:
 def _with_job(reader: Reader, present: Outlook, new: NewJob) -> Outlook:
     """The present with one more job; one that waits for what does not come is left out."""
     keys, jobs = _keys(new), reader.load_jobs({edge.on_key for edge in new.edges})
-    statuses = {key: job.status for key, job in jobs.items()}
-    if any(
-        edge.when is When.FAILURE or is_met(edge.when, statuses[edge.on_key]) is False
-        for edge in new.edges
-        if edge.on_key != new.spec.key
-    ):
+    plain = [edge for edge in new.edges if edge.type is None]
+    if any(edge.when is When.FAILURE or is_met(edge.when, jobs[edge.on_key].status) is False for edge in plain):
         return present
     followers = list(followers_of(reader, _job(new), [(keys, _INTAKE)], new.edges, jobs))
     waiting = {key for each in followers for key in range(each.key, each.key + each.count)}
@@ -153,8 +162,8 @@ def _tell(reader: Reader, new: NewJob, before: Foresight, after: Foresight, acco
     shifts = delays(before.forecast, after.forecast)
     when = f"it would start {start.text}" if start.at or start.after else f"when it would start: {start.text}"
     delayed = f"it would delay {counted(len(shifts), 'job')}" if shifts else "it would delay no other job"
-    return WhatIf(
-        **_facts(new),
+    return msgspec.structs.replace(
+        _nothing_known(new),
         summary=f"{when}; {delayed}",
         start=start,
         last_start=last,
@@ -163,17 +172,6 @@ def _tell(reader: Reader, new: NewJob, before: Foresight, after: Foresight, acco
         delays=tuple(_delays(reader, shifts, after, account_id)),
         delayed_jobs=len(shifts),
     )
-
-
-def _facts(new: NewJob) -> dict[str, Any]:
-    spec = new.spec
-    return {
-        "name": spec.name,
-        "place": place_of(spec),
-        "definition": spec.definition,
-        "asked": amounts_of(spec.resources),
-        "array_size": spec.array_size,
-    }
 
 
 def _delays(

@@ -125,7 +125,7 @@ def _arrivals(trace: Trace, fleet: Fleet, policy: Policy) -> Iterator[Arrival]:
             classes[kind] = replace(
                 class_in(fleet, resources),
                 share=trace.shares[share] if policy.is_fair else "",
-                timeout_seconds=None if np.isinf(limit) else int(limit),
+                timeout_seconds=None if np.isinf(limit) else max(int(limit), 1),
                 history=" ".join(map(str, kind)),
             )
         yield Arrival(at=float(trace.submitted_at[at]), key=JobKey(at), job_class=classes[kind])

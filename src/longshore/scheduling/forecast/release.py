@@ -11,7 +11,8 @@ from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunLengths
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fleet import Fleet
-from longshore.scheduling.forecast.outlook import Holding, Outlook, likely_seconds
+from longshore.scheduling.forecast.luck import likely_seconds
+from longshore.scheduling.forecast.outlook import Holding, Outlook
 from longshore.scheduling.laying import lay_out
 from longshore.scheduling.snapshot import EnvironmentView, QueueView, Snapshot
 
