@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from longshore.domain.container import ContainerOverrides, ResourceRequirement
+from longshore.service.forecasts import Forecasts
+from longshore.service.submit import Submission
+from longshore.service.what_if import WhatIfs
 from longshore.testing.forms import some_nodes
-from longshore.testing.job_builders import a_definition, a_job, a_queue, an_environment
+from longshore.testing.job_builders import A_SCOPE, a_definition, a_job, a_queue, an_environment
 from tests.api.native.native_desk import Desk
 from tests.api.native.test_predictions import learn, running, seconds_from
 
@@ -63,6 +67,26 @@ async def test_who_would_be_delayed_is_named_with_how_long(desk: Desk) -> None:
     assert told["summary"].endswith("it would delay 2 jobs")
     behind = await desk.send("what-if", a_request(vcpu=4))
     assert (behind["delays"], behind["position"]["ahead"]) == ([], 2)
+
+
+async def test_jobs_of_other_accounts_are_counted_and_not_named(desk: Desk) -> None:
+    await define(desk)
+    await desk.put(queue=a_queue("urgent", priority=7))
+    await learn(desk, seconds=100)
+    await running(desk, a_job().needing(vcpu=4))
+    await desk.submit(a_job().needing(vcpu=4))
+    what_ifs = WhatIfs(desk.store, desk.services.submissions, Forecasts(desk, desk.clock))
+    needs = (ResourceRequirement(type="VCPU", value="4"), ResourceRequirement(type="MEMORY", value="128"))
+    submission = Submission(
+        name="new",
+        queue="urgent",
+        definition="definition",
+        container_overrides=ContainerOverrides(resource_requirements=needs),
+        size_bytes=100,
+    )
+    for account_id, named in (("000000000000", 1), ("111122223333", 0)):
+        told = await what_ifs.answer(A_SCOPE, submission, account_id=account_id)
+        assert (len(told.delays), told.delayed_jobs) == (named, 1)
 
 
 async def test_how_long_nobody_can_know_is_said(desk: Desk) -> None:
