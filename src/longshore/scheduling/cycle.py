@@ -208,7 +208,7 @@ class Cycle:
             self._close(lineup, key)
         elif is_first and (lineup.is_aged or queue.backfill != "greedy"):
             self.reserved[queue.scope, queue.name] = key
-            reserve(lineup, line, room)
+            room.promise(lambda: reserve(lineup, line, key, room))
             room.take_consumables(job_class)
             room.limits.take(job_class, lineup.limits(line))
             self._tell_reservation(job_class)
@@ -244,6 +244,7 @@ class Cycle:
 
     def _tell_reservation(self, job_class: JobClass) -> None:
         if self.explains:
+            self.room.settle()
             reason, reservation = self.reasons[job_class], self.room.prospect.reservations[-1]
             self.reasons[job_class] = explain_kept(reason, reservation, self.room)
 

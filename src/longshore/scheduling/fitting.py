@@ -1,6 +1,6 @@
 """Whether and where one job fits, with exact accounting of what this cycle has given away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -58,6 +58,8 @@ class Room:
         self._kept_from: dict[EnvironmentName, float] = {}
         #: somebody is over the age bound: only time-outs count, not what was learned
         self.is_sure = False
+        #: reservations that are to be made before anything else may have room
+        self._promises: list[Callable[[], None]] = []
         #: by environments, what did not fit: so much, for so long
         self._failures: dict[tuple[Scope, tuple[str, ...]], list[tuple[tuple[int, ...], float]]] = {}
         self._consumables = {name: view.free for name, view in snapshot.consumables.items()}
@@ -91,6 +93,16 @@ class Room:
             return left
         return list(map(min, left, self._spare[environment]))
 
+    def promise(self, reserve: Callable[[], None]) -> None:
+        """Have a reservation made as things are now, but no sooner than somebody else could have the room."""
+        self._promises.append(reserve)
+
+    def settle(self) -> None:
+        """Make the reservations that were promised."""
+        promises, self._promises = self._promises, []
+        for reserve in promises:
+            reserve()
+
     def limits_allow(self, environment: EnvironmentView, job_class: JobClass, until: float = inf) -> bool:
         """Whether cap and limits have so much for a job that is over by `until`."""
         return environment.could_allow(job_class) and is_enough(
@@ -102,12 +114,18 @@ class Room:
 
         The job is over by `until`: room that is kept from then on may be used.
         """
-        if not self.limits_allow(environment, job_class, until):
+        if not is_enough(self.left(environment.name), environment.demands(job_class)):
             return None
+        asked, fleet, prospect = job_class.resources, self.fleet, self.prospect
         if job_class.gang:
             return self._find_gang(environment, job_class, until)
-        asked, fleet, prospect = job_class.resources, self.fleet, self.prospect
-        fits = prospect.allowed(asked, until, fleet.has(fleet.free, asked, environment.hosts))
+        fits = fleet.has(fleet.free, asked, environment.hosts)
+        if oversize == "wait" and not fits.any():
+            return None
+        self.settle()
+        if not self.limits_allow(environment, job_class, until):
+            return None
+        fits = prospect.allowed(asked, until, fits)
         index = fleet.tightest(fits, with_gpus=asked.gpus > 0)
         if index is not None:
             return self._fit(environment.name, index, asked)
@@ -130,7 +148,13 @@ class Room:
 
     def _find_gang(self, environment: EnvironmentView, job_class: JobClass, until: float) -> Fit | None:
         gang, asked, fleet = job_class.gang, job_class.resources, self.fleet
-        laid = lay_out(gang, fleet, self.prospect.there(until), fleet.mask_of(environment.hosts))
+        hosts = fleet.mask_of(environment.hosts)
+        if self._promises and lay_out(gang, fleet, fleet.free, hosts) is None:
+            return None
+        self.settle()
+        if not self.limits_allow(environment, job_class, until):
+            return None
+        laid = lay_out(gang, fleet, self.prospect.there(until), hosts)
         if laid is None:
             return None
         given: dict[HostId, int] = {}

@@ -77,6 +77,9 @@ class Fleet(Mapping[HostId, HostView]):
             free_gpus=self._gpus.get(index, ()),
         )
 
+    def __contains__(self, host_id: object) -> bool:
+        return host_id in self._index
+
     def __iter__(self) -> Iterator[HostId]:
         return iter(self.ids)
 

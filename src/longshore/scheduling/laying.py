@@ -22,7 +22,7 @@ def lay_out(gang: Gang, fleet: Fleet, there: Integers, hosts: Mask | None = None
     """
     left = there.copy()
     laid: list[HostId] = [HostId("")] * gang_size(gang)
-    order = fleet.order(there, with_gpus=any(asked.gpus for _, asked in gang))
+    order: Integers | None = None
     of_kind: dict[Resources, list[int]] = {}
     index = 0
     for count, asked in gang:
@@ -30,10 +30,12 @@ def lay_out(gang: Gang, fleet: Fleet, there: Integers, hosts: Mask | None = None
         index += count
     for asked, nodes in sorted(of_kind.items(), reverse=True):
         room = capacity(asked, left, len(nodes))
-        room = (room if hosts is None else np.where(hosts, room, 0))[order]
-        filled = np.minimum(np.cumsum(room), len(nodes))
-        if not len(filled) or filled[-1] < len(nodes):
+        room = room if hosts is None else np.where(hosts, room, 0)
+        if room.sum() < len(nodes):
             return None
+        if order is None:
+            order = fleet.order(there, with_gpus=any(asked.gpus for _, asked in gang))
+        filled = np.minimum(np.cumsum(room[order]), len(nodes))
         given = np.diff(filled, prepend=0)
         used = np.flatnonzero(given)
         counts = np.zeros(left.shape[1], dtype=np.int64)

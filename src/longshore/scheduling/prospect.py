@@ -7,9 +7,11 @@ job that the reservation is for. Where the instant can't be told, it may be any:
 what is there now.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from operator import add
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from longshore.domain.ids import HostId, JobKey
 from longshore.domain.resources import Resources
 from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fleet import Fleet, Integers, Mask
-from longshore.scheduling.laying import lay_out
+from longshore.scheduling.gang import Gang, gang_size
+from longshore.scheduling.laying import capacity, lay_out
 from longshore.scheduling.roster import Instants, Roster
 from longshore.scheduling.snapshot import EnvironmentName, RunningView, Snapshot
 
@@ -30,6 +33,8 @@ End = tuple[float, Amounts]
 _PLENTY = 1 << 60
 #: With more ends than this what is kept counts as kept for ever.
 _MANY = 256
+#: Up to so many nodes on a host it is asked of each host when it has room for one, two, ...
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +106,12 @@ class Prospect:
     ) -> tuple[float, int] | None:
         """When and in which column such a job can start first; None where that can't be told."""
         fleet = self._fleet
-        if self._before is None:
-            self._before = Fleet.of(self._snapshot.hosts)
-        roster = self.roster
-        wanted = None if is_alone else asked
-        at = roster.earliest(wanted, self._before, able, self.now, is_sure=is_sure)
-        for index in self._ends.keys() | self._on_hosts.keys():
-            if able[index]:
-                amounts = fleet.total[:, index].tolist() if is_alone else asked.amounts
-                ends = self._ends_on(index, is_sure)
-                kept = self._on_hosts.get(index, ())
-                free = fleet.free[:, index].tolist()
-                at[index] = first_instant(free, ends, kept, amounts, max(not_before, self.now), length)
+        at = self._earliest(None if is_alone else asked, able, is_sure)
+        for index in self._touched(able):
+            amounts = fleet.total[:, index].tolist() if is_alone else asked.amounts
+            ends, kept = self._ends_on(index, is_sure), self._on_hosts.get(index, ())
+            free = fleet.free[:, index].tolist()
+            at[index] = first_instant(free, ends, kept, amounts, max(not_before, self.now), length)
         at = np.maximum(at, not_before)
         first = float(at.min(initial=inf))
         if first == inf:
@@ -130,6 +129,10 @@ class Prospect:
         for index, all_kept in self._on_hosts.items():
             for _, _, amounts in all_kept:
                 base[:, index] -= amounts
+        not_before = max(not_before, self.now)
+        per_host = _most_on_a_host(job_class.gang, fleet, able)
+        if per_host <= _FEW:
+            return self._first_of_one_kind(job_class.gang, able, base, not_before, per_host, is_sure)
         ends = [
             (end, index, amounts)
             for index in np.flatnonzero(able).tolist()
@@ -140,7 +143,6 @@ class Prospect:
         when = np.array([end for end, _, _ in ends])
         columns = np.array([index for _, index, _ in ends], dtype=np.int64)
         amounts = np.array([amount for _, _, amount in ends], dtype=np.int64).reshape(len(ends), len(base))
-        not_before = max(not_before, self.now)
         instants = [not_before, *(end for end in dict.fromkeys(when.tolist()) if end > not_before)]
 
         def laid_at(at: float) -> Sequence[HostId] | None:
@@ -161,6 +163,45 @@ class Prospect:
             else:
                 high, found = middle, laid
         return instants[high], [fleet.index(host_id) for host_id in found]
+
+    def _first_of_one_kind(
+        self, gang: Gang, able: Mask, base: Integers, not_before: float, per_host: int, is_sure: bool
+    ) -> tuple[float, list[int]] | None:
+        """Where all nodes ask for the same: a host has room for its first, its second, ... node from an instant on."""
+        fleet, asked, size = self._fleet, gang[0][1], gang_size(gang)
+        instants: list[Instants] = []
+        for count in range(1, per_host + 1):
+            together = Resources.of(amount * count for amount in asked.amounts)
+            at = self._earliest(together, able, is_sure)
+            for index in self._touched(able):
+                free, ends = base[:, index].tolist(), self._ends_on(index, is_sure)
+                at[index] = first_instant(free, ends, (), together.amounts, self.now, 0.0)
+            instants.append(at)
+        rooms = np.concatenate(instants)
+        if len(rooms) < size:
+            return None
+        first = max(float(np.partition(rooms, size - 1)[size - 1]), not_before)
+        if first == inf:
+            return None
+        usable = instants[0] <= first
+        there = base.copy()
+        for index in np.flatnonzero(usable & (fleet.free != fleet.total).any(axis=0)).tolist():
+            freed = self._freed_by(index, first, is_sure)
+            if freed is not None:
+                there[:, index] += freed
+        laid = lay_out(gang, fleet, there, usable)
+        assert laid is not None, gang
+        return first, [fleet.index(host_id) for host_id in laid]
+
+    def _earliest(self, asked: Resources | None, able: Mask, is_sure: bool) -> Instants:
+        """From when on hosts have room, but for those that were touched in this cycle."""
+        if self._before is None:
+            self._before = Fleet.of(self._snapshot.hosts)
+        return self.roster.earliest(asked, self._before, able, self.now, is_sure=is_sure)
+
+    def _touched(self, able: Mask) -> Iterator[int]:
+        """Columns where something was placed or is kept."""
+        return (index for index in self._ends.keys() | self._on_hosts.keys() if able[index])
 
     def first_demand(
         self,
@@ -194,9 +235,8 @@ class Prospect:
             kept = self._on_hosts.setdefault(index, [])
             kept.append(reservation.kept(amount.amounts))
             there = self._fleet.free[:, index].copy()
-            for end, amounts in self._ends_on(index, is_sure) if is_known else ():
-                if end <= from_then:
-                    there += amounts
+            if is_known and (freed := self._freed_by(index, from_then, is_sure)) is not None:
+                there += freed
             for _, _, amounts in kept:
                 there -= amounts
             self.spare[:, index] = np.minimum(self.spare[:, index] - amount.amounts, there)
@@ -233,6 +273,14 @@ class Prospect:
         ends: list[End] = [(self._end_of(view, is_sure), amount.amounts) for view, amount in running]
         return ends + self._ends.get(index, [])
 
+    def _freed_by(self, index: int, at: float, is_sure: bool) -> Amounts | None:
+        """How much more of a host there is then; None: nothing."""
+        freed: Amounts | None = self.roster.freed_on(self._fleet.ids[index], self.now, is_sure=is_sure).by(at)
+        for end, amounts in self._ends.get(index, ()):
+            if end <= at:
+                freed = amounts if freed is None else tuple(map(add, freed, amounts))
+        return freed
+
     def _ends_in(self, environment: EnvironmentName, is_sure: bool) -> list[End]:
         running = self._environments_running.get(environment)
         if running is None:
@@ -245,6 +293,15 @@ class Prospect:
     def _end_of(self, view: RunningView, is_sure: bool) -> float:
         bound = view.ends_by if is_sure else view.bound(self.now)
         return inf if bound is None else bound
+
+
+def _most_on_a_host(gang: Gang, fleet: Fleet, able: Mask) -> int:
+    """Of nodes that all ask for the same; endless where they don't, or parts of one GPU are not to be added up."""
+    kinds = {asked for _, asked in gang}
+    asked = gang[0][1]
+    if len(kinds) > 1 or asked.gpu_milli:
+        return sys.maxsize
+    return int(np.where(able, capacity(asked, fleet.total, gang_size(gang)), 0).max(initial=0))
 
 
 def is_enough(there: Amounts, asked: Amounts) -> bool:

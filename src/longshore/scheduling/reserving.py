@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from math import inf
 
+from longshore.domain.ids import JobKey
 from longshore.domain.resources import Resources
+from longshore.scheduling.classes import JobClass
 from longshore.scheduling.fitting import Room
 from longshore.scheduling.gang import Gang, each_node
 from longshore.scheduling.laying import lay_out
@@ -16,20 +18,20 @@ from longshore.scheduling.snapshot import EnvironmentView
 _ROUNDS = 8
 
 
-def reserve(lineup: Lineup, line: Line, room: Room) -> None:
-    """Keep room for the line's first job where it can start first; of equals in the environment that is tried first."""
+def reserve(lineup: Lineup, line: Line, key: JobKey, room: Room) -> None:
+    """Keep room for this job of the line where it can start first; of equals in the environment that is tried first."""
     best: Reservation | None = None
     for environment in lineup.able(line):
-        found = _first_in(environment, lineup, line, room)
+        found = _first_in(environment, lineup, line, key, room)
         if found is not None and (best is None or best.at is None or (found.at is not None and found.at < best.at)):
             best = found
     if best is None:
-        best = _some_time(lineup, line, room)
+        best = _some_time(lineup, line, key, room)
     if best is not None:
         room.keep(best)
 
 
-def _first_in(environment: EnvironmentView, lineup: Lineup, line: Line, room: Room) -> Reservation | None:
+def _first_in(environment: EnvironmentView, lineup: Lineup, line: Line, key: JobKey, room: Room) -> Reservation | None:
     """Where and when the job can start first in an environment; None where that can't be told."""
     job_class, prospect = line.job_class, room.prospect
     is_alone = lineup.oversize(line) == "run-alone"
@@ -56,11 +58,11 @@ def _first_in(environment: EnvironmentView, lineup: Lineup, line: Line, room: Ro
             at, column = found
             nodes = ((column, _whole(room, column) if is_alone else job_class.resources),)
         if at == allowed_at:
-            return _reservation(line, environment, at, nodes, room)
+            return _reservation(key, job_class, environment, at, nodes, room)
     return None
 
 
-def _some_time(lineup: Lineup, line: Line, room: Room) -> Reservation | None:
+def _some_time(lineup: Lineup, line: Line, key: JobKey, room: Room) -> Reservation | None:
     """Where the job can start at some time: best in an environment whose limits are no obstacle now.
 
     Its part of those is kept in either case, hosts only when they have room: else these would stand idle for a job that
@@ -79,8 +81,8 @@ def _some_time(lineup: Lineup, line: Line, room: Room) -> Reservation | None:
             column = fleet.smallest(lineup.hosts_for(line, environment))
             assert column is not None
             nodes = ((column, _whole(room, column) if lineup.oversize(line) == "run-alone" else job_class.resources),)
-        return _reservation(line, environment, None, nodes, room)
-    return _reservation(line, able[0], None, (), room) if able else None
+        return _reservation(key, job_class, environment, None, nodes, room)
+    return _reservation(key, job_class, able[0], None, (), room) if able else None
 
 
 def _whole(room: Room, column: int) -> Resources:
@@ -96,12 +98,15 @@ def _nodes(gang: Gang, columns: Sequence[int]) -> tuple[tuple[int, Resources], .
 
 
 def _reservation(
-    line: Line, environment: EnvironmentView, at: float | None, nodes: tuple[tuple[int, Resources], ...], room: Room
+    key: JobKey,
+    job_class: JobClass,
+    environment: EnvironmentView,
+    at: float | None,
+    nodes: tuple[tuple[int, Resources], ...],
+    room: Room,
 ) -> Reservation:
-    assert line.head is not None
-    job_class = line.job_class
     return Reservation(
-        key=line.head[1],
+        key=key,
         job_class=job_class,
         environment=environment.name,
         at=at,

@@ -4,8 +4,11 @@ From when on each host has room for as much as a job asks for is kept between cy
 hosts change: only those are looked at again, and those where a job has run longer than was expected of it.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf
+from operator import add, ge
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from longshore.scheduling.fleet import Fleet, Integers, Mask
 from longshore.scheduling.snapshot import EnvironmentName, RunningView
 
 Instants = NDArray[np.float64]
+Amounts: TypeAlias = tuple[int, ...]
 
 #: How many questions have their answers kept, and how many changes are remembered for them.
 _MOST_QUESTIONS = 256
@@ -31,6 +35,7 @@ class Roster(Collection[RunningView]):
         self._by_environment: dict[EnvironmentName, dict[JobKey, RunningView]] = {}
         self._answers: dict[tuple[Resources | None, bool], _Answer] = {}
         self._changes: list[HostId] = []
+        self._freed: dict[tuple[HostId, bool], Freed] = {}
         for view in views:
             self.put(view)
 
@@ -61,7 +66,7 @@ class Roster(Collection[RunningView]):
             of_host = self._by_host.setdefault(host_id, {})
             before = of_host.get(view.key)
             of_host[view.key] = view, amount if before is None else before[1] + amount
-            self._changes.append(host_id)
+            self._note_change(host_id)
         if len(self._changes) > _MOST_CHANGES:
             self._answers.clear()
             self._changes.clear()
@@ -74,7 +79,12 @@ class Roster(Collection[RunningView]):
         del self._by_environment[view.environment][key]
         for host_id, _ in view.held:
             self._by_host[host_id].pop(key, None)
-            self._changes.append(host_id)
+            self._note_change(host_id)
+
+    def _note_change(self, host_id: HostId) -> None:
+        self._changes.append(host_id)
+        self._freed.pop((host_id, False), None)
+        self._freed.pop((host_id, True), None)
 
     def on(self, host_id: HostId) -> Collection[tuple[RunningView, Resources]]:
         """What runs on a host, and what it holds of that."""
@@ -97,35 +107,41 @@ class Roster(Collection[RunningView]):
                 del self._answers[next(iter(self._answers))]
         self._answers[asked, is_sure] = answer  # the one that was asked last is the last to go
         stale: Mask = (answer.free != fleet.free).any(axis=0) | (answer.until <= now)
-        for host_id in self._changes[answer.changes :]:
+        for host_id in set(self._changes[answer.changes :]):
             if host_id in fleet:
                 stale[fleet.index(host_id)] = True
         stale |= ~answer.is_known
-        for index in np.flatnonzero(stale & able).tolist():
-            self._look(answer, index, asked, fleet, now, is_sure)
+        looked = np.flatnonzero(stale & able)
+        if len(looked):
+            self._look(answer, looked, asked, fleet, now, is_sure)
         answer.is_known &= ~(stale & ~able)
         answer.free, answer.changes = fleet.free.copy(), len(self._changes)
         return np.where(able, np.maximum(answer.at, now), inf)
 
     def _look(
-        self, answer: "_Answer", index: int, asked: Resources | None, fleet: Fleet, now: float, is_sure: bool
+        self,
+        answer: "_Answer",
+        columns: NDArray[np.intp],
+        asked: Resources | None,
+        fleet: Fleet,
+        now: float,
+        is_sure: bool,
     ) -> None:
-        answer.is_known[index], answer.until[index] = True, inf
-        left = fleet.free[:, index].tolist()
-        wanted = (fleet.total[:, index].tolist()) if asked is None else asked.amounts
-        at = -inf
-        if not _is_enough(left, wanted):
-            at = inf
-            for end, is_learned, amount in sorted(_ends(self.on(fleet.ids[index]), now, is_sure), key=_end_of):
-                if end == inf:
-                    break
-                if is_learned:
-                    answer.until[index] = min(answer.until[index], end)
-                left = [have + more for have, more in zip(left, amount.amounts, strict=True)]
-                if _is_enough(left, wanted):
-                    at = end
-                    break
-        answer.at[index] = at
+        answer.is_known[columns], answer.at[columns], answer.until[columns] = True, -inf, inf
+        wanted = fleet.total[:, columns] if asked is None else np.array(asked.amounts, dtype=np.int64)[:, None]
+        lacking = np.where(wanted > 0, wanted - fleet.free[:, columns], 0)
+        short = np.flatnonzero((lacking > 0).any(axis=0))
+        indexes: list[int] = columns[short].tolist()
+        for index, lacks in zip(indexes, lacking[:, short].T.tolist(), strict=True):
+            freed = self.freed_on(fleet.ids[index], now, is_sure=is_sure)
+            answer.at[index], answer.until[index] = freed.first(lacks), freed.until
+
+    def freed_on(self, host_id: HostId, now: float, *, is_sure: bool) -> "Freed":
+        """What comes free on a host, and when."""
+        freed = self._freed.get((host_id, is_sure))
+        if freed is None or not freed.since <= now < freed.until:
+            freed = self._freed[host_id, is_sure] = Freed(self.on(host_id), now, is_sure=is_sure)
+        return freed
 
 
 class _Answer:
@@ -143,18 +159,41 @@ class _Answer:
         self.until: Instants = np.full(count, inf)
 
 
-_End = tuple[float, bool, Resources]
+class Freed:
+    """What comes free on one host as what runs there ends, as far as that can be told."""
+
+    def __init__(self, running: Iterable[tuple[RunningView, Resources]], now: float, *, is_sure: bool) -> None:
+        #: it holds from then
+        self.since = now
+        #: up to then: a job may run longer than was learned
+        self.until = inf
+        bounds: list[tuple[float, Amounts]] = []
+        for view, amount in running:
+            bound = view.ends_by if is_sure else view.bound(now)
+            if bound is not None:
+                bounds.append((bound, amount.amounts))
+                if bound != view.ends_by:
+                    self.until = min(self.until, bound)
+        bounds.sort()
+        #: each end, and all that is free by then beside what is free now
+        self.ends: list[tuple[float, Amounts]] = []
+        sums: Amounts = Resources().amounts
+        for bound, amounts in bounds:
+            sums = tuple(map(add, sums, amounts))
+            self.ends.append((bound, sums))
+
+    def first(self, lacking: Sequence[int]) -> float:
+        """When there is so much more; `inf` if that can't be told."""
+        for end, sums in self.ends:
+            if all(map(ge, sums, lacking)):
+                return end
+        return inf
+
+    def by(self, at: float) -> Amounts | None:
+        """How much more there is then; None: nothing."""
+        found = bisect_right(self.ends, at, key=_end_of)
+        return self.ends[found - 1][1] if found else None
 
 
-def _ends(running: Iterable[tuple[RunningView, Resources]], now: float, is_sure: bool) -> Iterator[_End]:
-    for view, amount in running:
-        bound = view.ends_by if is_sure else view.bound(now)
-        yield inf if bound is None else bound, bound is not None and bound != view.ends_by, amount
-
-
-def _end_of(end: _End) -> float:
+def _end_of(end: tuple[float, Amounts]) -> float:
     return end[0]
-
-
-def _is_enough(there: Iterable[int], asked: Iterable[int]) -> bool:
-    return all(have >= amount for have, amount in zip(there, asked, strict=True) if amount)
