@@ -382,6 +382,7 @@ async def _serve(
             metrics=metrics,
             prices=Prices(currency=settings.prices.currency, environments=settings.prices.environments),
             submissions=services.submissions,
+            holds=services.holds,
             submit_job=batch["SubmitJob"],
         ),
         verifier=verifier,

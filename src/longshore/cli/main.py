@@ -9,6 +9,7 @@ from longshore import __version__
 from longshore.cli.commands.efficiency import efficiency
 from longshore.cli.commands.explain import explain
 from longshore.cli.commands.history import history
+from longshore.cli.commands.holds import hold, pause, release, resume
 from longshore.cli.commands.jobs import jobs
 from longshore.cli.commands.keys import keys
 from longshore.cli.commands.logs import logs
@@ -40,6 +41,10 @@ for command in (
     jobs,
     logs,
     explain,
+    hold,
+    release,
+    pause,
+    resume,
     efficiency,
     history,
     simulate,

@@ -22,6 +22,7 @@ from longshore.service.documents import Submitted
 from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
 from longshore.service.history import HistoryPage
+from longshore.service.holds import JobHold, QueuePause
 from longshore.service.job_table import JobPage
 from longshore.service.log_pages import LogPage
 from longshore.service.status import ServerStatus
@@ -110,6 +111,16 @@ class Server:
     def what_if(self, request: Mapping[str, object], arguments: Arguments) -> WhatIf:
         """What would become of a job if it were submitted."""
         return self._ask(_target("/longshore/what-if", arguments), WhatIf, msgspec.json.encode(request))
+
+    def hold(self, job_id: str, *, is_held: bool) -> JobHold:
+        """Hold a job, or release it."""
+        act = "hold" if is_held else "release"
+        return self._ask(f"/longshore/jobs/{_in_path(job_id)}/{act}", JobHold, b"{}")
+
+    def pause(self, queue: str, arguments: Arguments, *, is_paused: bool) -> QueuePause:
+        """Pause a queue, or resume it."""
+        path = f"/longshore/queues/{_in_path(queue)}/{'pause' if is_paused else 'resume'}"
+        return self._ask(_target(path, arguments), QueuePause, b"{}")
 
     def _get(self, path: str, arguments: Arguments, kind: type[T]) -> T:
         return self._ask(_target(path, arguments), kind)
@@ -223,7 +234,7 @@ def _parse_url(url: str) -> Callable[[], http.client.HTTPConnection]:
             raise Failure(problem)
 
 
-def _in_path(job_id: str) -> str:
-    """A job's id, or the one in its ARN, as a part of a path."""
-    arn = parse_arn(job_id)
-    return quote(arn.resource if arn is not None and arn.kind == "job" else job_id, safe="")
+def _in_path(name: str) -> str:
+    """A job's id, a queue's name, or the one in its ARN, as a part of a path."""
+    arn = parse_arn(name)
+    return quote(name if arn is None else arn.resource, safe="")

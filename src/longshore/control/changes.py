@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Literal
 
 from longshore.control.ledger import OpenAttempt
-from longshore.control.present import Present, waits_in_backlog
+from longshore.control.present import Present
 from longshore.domain.dependency import DependencyType
 from longshore.domain.errors import InvalidTransition
 from longshore.domain.ids import AttemptId, JobId, JobKey
-from longshore.domain.job import Attempt, Intent, Job, Part, TimelineEntry
+from longshore.domain.job import Attempt, Intent, Job, JobSpec, Part, TimelineEntry
 from longshore.domain.lifecycle.events import (
     CancelRequested,
     ChildrenMoved,
@@ -123,6 +123,48 @@ class Changes:
         if after.attempt is not None:
             self._present.ledger.note_job(after)
 
+    def hold(self, key: JobKey, *, is_held: bool) -> None:
+        """Keep a loaded job from starting, or let it; of an array job, its children."""
+        before = self._jobs[key]
+        if before.status.is_final or is_held is (before.held_at is not None):
+            return
+        after = replace(before, held_at=self.now if is_held else None, requested_hold=None)
+        self._jobs[key] = after
+        self._saved.add(key)
+        self._entries.append(
+            TimelineEntry(
+                job_key=key,
+                at=self.now,
+                status_from=before.status,
+                status_to=after.status,
+                cause="Held" if is_held else "Released",
+            )
+        )
+        if before.is_array_parent:
+            self._hold_children(before, is_held=is_held)
+        else:
+            self._move_in_backlog(before, after)
+        if after.attempt is not None:
+            self._present.ledger.note_job(after)
+
+    def _hold_children(self, parent: Job, *, is_held: bool) -> None:
+        self.flush()
+        if not is_held:
+            self._present.held_arrays.discard(parent.key)
+            self._add_children(parent.spec)
+            return
+        self._present.held_arrays.add(parent.key)
+        for keys, intake in self._tx.ranges(parent.spec, JobStatus.RUNNABLE):
+            self._present.backlog.remove(class_of(parent.spec), intake=intake, count=keys.last - keys.first + 1)
+
+    def _add_children(self, spec: JobSpec) -> None:
+        """The backlog has the children of an array that may start."""
+        if spec.key in self._present.held_arrays:
+            return
+        for keys, intake in self._tx.ranges(spec, JobStatus.RUNNABLE):
+            count = keys.last - keys.first + 1
+            self._present.backlog.add(class_of(spec), intake=intake, key=keys.first, count=count)
+
     def _follow_status(self, key: JobKey, before: Job, after: Job, attempt: Attempt | None) -> None:
         """Keep what follows from a status in step with it."""
         self._count(before, after, attempt)
@@ -180,10 +222,10 @@ class Changes:
 
     def _move_in_backlog(self, before: Job, after: Job) -> None:
         backlog = self._present.backlog
-        if waits_in_backlog(before):
+        if self._present.waits_in_backlog(before):
             assert before.intake is not None
             backlog.remove(class_of(before.spec, before.scheduling_priority), intake=before.intake)
-        if waits_in_backlog(after):
+        if self._present.waits_in_backlog(after):
             assert after.intake is not None
             job_class = class_of(after.spec, after.scheduling_priority)
             backlog.add(job_class, intake=after.intake, key=after.key)
@@ -264,8 +306,7 @@ class Changes:
         for keys, intake in left:
             backlog.remove(class_of(spec), intake=intake, count=keys.last - keys.first + 1)
         if JobStatus.RUNNABLE in (child.status, status_from):  # some may be left
-            for keys, intake in self._tx.ranges(spec, JobStatus.RUNNABLE):
-                backlog.add(class_of(spec), intake=intake, key=keys.first, count=keys.last - keys.first + 1)
+            self._add_children(spec)
         if child.status.is_final:
             ended = {key for key in self._present.depended_on if spec.key <= key <= spec.last_key}
             self._present.checks.extend(edge.job_key for edge in self._tx.edges_on(ended) if edge.on_key != spec.key)

@@ -42,6 +42,9 @@ def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads:
     waiting: dict[QueueName, list[WaitingClass]] = {}
     for each in snapshot.classes:
         waiting.setdefault((each.job_class.scope, each.job_class.queue_name), []).append(each)
+    heads_of: dict[QueueName, list[Head]] = {}
+    for head in heads:
+        heads_of.setdefault(_queue_of(head), []).append(head)
     for queue in snapshot.queues:
         name = queue.scope, queue.name
         known = present.fronts.get(name)
@@ -56,7 +59,7 @@ def publish_fronts(tx: Transaction, present: Present, snapshot: Snapshot, heads:
             share_held=share_held,
             share_jobs={share: _still(known_jobs.get(share), key, now) for share, key in firsts.items()},
             jobs=_placed(first_jobs(order, MOST_JOBS), known.jobs if known else (), now),
-            heads=_waiting([h for h in heads if _queue_of(h) == name], known.heads if known else (), now),
+            heads=_waiting(heads_of.get(name, ()), known.heads if known else (), now),
             held_milli=held,
             active_shares=0 if queue.fair is None else len(queue.fair.shares),
             updated_at=now.at,

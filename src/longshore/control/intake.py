@@ -36,6 +36,8 @@ def take_in_jobs(tx: Transaction, present: Present, changes: Changes) -> bool:
             present.recent.append((job.created_at, class_of(job.spec), job.spec.array_size or 1))
         present.next_intake += job.spec.array_size or 1
         present.start_deadlines.add(job.spec)
+        if job.spec.powers.is_held:
+            changes.hold(job.key, is_held=True)
         changes.apply(job.key, event)
         if job.is_array_parent:
             changes.apply_to_children(job, event, [JobStatus.SUBMITTED], intake_of_first=event.intake)
@@ -69,6 +71,22 @@ def look_at_requests(tx: Transaction, present: Present, changes: Changes) -> boo
     tx.clear_requests([job.key for job, _ in requested])
     changes.flush()
     return len(requested) == BATCH
+
+
+def look_at_holds(tx: Transaction, changes: Changes) -> bool:
+    """Hold and release jobs as was asked; returns whether there may be more.
+
+    Looked for in each turn, so that a job does not start any more whose hold has been answered.
+    """
+    jobs = tx.jobs_to_hold(BATCH)
+    if not jobs:
+        return False
+    changes.adopt(jobs)
+    for job in jobs:
+        changes.hold(job.key, is_held=bool(job.requested_hold))
+    tx.clear_holds([job.key for job in jobs])
+    changes.flush()
+    return len(jobs) == BATCH
 
 
 def look_at_priorities(tx: Transaction, changes: Changes) -> bool:

@@ -16,6 +16,7 @@ from longshore.control.intake import (
     BATCH,
     drain_deleted,
     give_up_late_starts,
+    look_at_holds,
     look_at_priorities,
     look_at_requests,
     take_in_jobs,
@@ -300,6 +301,7 @@ class Leader:
             more = take_in_jobs(tx, present, changes)
             more = look_at_requests(tx, present, changes) or more
             more = look_at_priorities(tx, changes) or more
+        more = look_at_holds(tx, changes) or more
         launches = self._apply_news(present, changes, news)
         for entry in present.overdue(self._clock.boot_id(), self._clock.boot_seconds()):
             changes.adopt([entry.job])

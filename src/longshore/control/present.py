@@ -61,6 +61,8 @@ class Present:
         self.next_intake = 1
         #: when jobs came that could start, of which class and how many, since this leader leads
         self.recent: deque[tuple[datetime, JobClass, int]] = deque(maxlen=MOST_RECENT)
+        #: array jobs none of whose children may start
+        self.held_arrays: set[JobKey] = set()
         #: jobs that something waits for: only the end of these is looked up in the store
         self.depended_on: set[JobKey] = set()
         self._most_depended_on = 0
@@ -80,6 +82,7 @@ class Present:
         """The present as the store has it."""
         present = cls(hosts)
         present.next_intake = reader.next_intake()
+        present.held_arrays = set(reader.held_arrays())
         present.holdings.load(reader.share_uses())
         present.learning = Learning(reader.run_histories())
         present.fronts = {(front.scope, front.name): front for front in reader.queue_fronts()}
@@ -105,6 +108,11 @@ class Present:
                 present.check_children(reader, edge.job_key)
         present.forget_ended(reader)
         return present
+
+    def waits_in_backlog(self, job: Job) -> bool:
+        """Whether the backlog is to have this job."""
+        is_held = job.held_at is not None or job.spec.key in self.held_arrays
+        return job.status is JobStatus.RUNNABLE and not job.is_array_parent and not is_held
 
     def note_attempt(self, reader: Reader, attempt: Attempt, job: Job) -> Sequence[OpenAttempt]:
         """Keep the ledger and the time-outs in step with an attempt.
@@ -353,6 +361,7 @@ class Present:
                 environments=q.environment_names,
                 fair=self._fair_view(reader, q),
                 quota=quotas.get((q.scope, q.name)),
+                is_paused=powers.is_paused,
                 backfill=powers.backfill,
                 aged_intake=0 if now is None else self.ages.aged_intake(powers.age_bound_seconds, now),
                 caps=caps_of(powers),
@@ -387,8 +396,3 @@ class Present:
             limits=limits,
             free_limits={unit: max(0, most - held.get(unit, 0)) for unit, most in limits.items()},
         )
-
-
-def waits_in_backlog(job: Job) -> bool:
-    """Whether the backlog holds this job."""
-    return job.status is JobStatus.RUNNABLE and not job.is_array_parent

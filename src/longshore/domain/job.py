@@ -194,6 +194,10 @@ class Job:
     scheduling_priority: int | None = None
     #: what a caller wants it to be; the control loop makes it so while the job waits
     requested_priority: int | None = None
+    #: since when it may not start; None: it may. Children of a held array may not, whatever they say
+    held_at: datetime | None = None
+    #: what a caller wants: to hold it or to release it; the control loop makes it so
+    requested_hold: bool | None = None
     #: number of the latest attempt; 0 before the first
     attempts_made: int = 0
     #: attempts that ended by the loss of their host and were not charged to the retry strategy

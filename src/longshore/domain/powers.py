@@ -39,6 +39,8 @@ class JobPowers:
     concurrency_key: ConcurrencyKey | None = None
     #: from the submission; a job, or child, that was not placed by then is given up
     start_deadline_seconds: int | None = None
+    #: held from the beginning, until it is released
+    is_held: bool = False
     #: lost hosts that are not charged to the retry strategy; None: the server's setting
     host_retries: int | None = None
 
@@ -48,6 +50,8 @@ class QueuePowers:
     """Powers of one job queue; they follow its tags."""
 
     backfill: Backfill = "easy"
+    #: whether nothing of it starts
+    is_paused: bool = False
     #: a job that has waited so long comes before all others; None: as the server is set
     age_bound_seconds: int | None = None
     #: most that may run of it at once

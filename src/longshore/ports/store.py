@@ -306,6 +306,14 @@ class ControlReader(Protocol):
         """Jobs with a request that was not looked at yet, with it."""
         ...
 
+    def jobs_to_hold(self, limit: int) -> Sequence[Job]:
+        """Jobs of which was asked to hold or to release them, and that was not looked at yet."""
+        ...
+
+    def held_arrays(self) -> Collection[JobKey]:
+        """Array jobs that have not ended and are held as a whole."""
+        ...
+
     def prioritized_jobs(self, limit: int) -> Sequence[Job]:
         """Jobs whose requested priority was not looked at yet."""
         ...
@@ -316,11 +324,14 @@ class ControlReader(Protocol):
 
     def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
         """Runs of the submission's jobs (of its children, for an array) in `status` with consecutive keys and
-        consecutive intake numbers, each with the intake number of its first job."""
+        consecutive intake numbers, each with the intake number of its first job. Jobs that are held by themselves are
+        left out."""
         ...
 
     def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
-        """`ranges` of all live submissions at once, each run with the key of the submission's spec; read at start."""
+        """`ranges` of all live submissions at once, each run with the key of the submission's spec; read at start.
+
+        Held arrays are left out."""
         ...
 
     def open_attempts(self) -> Sequence[Attempt]:
@@ -428,6 +439,9 @@ class JobWriter(Protocol):
         """Ask the leader. A termination replaces a cancellation not looked at yet, never the other way round."""
         ...
 
+    def put_hold(self, key: JobKey, *, is_held: bool) -> None:
+        """Ask the leader to hold a job, or to release it; the last one asked for counts."""
+
     def put_priority(self, key: JobKey, priority: int) -> None:
         """Ask the leader to give a job this scheduling priority; the last one asked for counts."""
         ...
@@ -443,7 +457,7 @@ class ControlWriter(Protocol):
         ...
 
     def save_jobs(self, jobs: Iterable[Job]) -> None:
-        """Status, reason, times, intake, attempt number, losses, wish, outcome and priority of existing jobs."""
+        """Status, reason, times, intake, attempt number, losses, wish, outcome, priority and hold of existing jobs."""
         ...
 
     def save_children(
@@ -474,6 +488,9 @@ class ControlWriter(Protocol):
     def save_summary(self, summary: ArraySummary) -> None: ...
 
     def clear_requests(self, keys: Collection[JobKey]) -> None: ...
+
+    def clear_holds(self, keys: Collection[JobKey]) -> None:
+        """What was asked about holding these jobs was looked at."""
 
     def clear_priorities(self, keys: Collection[JobKey]) -> None:
         """Nothing is requested of the priorities of these jobs any more."""

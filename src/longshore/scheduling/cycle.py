@@ -64,8 +64,11 @@ class Cycle:
     def plan(self) -> Plan:
         """What is decided."""
         waiting: dict[tuple[Scope, str], Sequence[WaitingClass]] = {}
+        paused = {(queue.scope, queue.name) for queue in self.snapshot.queues if queue.is_paused}
         for each in self.snapshot.classes:
             name = each.job_class.scope, each.job_class.queue_name
+            if name in paused:
+                continue
             of_queue = waiting.setdefault(name, [])
             assert isinstance(of_queue, list)
             of_queue.append(each)

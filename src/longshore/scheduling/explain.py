@@ -291,7 +291,10 @@ def explain_follower(scope: Scope, queue_name: str, behind: JobKey) -> WaitReaso
 
 def explain_unreached(scope: Scope, queue_name: str, snapshot: Snapshot) -> WaitReason:
     """Why a class waits that the cycle did not come to."""
-    if any((queue.scope, queue.name) == (scope, queue_name) for queue in snapshot.queues):
+    queue = next((each for each in snapshot.queues if (each.scope, each.name) == (scope, queue_name)), None)
+    if queue is not None and queue.is_paused:
+        cause = f"job queue {queue_name} is paused; `longshore resume {queue_name}` lets its jobs start"
+    elif queue is not None:
         cause = f"{snapshot.max_placements} jobs ahead of it are started first, as many as start at once"
     else:
         cause = f"job queue {queue_name} does not exist"

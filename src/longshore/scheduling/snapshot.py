@@ -104,6 +104,8 @@ class QueueView:
     #: None: first in, first out, unless jobs are in quota shares
     fair: FairShareView | None = None
     quota: QuotaView | None = None
+    #: whether none of its jobs may start
+    is_paused: bool = False
     #: what jobs behind one that has to wait may do
     backfill: Backfill = "easy"
     #: jobs with smaller intake numbers have waited so long that they come before all others; 0: none has

@@ -8,7 +8,7 @@ from longshore.service.documents import Document
 class Cause(Document, frozen=True):
     """One thing that a job waits for."""
 
-    kind: Literal["intake", "request", "queue", "environment", "dependency", "order", "capacity"]
+    kind: Literal["intake", "request", "hold", "queue", "environment", "dependency", "order", "capacity"]
     text: str
     #: the job that is waited for, when it is one
     job_id: str | None = None

@@ -115,7 +115,7 @@ def explain_job(
         failed_children=_failed_children(reader, view),
         waits_for=tuple(causes),
         position=place_in_queue(reader, view, foresight),
-        start=start_of(view, foresight),
+        start=start_of(reader, view, foresight),
         not_honoured=tuple(unhonoured(reader, view, by_name)),
         attempts=tuple(attempts),
         timeline=tuple(map(_step, timeline)),

@@ -123,7 +123,7 @@ def _rows(reader: Reader, views: Sequence[JobView], foresight: Foresight | None)
             reason=job.reason,
             asked=amounts_of(spec.resources),
             used=use_of(ended[-1]) if ended and job.attempt is None else None,
-            start=start_of(view, foresight),
+            start=start_of(reader, view, foresight),
         )
         rows.append(row)
     return tuple(rows)

@@ -8,6 +8,7 @@ from longshore.scheduling.position import position_of
 from longshore.scheduling.snapshot import Snapshot
 from longshore.service.documents import Document
 from longshore.service.forecasts import Foresight
+from longshore.service.held import held_since
 
 
 class Position(Document, frozen=True):
@@ -26,7 +27,7 @@ class Position(Document, frozen=True):
 def place_in_queue(reader: Reader, view: JobView, foresight: Foresight | None) -> Position | None:
     """The place of a RUNNABLE job, or of the first RUNNABLE child of an array job."""
     job = view.job
-    if foresight is None:
+    if foresight is None or held_since(reader, [job]):
         return None
     key, intake = job.key, job.intake
     if job.is_array_parent:

@@ -10,6 +10,13 @@ _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _VCPUS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 
 
+def read_flag(tag: str, text: str) -> bool:
+    """`true` or `false`."""
+    if text not in ("true", "false"):
+        raise invalid(f"{tag} should be true or false, got {text[:100]!r}")
+    return text == "true"
+
+
 def read_count(name: str, text: str) -> int:
     """A number of jobs."""
     if not _COUNT.fullmatch(text):

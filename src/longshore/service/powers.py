@@ -17,7 +17,7 @@ from longshore.service.client_tokens import TOKEN_TAG
 from longshore.service.depends_on import DEPENDS_ON, parse_depends_on
 from longshore.service.naming import ENGINE_TAG
 from longshore.service.own_override import OVERRIDE
-from longshore.service.power_texts import read_count, read_key, read_vcpus
+from longshore.service.power_texts import read_count, read_flag, read_key, read_vcpus
 from longshore.service.queue_order import AGE_BOUND, BACKFILL, parse_age_bound, parse_backfill
 from longshore.service.refusals import invalid
 from longshore.service.retry_powers import HOST_RETRIES, START_DEADLINE, read_losses, read_seconds
@@ -28,6 +28,7 @@ PREFIX = "longshore:"
 Power = tuple[str, Callable[[str, str], Any]]
 
 QUOTA_SHARE, PREEMPTION_RETRIES = PREFIX + "quota-share", PREFIX + "preemption-retries"
+HOLD, PAUSED = PREFIX + "hold", PREFIX + "paused"
 MAX_CONCURRENT, CONCURRENCY_KEY = PREFIX + "max-concurrent", PREFIX + "concurrency-key"
 
 
@@ -46,6 +47,7 @@ def _count(tag: str, text: str) -> int:
 _JOB_TAGS: Mapping[str, Power] = {
     QUOTA_SHARE: ("quota_share", _name),
     PREEMPTION_RETRIES: ("preemption_retries", _count),
+    HOLD: ("is_held", read_flag),
     MAX_CONCURRENT: ("max_concurrent", read_count),
     CONCURRENCY_KEY: ("concurrency_key", read_key),
     START_DEADLINE: ("start_deadline_seconds", read_seconds),
@@ -55,6 +57,7 @@ _JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends
 _QUEUE_TAGS: Mapping[str, Power] = {
     BACKFILL: ("backfill", parse_backfill),
     AGE_BOUND: ("age_bound_seconds", parse_age_bound),
+    PAUSED: ("is_paused", read_flag),
     "longshore:max-jobs": ("max_jobs", read_count),
     "longshore:max-vcpus": ("max_vcpu_milli", read_vcpus),
     "longshore:max-jobs-per-share": ("max_jobs_per_share", read_count),

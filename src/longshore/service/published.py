@@ -11,6 +11,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.ports.store import JobView, Reader
 from longshore.scheduling.classes import class_id
 from longshore.service.awaited import Dependencies
+from longshore.service.held import held_since, told_hold
 from longshore.service.wording import counted
 
 #: Causes that are told in short.
@@ -57,11 +58,14 @@ def with_reasons(reader: Reader, views: Sequence[JobView]) -> Sequence[JobView]:
     pending = [view.job for view in views if view.counts.get(JobStatus.PENDING)]
     published = published_reasons(reader, runnable)
     dependencies = Dependencies(reader, pending) if pending else None
+    held = held_since(reader, [*runnable, *pending])
 
     def explained(view: JobView) -> JobView:
         job, counts = view.job, view.counts
         reasons: dict[JobStatus, str] = {}
-        if counts.get(JobStatus.RUNNABLE) and (reason := published.get(job.spec.key)) is not None:
+        if counts.get(JobStatus.RUNNABLE) and (held_at := held.get(job.key)) is not None:
+            reasons[JobStatus.RUNNABLE] = _WAITING + told_hold(held_at)
+        elif counts.get(JobStatus.RUNNABLE) and (reason := published.get(job.spec.key)) is not None:
             first = "" if reason.behind is None else f"; the first is {reason.behind}"
             reasons[JobStatus.RUNNABLE] = reason.status_reason + first
         if counts.get(JobStatus.PENDING) and dependencies is not None and (causes := dependencies.causes(job)):

@@ -12,6 +12,7 @@ from longshore.service.definitions import Definitions
 from longshore.service.describe import Descriptions
 from longshore.service.engine_choice import EngineChoice
 from longshore.service.environments import Environments
+from longshore.service.holds import Holds
 from longshore.service.policies import Policies
 from longshore.service.queues import Queues
 from longshore.service.quota_shares import QuotaShares
@@ -44,6 +45,7 @@ class Services:
     requests: Requests
     descriptions: Descriptions
     tags: Tags
+    holds: Holds
 
 
 def build_services(
@@ -61,6 +63,7 @@ def build_services(
     Instances of service jobs are given as much of `largest_host` as it has.
     """
     choice = EngineChoice(names=engines, resolve=resolve_engine)
+    tags = Tags(store, notifier)
     return Services(
         consumables=Consumables(store, clock, notifier),
         definitions=Definitions(store, clock),
@@ -75,5 +78,6 @@ def build_services(
         service_jobs=ServiceJobs(store, clock, notifier, largest_host=largest_host),
         service_requests=Requests(store, notifier, kind="service-job"),
         descriptions=Descriptions(store),
-        tags=Tags(store, notifier),
+        tags=tags,
+        holds=Holds(store, notifier, tags),
     )

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import WAITING_STATUSES
-from longshore.ports.store import JobView
+from longshore.ports.store import JobView, Reader
 from longshore.scheduling.explain import called, named_hosts
 from longshore.scheduling.forecast.outlook import Forecast, Prediction
 from longshore.service.documents import Document
 from longshore.service.forecasts import Foresight
+from longshore.service.held import held_since
 from longshore.service.wording import counted
 
 _NAMED = 3
@@ -38,10 +39,12 @@ class Start(Document, frozen=True):
         return self.at is not None and self.at == self.latest == self.earliest
 
 
-def start_of(view: JobView, foresight: Foresight | None) -> Start | None:
-    """What is predicted; None for what does not wait, and while nothing is known."""
+def start_of(reader: Reader, view: JobView, foresight: Foresight | None) -> Start | None:
+    """What is predicted; None for what does not wait or is held, and while nothing is known."""
     job = view.job
     if foresight is None or not any(view.counts.get(status) for status in WAITING_STATUSES):
+        return None
+    if held_since(reader, [job]):
         return None
     return tell(_prediction(job, foresight.forecast), foresight)
 

@@ -10,6 +10,7 @@ from longshore.ports.overview import EngineHealth, HostUse
 from longshore.ports.store import QueueDepth, Reader
 from longshore.service.documents import Amounts, Document, amounts_of
 from longshore.service.everywhere import ALL
+from longshore.service.powers import queue_powers
 from longshore.service.published import root_reason
 
 
@@ -38,6 +39,8 @@ class QueueStatus(Document, frozen=True):
     state: str
     status: str
     priority: int
+    #: nothing of it starts
+    is_paused: bool
     depths: dict[JobStatus, int]
     oldest_waiting_at: datetime | None
     #: why its first RUNNABLE job waits; empty when there is none or when it is not known yet
@@ -95,6 +98,7 @@ def _queues(reader: Reader, account_id: str | None) -> Sequence[QueueStatus]:
             state=queue.state,
             status=queue.status,
             priority=queue.priority,
+            is_paused=queue_powers(queue.tags).is_paused,
             depths=counts,
             oldest_waiting_at=min((at for at in waiting if at is not None), default=None),
             head_waits=_head_waits(reader, queue.scope, queue.name) if JobStatus.RUNNABLE in counts else "",

@@ -14,6 +14,7 @@ from longshore.service.awaited import Dependencies
 from longshore.service.causes import Cause
 from longshore.service.everywhere import ALL, load_environment
 from longshore.service.forecasts import Foresight
+from longshore.service.held import held_since, told_hold
 from longshore.service.published import Published, root_reason
 from longshore.service.remedies import Remedies
 from longshore.service.wording import counted
@@ -33,6 +34,10 @@ def wait_causes(
     """
     job, counts = view.job, view.counts
     causes: list[Cause] = []
+    held_at = held_since(reader, [job]).get(job.key)
+    if held_at is not None and (counts.get(JobStatus.RUNNABLE) or counts.get(JobStatus.PENDING)):
+        text = f"{told_hold(held_at)}; `longshore release {job.id}` lets it start"
+        causes.append(Cause(kind="hold", text=text))
     if counts.get(JobStatus.SUBMITTED):
         text = "the controller has not taken it in yet; a running server does so within moments"
         causes.append(Cause(kind="intake", text=text))
@@ -41,8 +46,9 @@ def wait_causes(
         if job.wish is not None:
             text = f"it was asked to {job.wish.kind} ({job.wish.reason}) and ends when its dependencies have ended"
             causes.append(Cause(kind="request", text=text))
-    reason = root_reason(reader, job) if counts.get(JobStatus.RUNNABLE) else None
-    if counts.get(JobStatus.RUNNABLE):
+    may_start = held_at is None and counts.get(JobStatus.RUNNABLE)
+    reason = root_reason(reader, job) if may_start else None
+    if may_start:
         causes += _order_causes(reader, job)
         causes += _capacity_causes(reader, job, reason, foresight)
     if causes:

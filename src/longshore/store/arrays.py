@@ -58,12 +58,13 @@ _RANGE = Statement(
         _j.key <= bindparam("last"),
         _j.status == bindparam("in_status"),
         _j.intake.is_not(None),
+        _j.held_at.is_(None),
     )
     .order_by(_j.key),
     *("first", "last", "in_status"),
 )
 # Not in order, which would make SQLite go through all jobs instead of the index of live ones.
-_LIVE = Statement(select(_j.key, _j.array_size, _j.status, _j.intake).where(IS_LIVE))
+_LIVE = Statement(select(_j.key, _j.array_size, _j.status, _j.intake, _j.held_at).where(IS_LIVE))
 
 
 class ArrayRows(CounterRows, SpecRows):
@@ -105,13 +106,18 @@ class ArrayRows(CounterRows, SpecRows):
     def live_specs(self) -> Sequence[JobSpec]:
         return self.read_specs(sorted(key for key, *_ in self.rows(_LIVE)))
 
+    def held_arrays(self) -> Collection[JobKey]:
+        return [JobKey(key) for key, size, *_, held_at in self.rows(_LIVE) if size is not None and held_at is not None]
+
     def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
         first = spec.key if spec.array_size is None else spec.child_key(0)
         return self._runs(first, spec.last_key, status)
 
     def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
         runs: list[tuple[JobKey, KeyRange, int]] = []
-        for key, array_size, job_status, intake in sorted(self.rows(_LIVE)):
+        for key, array_size, job_status, intake, held_at in sorted(self.rows(_LIVE)):
+            if held_at is not None:
+                continue
             if array_size is not None:
                 runs += ((JobKey(key), *run) for run in self._runs(key + 1, key + array_size, status))
             elif job_status == status and intake is not None:

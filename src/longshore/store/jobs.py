@@ -18,6 +18,7 @@ from longshore.store.tables import (
     HAS_REQUEST,
     IS_SUBMITTED_JOB,
     WAITS_FOR_INTAKE,
+    WANTS_HOLD,
     WANTS_PRIORITY,
     attempts,
     jobs,
@@ -29,7 +30,7 @@ _j = jobs.c
 _COLUMNS = (
     *(_j.key, _j.parent_key, _j.array_index, _j.status, _j.status_reason, _j.created_at, _j.started_at, _j.stopped_at),
     *(_j.intake, _j.attempts_made, _j.lost_hosts, _j.preemptions, _j.wish_kind, _j.wish_reason, _j.exit_code),
-    *(_j.reason, _j.scheduling_priority, _j.requested_priority),
+    *(_j.reason, _j.scheduling_priority, _j.requested_priority, _j.held_at, _j.requested_hold),
 )
 _WIDTH = len(_COLUMNS)
 _HELD = and_(attempts.c.job_key == _j.key, attempts.c.number == _j.attempts_made, attempts.c.stopped_at.is_(None))
@@ -55,7 +56,7 @@ _FIND = Statement(
 _CHANGING = (
     *("status", "status_reason", "started_at", "stopped_at", "intake", "attempts_made", "lost_hosts"),
     "preemptions",
-    *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority"),
+    *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority", "held_at"),
 )
 _SAVE = Statement(
     update(jobs).values(assigned(_CHANGING)).where(_j.key == bindparam("of_key")),
@@ -93,6 +94,13 @@ _PUT_PRIORITY = Statement(
 _CLEAR_PRIORITIES = Statement(
     update(jobs).values(requested_priority=null()).where(InList(_j.key, "keys"), WANTS_PRIORITY), "keys"
 )
+
+_TO_HOLD = Statement(_JOBS.where(WANTS_HOLD).order_by(_j.key).limit(bindparam("at_most")), "at_most")
+_PUT_HOLD = Statement(
+    update(jobs).values(assigned(["requested_hold"])).where(_j.key == bindparam("of_key")),
+    *("new_requested_hold", "of_key"),
+)
+_CLEAR_HOLDS = Statement(update(jobs).values(requested_hold=null()).where(InList(_j.key, "keys"), WANTS_HOLD), "keys")
 
 _STATUS = {str(status): status for status in JobStatus}
 _WISH_KINDS = {str(kind): kind for kind in WishKind}
@@ -146,6 +154,15 @@ class JobRows(CounterRows, SpecRows, PartRows):
     def clear_priorities(self, keys: Collection[JobKey]) -> None:
         self.run(_CLEAR_PRIORITIES, encode_list(keys))
 
+    def jobs_to_hold(self, limit: int) -> Sequence[Job]:
+        return self._jobs_from(self.rows(_TO_HOLD, limit))
+
+    def put_hold(self, key: JobKey, *, is_held: bool) -> None:
+        self.run(_PUT_HOLD, int(is_held), key)
+
+    def clear_holds(self, keys: Collection[JobKey]) -> None:
+        self.run(_CLEAR_HOLDS, encode_list(keys))
+
     def save_jobs(self, jobs: Iterable[Job]) -> None:
         rows = [_changing(job) for job in jobs]
         changed = self.run_many(_SAVE, rows)
@@ -177,6 +194,8 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 reason,
                 scheduling_priority,
                 requested_priority,
+                held_at,
+                requested_hold,
             ) = row[:_WIDTH]
             spec = specs[key if parent_key is None else parent_key]
             job = Job(
@@ -198,6 +217,8 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 reason=reason,
                 scheduling_priority=scheduling_priority,
                 requested_priority=requested_priority,
+                held_at=from_ms_or_none(held_at),
+                requested_hold=None if requested_hold is None else bool(requested_hold),
             )
             made.append(job)
         return self._with_parts(made) if any(spec.has_parts for spec in specs.values()) else made
@@ -225,5 +246,6 @@ def _changing(job: Job) -> Row:
         job.exit_code,
         job.reason,
         job.scheduling_priority,
+        to_ms_or_none(job.held_at),
         job.key,
     )

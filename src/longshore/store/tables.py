@@ -220,6 +220,8 @@ jobs = Table(
     #: in place of the submission's
     Column("scheduling_priority", Integer),
     Column("requested_priority", Integer),
+    Column("held_at", BigInteger),
+    Column("requested_hold", Integer),
     CheckConstraint("parent_key IS NULL OR (array_index >= 0 AND key = parent_key + 1 + array_index)", "child_key"),
     CheckConstraint("(parent_key IS NULL) = (array_index IS NULL)", "child_index"),
     CheckConstraint("(parent_key IS NULL) = (uuid IS NOT NULL)", "submitted_uuid"),
@@ -251,11 +253,13 @@ HAS_SHARE = _j.share_identifier.is_not(None)
 LIVES_IN_SHARE = and_(IS_LIVE, HAS_SHARE)
 HAS_REQUEST = _j.request_kind.is_not(None)
 WANTS_PRIORITY = _j.requested_priority.is_not(None)
+WANTS_HOLD = _j.requested_hold.is_not(None)
 
 _index("ix_jobs_uuid", _j.uuid, where=IS_SUBMITTED_JOB, unique=True)
 _index("ix_jobs_intake", _j.key, where=WAITS_FOR_INTAKE)
 _index("ix_jobs_request", _j.key, where=HAS_REQUEST)
 _index("ix_jobs_priority", _j.key, where=WANTS_PRIORITY)
+_index("ix_jobs_hold", _j.key, where=WANTS_HOLD)
 # The columns of its condition are part of it, so that it answers alone.
 _index(
     "ix_jobs_live",

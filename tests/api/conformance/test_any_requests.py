@@ -95,6 +95,7 @@ def _send(server: LiveServer, kind: str, step: Callable[[st.DataObject, World, i
             tally.count(reply, request)
             if reply.status == 200:
                 world.settle_change(reply.operation)
+        world.leave()
 
     with closing(Wire(server.port)) as wire:
         run()

@@ -146,6 +146,16 @@ class World:
             assert time.monotonic() < deadline, changing
             time.sleep(0.01)
 
+    def leave(self) -> None:
+        """Queues with their jobs, and environments, are gone: the server's work is by what is there."""
+        for kind, (listing, member) in _LISTED.items():
+            name = kind[0].lower() + kind[1:]
+            for each in self.make(listing)[member]:
+                for operation, members in ((f"Update{kind}", {"state": "DISABLED"}), (f"Delete{kind}", {})):
+                    reply = self.ask(operation, {name: each[f"{name}Name"], **members})
+                    assert reply.status == 200, (operation, each, reply.message)
+                    self.settle_change(operation)
+
     @property
     def jobs(self) -> list[dict[str, Any]]:
         """All that were submitted, as they are described."""

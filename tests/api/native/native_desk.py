@@ -109,6 +109,7 @@ class Desk:
             metrics=self.metrics,
             prices=prices,
             submissions=self.services.submissions,
+            holds=self.services.holds,
             submit_job=build_handlers(self.services)["SubmitJob"],
         )
         door = FrontDoor(DoorSettings(), fronts={}, native=native)

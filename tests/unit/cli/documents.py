@@ -66,6 +66,7 @@ def a_status(**queue: Any) -> ServerStatus:
         state="ENABLED",
         status="VALID",
         priority=1,
+        is_paused=False,
         depths={JobStatus.RUNNABLE: 1234},
         oldest_waiting_at=AT,
         head_waits="asks 2 vCPU, free 1 vCPU of 4 vCPU",

@@ -41,6 +41,7 @@ from longshore.service.efficiency import report_efficiency
 from longshore.service.explain import Explanation, explain_job
 from longshore.service.forecasts import Forecasts, Foresight
 from longshore.service.history import list_history
+from longshore.service.holds import Holds
 from longshore.service.job_table import list_jobs
 from longshore.service.log_pages import LogPages, StreamReader
 from longshore.service.status import report_status
@@ -75,6 +76,7 @@ def native_app(
     metrics: MetricsPage,
     prices: Prices,
     submissions: Submissions,
+    holds: Holds,
     submit_job: Submit,
 ) -> Starlette:
     """The application; errors are answered as JSON with a `message`. `submit_job` is the operation of AWS Batch."""
@@ -125,6 +127,20 @@ def native_app(
         explanation = await told()
         return _answer(await told(await forecasts.latest()) if explanation.waits_for else explanation)
 
+    def hold(*, is_held: bool) -> Handler:
+        async def handle(request: Request) -> Response:
+            job_id, account_id = request.path_params["job_id"], _account(request)
+            return _answer(await holds.hold(job_id, is_held=is_held, account_id=account_id))
+
+        return handle
+
+    def pause(*, is_paused: bool) -> Handler:
+        async def handle(request: Request) -> Response:
+            scope, name = _sender(request).scope, request.path_params["queue"]
+            return _answer(await holds.pause(scope, name, is_paused=is_paused))
+
+        return handle
+
     async def log(request: Request) -> Response:
         query = parse_log_query(request.path_params["job_id"], request.query_params)
         return _answer(await log_pages.read(replace(query, account_id=_account(request))))
@@ -143,6 +159,10 @@ def native_app(
         _route("/longshore/what-if", what_if, "longshore:WhatIf", method="POST"),
         _route("/longshore/history", history, "longshore:ListHistory"),
         _route("/longshore/jobs/{job_id}/explain", explain, "longshore:ExplainJob"),
+        _route("/longshore/jobs/{job_id}/hold", hold(is_held=True), "longshore:HoldJob", method="POST"),
+        _route("/longshore/jobs/{job_id}/release", hold(is_held=False), "longshore:ReleaseJob", method="POST"),
+        _route("/longshore/queues/{queue}/pause", pause(is_paused=True), "longshore:PauseQueue", method="POST"),
+        _route("/longshore/queues/{queue}/resume", pause(is_paused=False), "longshore:ResumeQueue", method="POST"),
         _route("/longshore/jobs/{job_id}/log", log, "longshore:GetLog"),
         _route("/longshore/efficiency", efficiency, "longshore:GetEfficiency"),
         _route("/metrics", scrape, READ_METRICS),

@@ -20,6 +20,7 @@ from longshore.domain.lifecycle.status import FINAL_STATUSES, JobStatus
 from longshore.service.documents import Children, Document, Submitted
 from longshore.service.efficiency import EfficiencyReport
 from longshore.service.explain import Explanation
+from longshore.service.holds import JobHold, QueuePause
 from longshore.service.job_table import JobPage, JobRow
 from longshore.service.keys import KeyTable, NewKey
 from longshore.service.log_pages import LogPage
@@ -73,6 +74,11 @@ def render(result: Document, now: datetime) -> RenderableType:
             return _render_jobs(result, now)
         case Explanation():
             return render_explanation(result)
+        case JobHold():
+            return cell(f"{result.job_id} is {'held' if result.is_held else 'released'} ({result.status})")
+        case QueuePause():
+            told = "paused: nothing of it starts" if result.is_paused else "resumed"
+            return cell(f"{result.name} ({result.region}) is {told}")
         case EfficiencyReport():
             return render_efficiency(result)
         case KeyTable():
@@ -120,12 +126,17 @@ def _queue_table(queues: Sequence[QueueStatus], now: datetime) -> RenderableType
             cell(queue.name),
             cell(queue.region),
             str(queue.priority),
-            cell(queue.state if queue.status == "VALID" else f"{queue.state}, {queue.status}"),
+            cell(_state(queue)),
             *(Text(f"{queue.depths.get(status, 0):,}", justify="right") for status in _UNFINISHED),
             age_cell(queue.oldest_waiting_at, now),
             cell(queue.head_waits),
         )
     return table
+
+
+def _state(queue: QueueStatus) -> str:
+    status = [] if queue.status == "VALID" else [queue.status]
+    return ", ".join([queue.state, *status, *(["paused"] if queue.is_paused else [])])
 
 
 def _render_jobs(page: JobPage, now: datetime) -> RenderableType:

@@ -181,7 +181,7 @@ MUTANTS = (
     ),
     _mutant(
         "placement does not look at the job again",
-        (Changes, "_move_in_backlog", "if waits_in_backlog(before):", "if waits_in_backlog(before) and after.attempt:"),
+        (Changes, "_move_in_backlog", "waits_in_backlog(before):", "waits_in_backlog(before) and after.attempt:"),
         (scheduler, "place_jobs", "job is None or job.status is not JobStatus.RUNNABLE", "job is None"),
     ),
     _mutant(

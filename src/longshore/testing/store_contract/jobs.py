@@ -150,6 +150,28 @@ class JobContract:
         assert await store.read(lambda reader: reader.load_jobs([key])) == {key: given}
         assert await store.read(lambda reader: reader.prioritized_jobs(10)) == []
 
+    async def test_holds_are_asked_for_and_kept(self, store: Store) -> None:
+        """The last one asked for counts; a held array is found as a whole, a held child is left out of the runs."""
+        spec = await store.write(lambda tx: a_job().array(3).stored(tx))
+        key = spec.key
+        child = spec.child_key(1)
+        await store.write(lambda tx: (tx.put_hold(child, is_held=False), tx.put_hold(child, is_held=True)))
+        (asked,) = await store.read(lambda reader: reader.jobs_to_hold(10))
+        assert (asked.key, asked.requested_hold) == (child, True)
+        jobs = await store.read(lambda reader: reader.load_jobs([spec.child_key(at) for at in range(3)]))
+        runnable = [replace(job, status=JobStatus.RUNNABLE, intake=job.key) for job in jobs.values()]
+        held = [replace(job, held_at=A_MOMENT if job.key == child else None) for job in runnable]
+        await store.write(lambda tx: (tx.save_jobs(held), tx.clear_holds([child])))
+        assert await store.read(lambda reader: reader.jobs_to_hold(10)) == []
+        assert (await store.read(lambda reader: reader.load_jobs([child])))[child].held_at == A_MOMENT
+        runs = await store.read(lambda reader: reader.ranges(spec, JobStatus.RUNNABLE))
+        assert [keys.first for keys, *_ in runs] == [spec.child_key(0), spec.child_key(2)]
+        assert await store.read(lambda reader: reader.held_arrays()) == []
+        parent = (await store.read(lambda reader: reader.load_jobs([key])))[key]
+        await store.write(lambda tx: tx.save_jobs([replace(parent, held_at=A_MOMENT)]))
+        assert await store.read(lambda reader: reader.held_arrays()) == [key]
+        assert await store.read(lambda reader: list(reader.live_runs(JobStatus.RUNNABLE))) == []
+
     @pytest.mark.parametrize(
         ("first", "then", "kept"),
         [
