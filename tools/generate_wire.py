@@ -45,6 +45,9 @@ FREE_TEXT = frozenset({"RetryAction"})
 #: Collections that AWS Batch takes empty although the model asks for one entry.
 MAY_BE_EMPTY = frozenset({"TagrisTagsMap"})
 
+#: Values that are taken here beside those of the model: Docker's log driver that keeps nothing.
+TAKEN_TOO: Mapping[str, tuple[str, ...]] = {"LogDriver": ("none",)}
+
 IMPORTED = frozenset({"Annotated", "Int32", "Int64", "Literal", "Mapping", "Meta", "Operation", "Sequence", "Shape"})
 PLAIN = {"string": "str", "boolean": "bool", "float": "float", "double": "float", "integer": "int", "long": "int"}
 #: As the query protocol writes it: a text by ISO 8601.
@@ -149,7 +152,8 @@ class WireModel:
     @staticmethod
     def _constrained(name: str, shape: Mapping[str, Any], plain: str) -> str:
         if "enum" in shape and name not in FREE_TEXT:
-            return f"Literal[{', '.join(repr(value) for value in shape['enum'])}]"
+            values = (*shape["enum"], *TAKEN_TOO.get(name, ()))
+            return f"Literal[{', '.join(map(repr, values))}]"
         limits: list[str] = []
         if shape["type"] in BOUNDED and ("min" in shape or "max" in shape):
             bits = 31 if shape["type"] == "integer" else 63

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -72,6 +73,20 @@ def test_a_log_group_of_its_own(server: LiveServer) -> None:
     assert stream.startswith("mine/default/")
     page = server.logs.get_log_events(logGroupName="own", logStreamName=stream, startFromHead=True)
     assert [event["message"] for event in page["events"]] == ["hello"]
+
+
+def test_output_that_is_not_wanted(server: LiveServer) -> None:
+    """Docker's driver `none`: there is no stream, and nothing is left on the disk."""
+    definition = server.register("silent", "echo hello", container={"logConfiguration": {"logDriver": "none"}})
+    job = run(server, definition)
+    assert job["status"] == "SUCCEEDED"
+    assert "logStreamName" not in job["attempts"][0]["container"]
+    assert job["container"]["logConfiguration"]["logDriver"] == "none"
+    streams = server.logs.describe_log_streams(logGroupName="/aws/batch/job")["logStreams"]
+    assert not [each for each in streams if each["logStreamName"].startswith("silent/")]
+    with pytest.raises(HTTPError) as refused:
+        server.native(f"/longshore/jobs/{job['jobId']}/log")
+    assert "its output is not kept" in refused.value.read().decode()
 
 
 @pytest.mark.parametrize(

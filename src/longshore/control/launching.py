@@ -13,7 +13,7 @@ from longshore.domain.workload import workload_of
 from longshore.ports.engine import ContainerLaunch, LaunchSpec, StopRequest
 from longshore.ports.logs import AttemptLog, AttemptLogs
 from longshore.service.log_events import event_start
-from longshore.service.log_streams import DEFAULT_LOG_GROUP, log_stream
+from longshore.service.log_streams import DEFAULT_LOG_GROUP, KEEPS_NOTHING, keeps_output, log_stream
 
 #: Of one task, after propagation. Source: AWS Batch service quotas.
 MOST_TAGS = 50
@@ -78,12 +78,13 @@ async def find_obstacle(entry: OpenAttempt, logs: AttemptLogs) -> str:
     if len(spec.task_tags) > MOST_TAGS:
         return f"the task would bear {len(spec.task_tags)} tags; it may bear {MOST_TAGS}"
     configuration = properties.log_configuration
-    if configuration is None or configuration.log_driver == "json-file":
+    if configuration is None or configuration.log_driver in ("json-file", KEEPS_NOTHING):
         return ""
     if configuration.log_driver != "awslogs":
         return (
             f"ResourceInitializationError: failed to validate logger args: there is no log driver "
-            f"{configuration.log_driver} here; awslogs and json-file keep output in the logs of this server"
+            f"{configuration.log_driver} here; awslogs and json-file keep output in the logs of this server, "
+            "none drops it"
         )
     begins = event_start(configuration.options)
     if begins and (problem := logs.refuse_start(begins)):
@@ -120,7 +121,14 @@ def attempt_log(entry: OpenAttempt) -> AttemptLog:
     group, stream = log_stream(entry.job.spec, entry.whole_id or attempt.attempt_id, part)
     configuration = entry.container.properties.log_configuration
     begins = event_start(configuration.options) if configuration else ""
-    return AttemptLog(scope=scope, group=group, stream=stream, attempt_id=attempt.attempt_id, event_start=begins)
+    return AttemptLog(
+        scope=scope,
+        group=group,
+        stream=stream,
+        attempt_id=attempt.attempt_id,
+        event_start=begins,
+        is_kept=keeps_output(entry.job.spec, part),
+    )
 
 
 def stop_request(entry: OpenAttempt, grace_seconds: int) -> StopRequest:

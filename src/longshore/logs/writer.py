@@ -177,6 +177,11 @@ class LogWriter:
         sealed = {log.attempt_id for log in fresh if self._index.is_sealed(log)}
         self._note_ended(sealed)
         growing = [log for log in fresh if log.attempt_id not in sealed]
+        unwanted = {log.attempt_id for log in growing if not log.is_kept} - self._doomed
+        if unwanted:
+            with self._index.transaction(durable=False):
+                self._index.doom(list(unwanted))
+            self._doomed |= unwanted
         wanted = {(log.scope, log.group) for log in growing if log.attempt_id not in self._doomed}
         missing = [key for key in wanted if self._index.group_id(*key) is None]
         if missing:

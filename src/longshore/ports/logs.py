@@ -19,6 +19,8 @@ class AttemptLog:
     attempt_id: AttemptId
     #: expression that a line which begins an event matches; empty: each line is an event
     event_start: str = ""
+    #: False: nobody sees the stream, and nothing is left of it when the attempt has ended
+    is_kept: bool = True
 
 
 class AttemptLogs(Protocol):

@@ -13,7 +13,7 @@ from longshore.ports.clock import Clock
 from longshore.ports.store import JobView, Reader, Store
 from longshore.service.documents import Document
 from longshore.service.everywhere import find_job
-from longshore.service.log_streams import log_stream
+from longshore.service.log_streams import keeps_output, log_stream
 from longshore.service.published import with_reasons
 
 #: How often a growing log is looked at for somebody who waits for more of it.
@@ -140,6 +140,8 @@ class LogPages:
                 lines = tuple(LogLine(timestamp=event.timestamp, message=event.message) for event in page.events)
                 next_token = page.forward_token
             except NotFound:
+                if not keeps_output(spec, part):
+                    raise NotFound("its output is not kept: its log driver is none") from None
                 if attempt.has_ended and attempt.started_at is not None:
                     raise NotFound(f"the log of attempt {attempt.number} is not kept any more") from None
         has_ended = job.status.is_final if attempt is None else attempt.has_ended

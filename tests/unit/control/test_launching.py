@@ -141,6 +141,11 @@ def test_log_stream(options: dict[str, str], group: str, prefix: str) -> None:
     )
 
 
+def test_log_that_is_not_wanted() -> None:
+    entry = an_open_attempt(a_job(a_spec(log_configuration=LogConfiguration(log_driver="none"))))
+    assert not attempt_log(entry).is_kept
+
+
 def test_log_with_lines_that_are_joined() -> None:
     """The log store is told which lines begin an event."""
     entry = an_open_attempt(a_job(a_spec(log_configuration=logging_to(awslogs_multiline_pattern="^x"))))
@@ -174,10 +179,11 @@ def test_log_stream_of_a_long_name() -> None:
             "the expression is not one",
         ),
         (a_spec(log_configuration=LogConfiguration(log_driver="json-file")), ""),
+        (a_spec(log_configuration=LogConfiguration(log_driver="none")), ""),
         (
             a_spec(log_configuration=LogConfiguration(log_driver="splunk")),
             "ResourceInitializationError: failed to validate logger args: there is no log driver splunk here; "
-            "awslogs and json-file keep output in the logs of this server",
+            "awslogs and json-file keep output in the logs of this server, none drops it",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import errno
 import os
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from longshore.domain.errors import NotFound
 from longshore.logs.content import Content, InMemory
 from longshore.logs.lines import LineReader
 from longshore.logs.records import LogEvent
 from longshore.logs.settings import LogSettings
 from longshore.logs.times import ChunkTimes
-from tests.unit.logs.log_house import Death, LogHouse, attempt
+from tests.unit.logs.log_house import Death, LogHouse, attempt, identity
 
 
 def expected(data: bytes, *, final: bool = True) -> list[tuple[int, int, str]]:
@@ -268,3 +270,27 @@ def test_any_course_of_events_keeps_all_bytes(data: st.DataObject) -> None:
         limit = data.draw(st.integers(1, 20))
         for number, whole in logs.items():
             check(house, number, whole, final=True, limit=limit)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_log_that_is_not_wanted(tmp_path: Path, is_restarted: bool) -> None:
+    """Nobody sees it, and it goes with its attempt; its neighbours stay."""
+    house = LogHouse(tmp_path)
+    unwanted = replace(identity(1), is_kept=False)
+    house.follower.attach([unwanted, identity(2)])
+    house.writer.tick()
+    house.write(1, b"secret\n")
+    house.write(2, b"wanted\n")
+    if is_restarted:
+        house.restart()
+        house.follower.attach([unwanted, identity(2)])
+    house.writer.tick()
+    with pytest.raises(NotFound):
+        house.page(1)
+    house.seal(1, 2)
+    with pytest.raises(NotFound):
+        house.page(1)
+    house.sweep()
+    assert house.live_files() == []
+    assert [event.message for event in house.events(2)] == ["wanted"]
+    house.close()

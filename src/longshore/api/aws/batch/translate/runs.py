@@ -18,7 +18,7 @@ from longshore.domain.ids import HostId, task_id
 from longshore.domain.job import Attempt, JobSpec, Part
 from longshore.domain.lifecycle.reasons import instance_id
 from longshore.ports.store import JobView
-from longshore.service.log_streams import log_stream
+from longshore.service.log_streams import keeps_output, log_stream
 
 _FARGATE = ("FARGATE",)
 
@@ -192,7 +192,7 @@ def _container_instance(cluster: str, host_id: HostId) -> str:
 
 
 def _log_stream(spec: JobSpec, attempt: Attempt, part: Part | None) -> str | None:
-    if (part or attempt).started_at is None:
+    if (part or attempt).started_at is None or not keeps_output(spec, part):
         return None
     return log_stream(spec, attempt.attempt_id, part)[1]
 

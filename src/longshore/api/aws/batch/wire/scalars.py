@@ -48,7 +48,9 @@ JobStateTimeLimitActionsAction: TypeAlias = Literal["CANCEL", "TERMINATE"]
 JobStateTimeLimitActionsState: TypeAlias = Literal["RUNNABLE"]
 JobStatus: TypeAlias = Literal["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
 KubernetesVersion: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
-LogDriver: TypeAlias = Literal["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"]
+LogDriver: TypeAlias = Literal[
+    "json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens", "none"
+]
 PlatformCapability: TypeAlias = Literal["EC2", "FARGATE", "MANAGED_INSTANCES"]
 Quantity: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 QuotaShareIdleResourceAssignmentStrategy: TypeAlias = Literal["FIFO"]
