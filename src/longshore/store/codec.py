@@ -74,7 +74,7 @@ def resources_from(vcpu_milli: int, memory_mib: int, gpus: int, scratch_mib: int
 
 @cache
 def _members_of(record: type[Any]) -> tuple[tuple[str, Any], ...] | None:
-    """Each field with the value that means "absent", which need not be written: a default of None or an empty one.
+    """Each field with the value that means "absent", which need not be written: a default of None, no, or nothing in it.
 
     Other defaults are written, so that a later version may change them. None for a type that is no record.
     """
@@ -83,7 +83,7 @@ def _members_of(record: type[Any]) -> tuple[tuple[str, Any], ...] | None:
     members: list[tuple[str, Any]] = []
     for field in fields(record):
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        is_empty = default is None or default == () or default == {}
+        is_empty = default is None or default is False or default == () or default == {}
         members.append((field.name, default if is_empty else MISSING))
     return tuple(members)
 

@@ -263,7 +263,7 @@ _index("ix_jobs_hold", _j.key, where=WANTS_HOLD)
 # The columns of its condition are part of it, so that it answers alone.
 _index(
     "ix_jobs_live",
-    *(_j.queue_id, _j.status, _j.created_at, _j.array_size, _j.intake, _j.parent_key, _j.stopped_at),
+    *(_j.queue_id, _j.status, _j.created_at, _j.array_size, _j.intake, _j.held_at, _j.parent_key, _j.stopped_at),
     where=IS_LIVE,
 )
 _index("ix_jobs_ended", _j.stopped_at, where=HAS_ENDED)

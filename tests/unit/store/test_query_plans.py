@@ -157,5 +157,6 @@ def test_moving_a_child_touches_no_index() -> None:
     }
     assert conditions.pop("ix_jobs_request").endswith("request_kind IS NOT NULL")
     assert conditions.pop("ix_jobs_priority").endswith("requested_priority IS NOT NULL")
+    assert conditions.pop("ix_jobs_hold").endswith("requested_hold IS NOT NULL")
     for name, condition in conditions.items():
         assert condition.replace("jobs.", "").startswith(NEVER_OF_CHILDREN), name

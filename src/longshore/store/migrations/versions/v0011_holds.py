@@ -10,6 +10,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+LIVE = ["queue_id", "status", "created_at", "array_size", "intake", "held_at", "parent_key", "stopped_at"]
 LAST = "requested_priority INTEGER, "
 
 
@@ -22,3 +23,7 @@ def upgrade() -> None:
         op.add_column("jobs", sa.Column("requested_hold", sa.Integer()))
     wants = sa.text("requested_hold IS NOT NULL")
     op.create_index("ix_jobs_hold", "jobs", ["key"], sqlite_where=wants, postgresql_where=wants)
+    # The index of live jobs answers alone when the held ones are looked for as well.
+    op.drop_index("ix_jobs_live", "jobs")
+    live = sa.text("parent_key IS NULL AND stopped_at IS NULL")
+    op.create_index("ix_jobs_live", "jobs", LIVE, sqlite_where=live, postgresql_where=live)
