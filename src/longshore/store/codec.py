@@ -74,7 +74,7 @@ def resources_from(vcpu_milli: int, memory_mib: int, gpus: int, scratch_mib: int
 
 @cache
 def _members_of(record: type[Any]) -> tuple[tuple[str, Any], ...] | None:
-    """Each field with the value that means "absent", which need not be written: a default of None, no, or nothing in it.
+    """Each field with the value that means "absent" and need not be written: a default of None, no, or nothing in it.
 
     Other defaults are written, so that a later version may change them. None for a type that is no record.
     """
