@@ -37,7 +37,7 @@ from longshore.domain.lifecycle.parts import conclude
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.lifecycle.story import render_timeline
 from longshore.domain.workload import workload_of
-from longshore.ports.store import KeyRange, Transaction
+from longshore.ports.store import RunOfJobs, Transaction
 from longshore.ports.telemetry import AttemptEnded, JobsMoved, JobStarted, TelemetryEvent
 from longshore.scheduling.classes import class_of
 
@@ -154,16 +154,20 @@ class Changes:
             self._add_children(parent.spec)
             return
         self._present.held_arrays.add(parent.key)
-        for keys, intake in self._tx.ranges(parent.spec, JobStatus.RUNNABLE):
-            self._present.backlog.remove(class_of(parent.spec), intake=intake, count=keys.last - keys.first + 1)
+        self._remove_children(parent.spec, self._tx.ranges(parent.spec, JobStatus.RUNNABLE))
 
     def _add_children(self, spec: JobSpec) -> None:
         """The backlog has the children of an array that may start."""
         if spec.key in self._present.held_arrays:
             return
-        for keys, intake in self._tx.ranges(spec, JobStatus.RUNNABLE):
-            count = keys.last - keys.first + 1
-            self._present.backlog.add(class_of(spec), intake=intake, key=keys.first, count=count)
+        for keys, intake, memory_mib in self._tx.ranges(spec, JobStatus.RUNNABLE):
+            job_class, count = class_of(spec, None, memory_mib), keys.last - keys.first + 1
+            self._present.backlog.add(job_class, intake=intake, key=keys.first, count=count)
+
+    def _remove_children(self, spec: JobSpec, runs: Sequence[RunOfJobs]) -> None:
+        for keys, intake, memory_mib in runs:
+            job_class, count = class_of(spec, None, memory_mib), keys.last - keys.first + 1
+            self._present.backlog.remove(job_class, intake=intake, count=count)
 
     def _follow_status(self, key: JobKey, before: Job, after: Job, attempt: Attempt | None) -> None:
         """Keep what follows from a status in step with it."""
@@ -224,10 +228,10 @@ class Changes:
         backlog = self._present.backlog
         if self._present.waits_in_backlog(before):
             assert before.intake is not None
-            backlog.remove(class_of(before.spec, before.scheduling_priority), intake=before.intake)
+            backlog.remove(class_of(before.spec, before.scheduling_priority, before.memory_mib), intake=before.intake)
         if self._present.waits_in_backlog(after):
             assert after.intake is not None
-            job_class = class_of(after.spec, after.scheduling_priority)
+            job_class = class_of(after.spec, after.scheduling_priority, after.memory_mib)
             backlog.add(job_class, intake=after.intake, key=after.key)
 
     def _on_end(self, key: JobKey, job: Job) -> None:
@@ -284,10 +288,10 @@ class Changes:
         child: Job,
         status_from: JobStatus,
         count: int,
-        left: Sequence[tuple[KeyRange, int]],
+        left: Sequence[RunOfJobs],
     ) -> None:
         """Keep what follows from a status in step with `count` children that became like `child`."""
-        spec, backlog = parent.spec, self._present.backlog
+        spec = parent.spec
         self._entries.append(
             TimelineEntry(
                 job_key=parent.key,
@@ -303,8 +307,7 @@ class Changes:
             return
         self._count(replace(child, status=status_from), child, None, count)
         self._moved[parent.key].update({status_from: -count, child.status: count})
-        for keys, intake in left:
-            backlog.remove(class_of(spec), intake=intake, count=keys.last - keys.first + 1)
+        self._remove_children(spec, left)
         if JobStatus.RUNNABLE in (child.status, status_from):  # some may be left
             self._add_children(spec)
         if child.status.is_final:
@@ -371,7 +374,9 @@ def _detail(job: Job, event: Event | DependencyTimeoutPassed) -> str:
         case PreemptionCommitted():
             return f"to make room for job {event.beneficiary}"
         case TaskExited():
-            return f"exit code {event.exit_code}" + (f", {event.reason}" if event.reason else "")
+            told = f"exit code {event.exit_code}" + (f", {event.reason}" if event.reason else "")
+            is_next = event.host_memory_mib is not None and job.status is JobStatus.RUNNABLE
+            return told + (f"; next with {job.resources.memory_mib} MiB" if is_next else "")
         case TaskFailedToStart() | CancelRequested() | TerminateRequested():
             return event.reason
         case DependencyFailed():

@@ -67,7 +67,7 @@ def _was_needed(failed: Job, tx: Transaction) -> bool:
 
 def _left_pending(job: Job, tx: Transaction) -> Iterator[JobKey]:
     """Children with a wish of their own, which an event for all leaves where they are: each is looked at for itself."""
-    for keys, _ in tx.ranges(job.spec, JobStatus.PENDING):
+    for keys, *_ in tx.ranges(job.spec, JobStatus.PENDING):
         yield from map(JobKey, range(keys.first, keys.last + 1))
 
 

@@ -350,7 +350,8 @@ class Leader:
                 failure = TaskFailedToStart(attempt_id=item.attempt_id, reason=item.reason)
                 changes.apply(entry.job.key, as_event(entry, failure))
                 continue
-            finding = find(item, entry, self._clock, free_losses=self._settings.free_losses)
+            free_losses, most_memory_mib = self._settings.free_losses, present.ledger.most_memory_mib
+            finding = find(item, entry, self._clock, free_losses=free_losses, most_memory_mib=most_memory_mib)
             if finding.must_launch:
                 launches.append(entry)
             for event in finding.events:

@@ -104,6 +104,11 @@ class Ledger:
         pairs = [(self._open[whole_id], part) for whole_id, part in self._parts.values()]
         return plain + [_of_part(whole, part) for whole, part in pairs if part.intent is not Intent.WAIT]
 
+    def most_memory_mib(self, asked: Resources) -> int:
+        """The most memory that a host has which could give a job all else that it asks for; 0: none could."""
+        others = replace(asked, memory_mib=0)
+        return max((host.total.memory_mib for host in self._hosts.values() if others.fits(host.total)), default=0)
+
     def is_address_free(self, address: str) -> bool:
         """Whether no node of a running attempt has it."""
         return not any(address in taken for taken in self._addresses.values())

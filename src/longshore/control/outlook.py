@@ -50,7 +50,7 @@ def _holding(entry: OpenAttempt, now: Instant) -> Holding:
     placement = Placement(
         key=job.key,
         intake=job.intake or 0,
-        job_class=class_of(job.spec, job.scheduling_priority),
+        job_class=class_of(job.spec, job.scheduling_priority, job.memory_mib),
         environment_name=attempt.environment_name,
         host_id=attempt.host_id,
         resources=attempt.resources,

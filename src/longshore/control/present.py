@@ -91,11 +91,11 @@ class Present:
             present.start_deadlines.add(spec)
         service_jobs = reader.load_jobs([key for key, spec in specs.items() if spec.training is not None])
         runs = list(reader.live_runs(JobStatus.RUNNABLE))
-        for spec_key, keys, intake in runs:
+        for spec_key, (keys, intake, memory_mib) in runs:
             count, job = keys.last - keys.first + 1, service_jobs.get(spec_key)
-            job_class = class_of(specs[spec_key], job and job.scheduling_priority)
+            job_class = class_of(specs[spec_key], job and job.scheduling_priority, memory_mib)
             present.backlog.add(job_class, intake=intake, key=keys.first, count=count)
-        sampled = {keys.first: intake for _, keys, intake in chosen(sorted(runs, key=lambda run: run[2]))}
+        sampled = {run.keys.first: run.intake for _, run in chosen(sorted(runs, key=lambda found: found[1].intake))}
         present.ages.recall((sampled[key], job.created_at) for key, job in reader.load_jobs(list(sampled)).items())
         attempts = reader.open_attempts()
         jobs = reader.load_jobs([attempt.job_key for attempt in attempts])

@@ -32,7 +32,7 @@ def quota_views(
         spec, attempt = entry.job.spec, entry.attempt
         if attempt.has_ended or spec.quota_share_name is None:
             continue
-        job_class = class_of(spec, entry.job.scheduling_priority)
+        job_class = class_of(spec, entry.job.scheduling_priority, entry.job.memory_mib)
         allowed, is_for_good = spec.preemption_retries, attempt.stop_cause not in (None, StopCause.PREEMPTED)
         is_spent = is_for_good or (allowed is not None and entry.job.preemptions >= allowed)
         holders[spec.scope, spec.queue_name].append(

@@ -1,6 +1,6 @@
 """Turns what engines say into events of jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from longshore.control.ledger import OpenAttempt
@@ -16,6 +16,7 @@ from longshore.domain.lifecycle.events import (
     TaskFailedToStart,
     TaskStarted,
 )
+from longshore.domain.resources import Resources
 from longshore.ports.clock import Clock
 from longshore.ports.engine import Observation, TaskState
 
@@ -39,8 +40,18 @@ def as_event(entry: OpenAttempt, news: TaskNews | DependencyTimeoutPassed) -> Ev
     return news
 
 
-def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_losses: int) -> Finding:
-    """What an engine's news of an open attempt means for its job. News that adds nothing gives no event."""
+def find(
+    observation: Observation,
+    entry: OpenAttempt,
+    clock: Clock,
+    *,
+    free_losses: int,
+    most_memory_mib: Callable[[Resources], int],
+) -> Finding:
+    """What an engine's news of an open attempt means for its job. News that adds nothing gives no event.
+
+    `most_memory_mib` tells the most memory that any host could give a job that asks for so much.
+    """
     attempt, attempt_id = entry.attempt, observation.attempt_id
     if attempt.has_ended:
         return Finding()
@@ -63,6 +74,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
             pass
         case TaskState.EXITED:
             assert observation.exit_code is not None and observation.stopped_at is not None, observation
+            may_raise = observation.oom_killed and entry.job.spec.powers.on_oom is not None
             events.append(
                 TaskExited(
                     attempt_id=attempt_id,
@@ -74,6 +86,7 @@ def find(observation: Observation, entry: OpenAttempt, clock: Clock, *, free_los
                     cpu_seconds=observation.usage.cpu_seconds,
                     peak_memory_bytes=observation.usage.peak_memory_bytes,
                     peak_scratch_bytes=observation.usage.peak_scratch_bytes,
+                    host_memory_mib=most_memory_mib(entry.job.spec.resources) if may_raise else None,
                 )
             )
         case TaskState.FAILED_TO_START:

@@ -11,7 +11,7 @@ from longshore.scheduling.snapshot import RunLength, RunningView
 def running_view(entry: OpenAttempt, now: Instant | None, durations: Mapping[str, RunLength]) -> RunningView:
     """An attempt that has not ended; one that does not run yet counts as begun `now`. On the boot clock."""
     job, attempt = entry.job, entry.attempt
-    job_class = class_of(job.spec, job.scheduling_priority)
+    job_class = class_of(job.spec, job.scheduling_priority, job.memory_mib)
     since = attempt.started_boot_seconds
     if since is None and now is not None:
         since = now.boot_seconds

@@ -1,7 +1,7 @@
 """Jobs and attempts: the records that the lifecycle moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -198,6 +198,8 @@ class Job:
     held_at: datetime | None = None
     #: what a caller wants: to hold it or to release it; the control loop makes it so
     requested_hold: bool | None = None
+    #: in MiB, in place of what the spec asks for, once that was too little
+    memory_mib: int | None = None
     #: number of the latest attempt; 0 before the first
     attempts_made: int = 0
     #: attempts that ended by the loss of their host and were not charged to the retry strategy
@@ -215,6 +217,12 @@ class Job:
     def arn(self) -> str:
         """Its ARN."""
         return self.spec.scope.arn(self.spec.arn_kind, str(self.id))
+
+    @property
+    def resources(self) -> Resources:
+        """What its next attempt asks for."""
+        asked = self.spec.resources
+        return asked if self.memory_mib is None else replace(asked, memory_mib=self.memory_mib)
 
     @property
     def is_array_parent(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from longshore.domain.dependency import OwnDependency
+from longshore.domain.retry import OnOom
 
 #: What jobs may do that stand behind one that has to wait: start where they do not delay it, start where they fit, or
 #: wait as well.
@@ -43,6 +44,8 @@ class JobPowers:
     is_held: bool = False
     #: lost hosts that are not charged to the retry strategy; None: the server's setting
     host_retries: int | None = None
+    #: only of jobs of one plain container
+    on_oom: OnOom | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,22 @@ class RetryStrategy:
     evaluate_on_exit: tuple[EvaluateOnExit, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnOom:
+    """How a job's memory is raised after a kill for lack of it."""
+
+    factor_milli: int = 1000
+    plus_mib: int = 0
+    #: never more than this; None: than a host has
+    most_mib: int | None = None
+
+    def raised(self, memory_mib: int, host_mib: int) -> int | None:
+        """What a job that had `memory_mib` is given, `host_mib` being the most that any host could; None: no more."""
+        wanted = memory_mib * self.factor_milli // 1000 + self.plus_mib
+        allowed = min(wanted, host_mib if self.most_mib is None else min(host_mib, self.most_mib))
+        return allowed if allowed > memory_mib else None
+
+
 def _matches(pattern: str | None, text: str) -> bool:
     """A pattern ending in `*` matches a prefix, any other the whole text; an absent pattern matches everything."""
     if pattern is None:

@@ -7,7 +7,7 @@ records. A transaction is a plain, synchronous thing: nothing in it may wait for
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from longshore.domain.access_key import AccessKey
 from longshore.domain.array import ArraySummary
@@ -102,6 +102,16 @@ class KeyRange:
 
     first: JobKey
     last: JobKey
+
+
+class RunOfJobs(NamedTuple):
+    """Jobs of one submission with consecutive keys and consecutive intake numbers."""
+
+    keys: KeyRange
+    #: of the first
+    intake: int
+    #: that they all have in place of the submission's
+    memory_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,13 +332,12 @@ class ControlReader(Protocol):
         """Specs of all submissions that are not final (array parents included), oldest first; read at start."""
         ...
 
-    def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
-        """Runs of the submission's jobs (of its children, for an array) in `status` with consecutive keys and
-        consecutive intake numbers, each with the intake number of its first job. Jobs that are held by themselves are
-        left out."""
+    def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[RunOfJobs]:
+        """Runs of the submission's jobs (of its children, for an array) in `status`. Jobs that are held by themselves
+        are left out."""
         ...
 
-    def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
+    def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, RunOfJobs]]:
         """`ranges` of all live submissions at once, each run with the key of the submission's spec; read at start.
 
         Held arrays are left out."""
@@ -457,7 +466,7 @@ class ControlWriter(Protocol):
         ...
 
     def save_jobs(self, jobs: Iterable[Job]) -> None:
-        """Status, reason, times, intake, attempt number, losses, wish, outcome, priority and hold of existing jobs."""
+        """What may change of existing jobs, but for what callers request: status, times, wish, memory and the like."""
         ...
 
     def save_children(

@@ -1,7 +1,7 @@
 """Classes of waiting jobs that look the same to placement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -107,14 +107,17 @@ def weight_milli(resources: Resources, instances: tuple[tuple[str, int], ...]) -
     return sum(count for _, count in instances) * 1000 if instances else resources.vcpu_milli
 
 
-def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
-    """The class that jobs of this submission belong to while they are RUNNABLE; `priority` is in place of its own."""
+def class_of(spec: JobSpec, priority: int | None = None, memory_mib: int | None = None) -> JobClass:
+    """The class that jobs of this submission belong to while they are RUNNABLE.
+
+    `priority` and `memory_mib` are what a job has in place of the submission's.
+    """
     gang = gang_of([node.resources for node in workload_of(spec).nodes]) if spec.has_nodes else ()
     priority = spec.scheduling_priority if priority is None else priority
     return JobClass(
         scope=spec.scope,
         queue_name=spec.queue_name,
-        resources=spec.resources,
+        resources=spec.resources if memory_mib is None else replace(spec.resources, memory_mib=memory_mib),
         share=spec.share or "",
         priority=priority if spec.share is not None else 0,
         consumables=consumables_of(spec),
@@ -126,6 +129,6 @@ def class_of(spec: JobSpec, priority: int | None = None) -> JobClass:
     )
 
 
-def class_id(spec: JobSpec, priority: int | None = None) -> str:
+def class_id(spec: JobSpec, priority: int | None = None, memory_mib: int | None = None) -> str:
     """The id of `class_of`, under which its reasons are published."""
-    return class_of(spec, priority).id
+    return class_of(spec, priority, memory_mib).id

@@ -106,7 +106,7 @@ def explain_job(
         created_at=job.created_at,
         started_at=job.started_at,
         stopped_at=job.stopped_at,
-        asked=amounts_of(spec.resources),
+        asked=amounts_of(job.resources),
         timeout_seconds=spec.attempt_seconds,
         attempts_allowed=spec.retry.attempts,
         host_retries=spec.powers.host_retries,

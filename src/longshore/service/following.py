@@ -7,7 +7,7 @@ from itertools import islice
 from longshore.domain.ids import JobId, JobKey
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.ports.store import Edge, KeyRange, Reader
+from longshore.ports.store import Edge, Reader, RunOfJobs
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.forecast.dependents import Awaited, Follower
 from longshore.service.awaited import awaited_by
@@ -19,7 +19,7 @@ _MOST_FOLLOWERS = 10_000
 def followers_of(
     reader: Reader,
     job: Job,
-    runs: Sequence[tuple[KeyRange, int]],
+    runs: Sequence[RunOfJobs],
     edges: Sequence[Edge],
     jobs: Mapping[JobKey, Job],
 ) -> Iterable[Follower]:
@@ -28,19 +28,19 @@ def followers_of(
     Each run comes with the intake number of its first job. `jobs` are those that the edges name; the job's own children
     that history does not know have not ended.
     """
-    job_class = class_of(job.spec, job.scheduling_priority)
+    job_class = class_of(job.spec, job.scheduling_priority, job.memory_mib)
     plain = tuple(
         awaited
         for edge in edges
         if edge.type is None and (awaited := _awaited(reader, jobs.get(edge.on_key))) is not None
     )
     if all(edge.type is None for edge in edges):
-        for keys, intake in runs if plain else ():
+        for keys, intake, _ in runs if plain else ():
             count = keys.last - keys.first + 1
             yield Follower(key=keys.first, intake=intake, job_class=job_class, count=count, awaits=plain)
         return
     children = (
-        (JobKey(keys.first + n), intake + n) for keys, intake in runs for n in range(keys.last - keys.first + 1)
+        (JobKey(keys.first + n), intake + n) for keys, intake, _ in runs for n in range(keys.last - keys.first + 1)
     )
     awaited = {
         key: (intake, [other for other, _ in awaited_by(_child(job, key), edges) if other not in jobs])

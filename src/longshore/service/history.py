@@ -56,7 +56,7 @@ def _row(view: JobView) -> HistoryRow:
         job_id=str(job.id),
         name=spec.name,
         place=place_of(spec),
-        class_id=class_id(spec),
+        class_id=class_id(spec, None, job.memory_mib),
         share=spec.share,
         definition=spec.definition,
         status=job.status,
@@ -66,6 +66,6 @@ def _row(view: JobView) -> HistoryRow:
         started_at=job.started_at,
         stopped_at=job.stopped_at,
         timeout_seconds=spec.timeout_seconds,
-        asked=amounts_of(spec.resources),
+        asked=amounts_of(job.resources),
         used=use_of(view.attempts[-1]) if view.attempts else None,
     )

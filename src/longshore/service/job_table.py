@@ -121,7 +121,7 @@ def _rows(reader: Reader, views: Sequence[JobView], foresight: Foresight | None)
             attempts_allowed=spec.retry.attempts,
             exit_code=job.exit_code,
             reason=job.reason,
-            asked=amounts_of(spec.resources),
+            asked=amounts_of(job.resources),
             used=use_of(ended[-1]) if ended and job.attempt is None else None,
             start=start_of(reader, view, foresight),
         )

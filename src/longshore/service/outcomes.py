@@ -1,14 +1,18 @@
 """How a job's attempts went, what they used of what they asked for, and why each was tried again or not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 
 from longshore.domain.job import Attempt, Job, JobSpec, Part, StopCause
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.trainings import has_succeeded, status_reason_of
+from longshore.domain.resources import Resources
 from longshore.domain.retry import RetryStrategy, matching_action
 from longshore.ports.store import JobView
 from longshore.service.documents import Amounts, Document, Used, amounts_of, use_of
+from longshore.service.retry_powers import ON_OOM
 from longshore.service.wording import counted, duration, mebibytes
 
 #: Below this a share of CPU time says nothing.
@@ -61,11 +65,13 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
     spec = view.job.spec
     accounts: list[AttemptAccount] = []
     lost = charged = 0
-    for attempt in view.attempts:
+    for attempt, following in zip_longest(view.attempts, view.attempts[1:]):
+        asked, later = (_asked(spec, each.resources) for each in (attempt, following or view.job))
         is_lost = attempt.status_reason == reasons.host_lost(attempt.host_id) and lost < view.job.lost_hosts
         is_free = is_lost or attempt.stop_cause is StopCause.PREEMPTED
         lost, charged = lost + is_lost, charged + (not is_free)
         used = use_of(attempt) if attempt.has_ended else None
+        memory = _render_memory(spec, attempt, asked, later)
         account = AttemptAccount(
             number=attempt.number,
             attempt_id=attempt.attempt_id,
@@ -78,10 +84,12 @@ def account_for(view: JobView) -> Sequence[AttemptAccount]:
             exit_code=attempt.exit_code,
             reason=attempt.reason,
             status_reason=status_reason_of(spec, attempt),
-            asked=amounts_of(spec.resources),
+            asked=amounts_of(asked),
             used=used,
-            use=_render_use(spec, used) if used else "",
-            decision=_render_decision(view.job, attempt, charged, lost, is_free=is_free) if attempt.has_ended else "",
+            use=_render_use(asked, used) if used else "",
+            decision=_render_decision(view.job, attempt, charged, lost, is_free=is_free, memory=memory)
+            if attempt.has_ended
+            else "",
             parts=tuple(map(_account_for_part, attempt.parts)),
         )
         accounts.append(account)
@@ -103,11 +111,11 @@ def _account_for_part(part: Part) -> PartAccount:
     )
 
 
-def _render_use(spec: JobSpec, used: Used) -> str:
+def _render_use(asked: Resources, used: Used) -> str:
     parts: list[str] = []
     if used.run_seconds is not None:
         parts.append(f"ran {duration(used.run_seconds)}")
-    vcpus = spec.resources.vcpu_milli / 1000
+    vcpus = asked.vcpu_milli / 1000
     if used.cpu_seconds is not None:
         share = (
             f" ({used.cpu_seconds / (used.run_seconds * vcpus):.0%})"
@@ -116,17 +124,31 @@ def _render_use(spec: JobSpec, used: Used) -> str:
         )
         parts.append(f"used {used.cpu_seconds:.2f} CPU s of {vcpus:g} vCPU{share}")
     if used.peak_memory_bytes is not None:
-        memory_mib = spec.resources.memory_mib
+        memory_mib = asked.memory_mib
         share = f" ({used.peak_memory_bytes / 2**20 / memory_mib:.0%})" if memory_mib else ""
         parts.append(f"peak {mebibytes(used.peak_memory_bytes)} of {memory_mib:,} MiB{share}")
     if used.peak_scratch_bytes is not None:
-        scratch_mib = spec.resources.scratch_mib
+        scratch_mib = asked.scratch_mib
         share = f" of {scratch_mib:,} MiB ({used.peak_scratch_bytes / 2**20 / scratch_mib:.0%})" if scratch_mib else ""
         parts.append(f"scratch disk {mebibytes(used.peak_scratch_bytes)}{share}")
     return ", ".join(parts)
 
 
-def _render_decision(job: Job, attempt: Attempt, charged: int, lost: int, *, is_free: bool) -> str:
+def _asked(spec: JobSpec, held: Resources) -> Resources:
+    """What an attempt that held so much asked for: only memory differs between attempts."""
+    return spec.resources if spec.powers.on_oom is None else replace(spec.resources, memory_mib=held.memory_mib)
+
+
+def _render_memory(spec: JobSpec, attempt: Attempt, asked: Resources, later: Resources) -> str:
+    """What became of memory after a kill for lack of it; empty when nothing was to become of it."""
+    if spec.powers.on_oom is None or attempt.reason != reasons.OUT_OF_MEMORY:
+        return ""
+    if later.memory_mib > asked.memory_mib:
+        return f" with {later.memory_mib:,} MiB in place of {asked.memory_mib:,} MiB, as {ON_OOM} says"
+    return f" with the same memory, which {ON_OOM} does not raise any more"
+
+
+def _render_decision(job: Job, attempt: Attempt, charged: int, lost: int, *, is_free: bool, memory: str) -> str:
     """Of the attempts up to this one `charged` spent the retry strategy, `lost` were free since their host was lost."""
     strategy = job.spec.retry
     was_tried_again = attempt.number < job.attempts_made or not job.status.is_final
@@ -147,7 +169,7 @@ def _render_decision(job: Job, attempt: Attempt, charged: int, lost: int, *, is_
     rule = _matching_rule(strategy, attempt, status_reason_of(job.spec, attempt))
     spent = f"{charged} of {counted(strategy.attempts, 'attempt')} spent"
     if was_tried_again:
-        return f"tried again{f': {rule} says RETRY' if rule else ''}; {spent}"
+        return f"tried again{memory}{f': {rule} says RETRY' if rule else ''}; {spent}"
     if job.wish is not None:
         return f"not tried again: it was asked to {job.wish.kind}"
     if rule and charged < strategy.attempts:

@@ -34,7 +34,7 @@ def place_in_queue(reader: Reader, view: JobView, foresight: Foresight | None) -
         runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
         if not runs:
             return None
-        key, intake = runs[0][0].first, runs[0][1]
+        key, intake = runs[0].keys.first, runs[0].intake
     elif job.status is not JobStatus.RUNNABLE:
         return None
     return None if intake is None else position_in(reader, job.spec, key, intake, foresight.outlook.snapshot)

@@ -20,7 +20,14 @@ from longshore.service.own_override import OVERRIDE
 from longshore.service.power_texts import read_count, read_flag, read_key, read_vcpus
 from longshore.service.queue_order import AGE_BOUND, BACKFILL, parse_age_bound, parse_backfill
 from longshore.service.refusals import invalid
-from longshore.service.retry_powers import HOST_RETRIES, START_DEADLINE, read_losses, read_seconds
+from longshore.service.retry_powers import (
+    HOST_RETRIES,
+    ON_OOM,
+    START_DEADLINE,
+    read_losses,
+    read_on_oom,
+    read_seconds,
+)
 
 PREFIX = "longshore:"
 
@@ -52,6 +59,7 @@ _JOB_TAGS: Mapping[str, Power] = {
     CONCURRENCY_KEY: ("concurrency_key", read_key),
     START_DEADLINE: ("start_deadline_seconds", read_seconds),
     HOST_RETRIES: ("host_retries", read_losses),
+    ON_OOM: ("on_oom", read_on_oom),
 }
 _JOB_PARAMETERS: Mapping[str, Power] = {DEPENDS_ON: ("depends_on", parse_depends_on)}
 _QUEUE_TAGS: Mapping[str, Power] = {

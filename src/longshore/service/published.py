@@ -29,8 +29,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def published_reasons(reader: Reader, jobs: Iterable[Job]) -> Mapping[JobKey, Published]:
-    """By the key of each job's submission; without those of which nothing is published."""
-    classes = {job.spec.key: class_id(job.spec, job.scheduling_priority) for job in jobs}
+    """By the key of each job; without those of which nothing is published."""
+    classes = {job.key: class_id(job.spec, job.scheduling_priority, _memory_mib(reader, job)) for job in jobs}
     if not classes:
         return {}
     texts = reader.class_reasons(set(classes.values()))
@@ -38,15 +38,23 @@ def published_reasons(reader: Reader, jobs: Iterable[Job]) -> Mapping[JobKey, Pu
     return {key: reasons[name] for key, name in classes.items() if name in reasons}
 
 
+def _memory_mib(reader: Reader, job: Job) -> int | None:
+    """What stands in place of the submission's memory; of an array job, for its first child that waits."""
+    if job.spec.powers.on_oom is None or not job.is_array_parent:
+        return job.memory_mib
+    runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
+    return runs[0].memory_mib if runs else None
+
+
 def root_reason(reader: Reader, job: Job) -> Published | None:
     """Why a job waits, or its children do; behind a job ahead the causes are that job's, where they are known."""
-    reason = published_reasons(reader, [job]).get(job.spec.key)
+    reason = published_reasons(reader, [job]).get(job.key)
     ahead = parse_job_id(reason.behind) if reason is not None and reason.behind is not None else None
     if reason is None or ahead is None:
         return reason
     keys = reader.find_jobs(job.spec.scope, [ahead]).values()
     for other in reader.load_jobs(list(keys)).values():
-        of_ahead = published_reasons(reader, [other]).get(other.spec.key)
+        of_ahead = published_reasons(reader, [other]).get(other.key)
         if of_ahead is not None and of_ahead.behind is None:
             return msgspec.structs.replace(reason, causes=of_ahead.causes)
     return reason
@@ -65,7 +73,7 @@ def with_reasons(reader: Reader, views: Sequence[JobView]) -> Sequence[JobView]:
         reasons: dict[JobStatus, str] = {}
         if counts.get(JobStatus.RUNNABLE) and (held_at := held.get(job.key)) is not None:
             reasons[JobStatus.RUNNABLE] = _WAITING + told_hold(held_at)
-        elif counts.get(JobStatus.RUNNABLE) and (reason := published.get(job.spec.key)) is not None:
+        elif counts.get(JobStatus.RUNNABLE) and (reason := published.get(job.key)) is not None:
             first = "" if reason.behind is None else f"; the first is {reason.behind}"
             reasons[JobStatus.RUNNABLE] = reason.status_reason + first
         if counts.get(JobStatus.PENDING) and dependencies is not None and (causes := dependencies.causes(job)):

@@ -40,7 +40,7 @@ class Remedies:
         self._reader = reader
         self._foresight = foresight
         self._key = job.key
-        self._class = class_of(job.spec, job.scheduling_priority)
+        self._class = class_of(job.spec, job.scheduling_priority, job.memory_mib)
         snapshot = foresight.outlook.snapshot
         wanted = job.spec.scope, job.spec.queue_name
         self._queue = next((queue for queue in snapshot.queues if (queue.scope, queue.name) == wanted), None)

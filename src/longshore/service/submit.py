@@ -38,6 +38,7 @@ from longshore.service.powers import (
 from longshore.service.quotas import Quotas
 from longshore.service.refusals import check_size, invalid
 from longshore.service.requirements import resolve_resources
+from longshore.service.retry_powers import check_on_oom
 from longshore.service.sharing import check_quota_share, check_sharing
 
 #: Key of a job that is looked at before it is stored, and those of its children follow: above all that are given.
@@ -179,6 +180,7 @@ def _resolve_job(
     on_keys = _find_dependencies(reader, scope, dependencies, submission.array_size)
     key = allocate_keys(1 + (submission.array_size or 0))
     spec = _resolve_spec(submission, definition, queue, powers, key=key, uuid=uuid)
+    check_on_oom(spec)
     if powers.start_deadline_seconds is not None:
         spec = replace(spec, submitted=submitted)
     check_known(reader, spec)

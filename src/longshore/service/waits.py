@@ -71,7 +71,7 @@ def _order_causes(reader: Reader, job: Job) -> Iterable[Cause]:
     if job.id.index is not None and job.intake is not None:
         runs = reader.ranges(job.spec, JobStatus.RUNNABLE)
         before = sum(
-            min(keys.last - keys.first + 1, job.intake - intake) for keys, intake in runs if intake < job.intake
+            min(keys.last - keys.first + 1, job.intake - intake) for keys, intake, _ in runs if intake < job.intake
         )
         if before:
             text = f"{counted(before, 'child', 'children')} of the same array job with a lower index come first"

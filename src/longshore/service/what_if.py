@@ -10,7 +10,7 @@ from longshore.domain.dependency import When, is_met
 from longshore.domain.ids import JobId, JobKey, Scope
 from longshore.domain.job import Job
 from longshore.domain.lifecycle.status import JobStatus
-from longshore.ports.store import KeyRange, NewJob, Reader, Store
+from longshore.ports.store import KeyRange, NewJob, Reader, RunOfJobs, Store
 from longshore.scheduling.classes import class_of
 from longshore.scheduling.forecast.comparing import Shift, delays
 from longshore.scheduling.forecast.outlook import Outlook
@@ -125,7 +125,7 @@ def _with_job(reader: Reader, present: Outlook, new: NewJob) -> Outlook:
     plain = [edge for edge in new.edges if edge.type is None]
     if any(edge.when is When.FAILURE or is_met(edge.when, jobs[edge.on_key].status) is False for edge in plain):
         return present
-    followers = list(followers_of(reader, _job(new), [(keys, _INTAKE)], new.edges, jobs))
+    followers = list(followers_of(reader, _job(new), [RunOfJobs(keys, _INTAKE)], new.edges, jobs))
     waiting = {key for each in followers for key in range(each.key, each.key + each.count)}
     free = [JobKey(key) for key in range(keys.first, keys.last + 1) if key not in waiting]
     runs = list(_runs(free, keys.first))

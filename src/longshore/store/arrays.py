@@ -1,6 +1,7 @@
 """Many jobs at once: children of arrays, their summaries, and runs of jobs that wait."""
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 
 from sqlalchemy import Integer, bindparam, or_, select, update
 
@@ -8,7 +9,7 @@ from longshore.domain.array import ArraySummary
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Job, JobSpec
 from longshore.domain.lifecycle.status import ARRAY_STATUSES, JobStatus
-from longshore.ports.store import KeyRange
+from longshore.ports.store import KeyRange, RunOfJobs
 from longshore.store.codec import encode_list, from_ms, to_ms, to_ms_or_none
 from longshore.store.counters import CounterRows
 from longshore.store.specs import SpecRows
@@ -52,7 +53,7 @@ _MOVE_AND_NUMBER = Statement(
 )
 
 _RANGE = Statement(
-    select(_j.key, _j.intake)
+    select(_j.key, _j.intake, _j.memory_mib)
     .where(
         _j.key >= bindparam("first"),
         _j.key <= bindparam("last"),
@@ -64,7 +65,7 @@ _RANGE = Statement(
     *("first", "last", "in_status"),
 )
 # Not in order, which would make SQLite go through all jobs instead of the index of live ones.
-_LIVE = Statement(select(_j.key, _j.array_size, _j.status, _j.intake, _j.held_at).where(IS_LIVE))
+_LIVE = Statement(select(_j.key, _j.array_size, _j.status, _j.intake, _j.memory_mib, _j.held_at).where(IS_LIVE))
 
 
 class ArrayRows(CounterRows, SpecRows):
@@ -109,34 +110,36 @@ class ArrayRows(CounterRows, SpecRows):
     def held_arrays(self) -> Collection[JobKey]:
         return [JobKey(key) for key, size, *_, held_at in self.rows(_LIVE) if size is not None and held_at is not None]
 
-    def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[tuple[KeyRange, int]]:
+    def ranges(self, spec: JobSpec, status: JobStatus) -> Sequence[RunOfJobs]:
         first = spec.key if spec.array_size is None else spec.child_key(0)
         return self._runs(first, spec.last_key, status)
 
-    def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, KeyRange, int]]:
-        runs: list[tuple[JobKey, KeyRange, int]] = []
-        for key, array_size, job_status, intake, held_at in sorted(self.rows(_LIVE)):
+    def live_runs(self, status: JobStatus) -> Sequence[tuple[JobKey, RunOfJobs]]:
+        runs: list[tuple[JobKey, RunOfJobs]] = []
+        for key, array_size, job_status, intake, memory_mib, held_at in sorted(self.rows(_LIVE), key=itemgetter(0)):
             if held_at is not None:
                 continue
             if array_size is not None:
-                runs += ((JobKey(key), *run) for run in self._runs(key + 1, key + array_size, status))
+                runs += ((JobKey(key), run) for run in self._runs(key + 1, key + array_size, status))
             elif job_status == status and intake is not None:
-                runs.append((JobKey(key), KeyRange(first=JobKey(key), last=JobKey(key)), intake))
+                own = KeyRange(first=JobKey(key), last=JobKey(key))
+                runs.append((JobKey(key), RunOfJobs(own, intake, memory_mib)))
         return runs
 
-    def _runs(self, first_key: int, last_key: int, status: JobStatus) -> list[tuple[KeyRange, int]]:
-        """Neighbours with consecutive keys and intake numbers, joined."""
-        runs: list[tuple[KeyRange, int]] = []
+    def _runs(self, first_key: int, last_key: int, status: JobStatus) -> list[RunOfJobs]:
+        """Neighbours with consecutive keys and intake numbers and equal memory, joined."""
+        runs: list[RunOfJobs] = []
+        memory: int | None = None
         first = last = first_intake = 0  # no job has key 0
 
         def end_run() -> None:
             if first:
-                runs.append((KeyRange(first=JobKey(first), last=JobKey(last)), first_intake))
+                runs.append(RunOfJobs(KeyRange(first=JobKey(first), last=JobKey(last)), first_intake, memory))
 
-        for key, intake in self.rows(_RANGE, first_key, last_key, str(status)):
-            if key != last + 1 or intake - key != first_intake - first:
+        for key, intake, memory_mib in self.rows(_RANGE, first_key, last_key, str(status)):
+            if key != last + 1 or intake - key != first_intake - first or memory_mib != memory:
                 end_run()
-                first, first_intake = key, intake
+                first, first_intake, memory = key, intake, memory_mib
             last = key
         end_run()
         return runs

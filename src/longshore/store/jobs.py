@@ -30,7 +30,7 @@ _j = jobs.c
 _COLUMNS = (
     *(_j.key, _j.parent_key, _j.array_index, _j.status, _j.status_reason, _j.created_at, _j.started_at, _j.stopped_at),
     *(_j.intake, _j.attempts_made, _j.lost_hosts, _j.preemptions, _j.wish_kind, _j.wish_reason, _j.exit_code),
-    *(_j.reason, _j.scheduling_priority, _j.requested_priority, _j.held_at, _j.requested_hold),
+    *(_j.reason, _j.scheduling_priority, _j.requested_priority, _j.held_at, _j.requested_hold, _j.memory_mib),
 )
 _WIDTH = len(_COLUMNS)
 _HELD = and_(attempts.c.job_key == _j.key, attempts.c.number == _j.attempts_made, attempts.c.stopped_at.is_(None))
@@ -56,7 +56,7 @@ _FIND = Statement(
 _CHANGING = (
     *("status", "status_reason", "started_at", "stopped_at", "intake", "attempts_made", "lost_hosts"),
     "preemptions",
-    *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority", "held_at"),
+    *("wish_kind", "wish_reason", "exit_code", "reason", "scheduling_priority", "held_at", "memory_mib"),
 )
 _SAVE = Statement(
     update(jobs).values(assigned(_CHANGING)).where(_j.key == bindparam("of_key")),
@@ -196,6 +196,7 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 requested_priority,
                 held_at,
                 requested_hold,
+                memory_mib,
             ) = row[:_WIDTH]
             spec = specs[key if parent_key is None else parent_key]
             job = Job(
@@ -219,6 +220,7 @@ class JobRows(CounterRows, SpecRows, PartRows):
                 requested_priority=requested_priority,
                 held_at=from_ms_or_none(held_at),
                 requested_hold=None if requested_hold is None else bool(requested_hold),
+                memory_mib=memory_mib,
             )
             made.append(job)
         return self._with_parts(made) if any(spec.has_parts for spec in specs.values()) else made
@@ -247,5 +249,6 @@ def _changing(job: Job) -> Row:
         job.reason,
         job.scheduling_priority,
         to_ms_or_none(job.held_at),
+        job.memory_mib,
         job.key,
     )

@@ -12,7 +12,7 @@ from longshore import __version__
 from longshore.domain.errors import StoreUnavailable
 
 #: Revision of the last script in `migrations/versions`: the schema that `tables` describes.
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 
 #: Marks a SQLite file as ours ("LNGS"). Source: SQLite documentation, PRAGMA application_id.
 APPLICATION_ID = 0x4C4E4753

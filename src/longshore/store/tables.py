@@ -222,6 +222,8 @@ jobs = Table(
     Column("requested_priority", Integer),
     Column("held_at", BigInteger),
     Column("requested_hold", Integer),
+    #: in place of the submission's
+    Column("memory_mib", BigInteger),
     CheckConstraint("parent_key IS NULL OR (array_index >= 0 AND key = parent_key + 1 + array_index)", "child_key"),
     CheckConstraint("(parent_key IS NULL) = (array_index IS NULL)", "child_index"),
     CheckConstraint("(parent_key IS NULL) = (uuid IS NOT NULL)", "submitted_uuid"),
@@ -263,7 +265,8 @@ _index("ix_jobs_hold", _j.key, where=WANTS_HOLD)
 # The columns of its condition are part of it, so that it answers alone.
 _index(
     "ix_jobs_live",
-    *(_j.queue_id, _j.status, _j.created_at, _j.array_size, _j.intake, _j.held_at, _j.parent_key, _j.stopped_at),
+    *(_j.queue_id, _j.status, _j.created_at, _j.array_size, _j.intake, _j.held_at, _j.memory_mib),
+    *(_j.parent_key, _j.stopped_at),
     where=IS_LIVE,
 )
 _index("ix_jobs_ended", _j.stopped_at, where=HAS_ENDED)

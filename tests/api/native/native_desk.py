@@ -19,6 +19,7 @@ from longshore.domain.environment import ComputeEnvironment
 from longshore.domain.errors import NotFound
 from longshore.domain.ids import AttemptId, HostId, Scope
 from longshore.domain.job import JobSpec
+from longshore.domain.lifecycle import reasons
 from longshore.domain.prices import Price, Prices
 from longshore.domain.queue import JobQueue
 from longshore.domain.resources import Resources
@@ -184,7 +185,7 @@ class Desk:
         await self.settle()
 
     async def end(self, job_id: str, exit_code: int, *, seconds: float = 10, reason: str = "", **usage: float) -> None:
-        """The job's attempt ends `seconds` after it began."""
+        """The job's attempt ends `seconds` after it began; AWS's text for a lack of memory says that it was killed."""
         attempt_id = await self.attempt_of(job_id)
         began = self.clock.now()
         ended = Observation(
@@ -194,6 +195,7 @@ class Desk:
             stopped_at=began + timedelta(seconds=seconds),
             exit_code=exit_code,
             reason=reason,
+            oom_killed=reason == reasons.OUT_OF_MEMORY,
             usage=Usage(**cast(dict[str, Any], usage)),
         )
         self.inbox.put([ended])

@@ -14,8 +14,10 @@ from longshore.domain.ecs import FirelensConfiguration
 from longshore.domain.eks import EksContainerSecurityContext, EksEmptyDir, EksVolume
 from longshore.domain.ids import JobKey
 from longshore.domain.job import Wish, WishKind
+from longshore.domain.lifecycle import reasons
 from longshore.domain.policy import FairsharePolicy, SchedulingPolicy
-from longshore.domain.retry import EvaluateOnExit
+from longshore.domain.powers import JobPowers
+from longshore.domain.retry import EvaluateOnExit, OnOom, RetryStrategy
 from longshore.engines.docker.config import DockerConfig
 from longshore.engines.docker.parse import EngineInfo
 from longshore.engines.docker.render import ignored_settings
@@ -351,3 +353,38 @@ async def test_instance_types_of_nodes_have_no_effect(desk: Desk) -> None:
     (of_all,) = nodes.node_range_properties
     named = replace(nodes, node_range_properties=(replace(of_all, instance_types=("m5.large",)),))
     assert set(await told_settings(desk, named)) == {"nodeRangeProperties.instanceTypes"}
+
+
+async def test_memory_that_was_raised_is_told(desk: Desk) -> None:
+    """What each attempt asked for, what the next one asks, and that there is no more."""
+    job = a_job().needing(vcpu=1, memory_mib=2500)
+    powers = JobPowers(on_oom=OnOom(factor_milli=2000))
+    spec = await desk.submit(replace(job, spec=replace(job.spec, powers=powers, retry=RetryStrategy(attempts=3))))
+    blocker = await desk.submit(a_job().needing(vcpu=1, memory_mib=1000))
+    await desk.end(spec.uuid, 137, reason=reasons.OUT_OF_MEMORY)
+    told = await desk.explain(spec.uuid)
+    assert (told["status"], told["asked"]["memoryMib"]) == ("RUNNABLE", 4096)
+    assert "asks 4096 MiB, free 3096 of 4096 MiB" in await desk.waits(spec.uuid)
+    assert told["attempts"][0]["decision"] == (
+        "tried again with 4,096 MiB in place of 2,500 MiB, as longshore:on-oom says; 1 of 3 attempts spent"
+    )
+    assert told["timeline"][-1]["detail"].endswith("; next with 4096 MiB")
+    await desk.end(blocker.uuid, 0)
+    await desk.end(spec.uuid, 137, reason=reasons.OUT_OF_MEMORY)
+    first, second, _ = (await desk.explain(spec.uuid))["attempts"]
+    assert [each["asked"]["memoryMib"] for each in (first, second)] == [2500, 4096]
+    assert second["decision"] == (
+        "tried again with the same memory, which longshore:on-oom does not raise any more; 2 of 3 attempts spent"
+    )
+
+
+async def test_a_child_that_asks_more_has_a_reason_of_its_own(desk: Desk) -> None:
+    """And so has the array, when only that child waits."""
+    job = a_job().needing(vcpu=1, memory_mib=2000).array(2)
+    powers = JobPowers(on_oom=OnOom(factor_milli=2000))
+    spec = await desk.submit(replace(job, spec=replace(job.spec, powers=powers, retry=RetryStrategy(attempts=3))))
+    child = f"{spec.uuid}:0"
+    await desk.end(child, 137, reason=reasons.OUT_OF_MEMORY)
+    for job_id in (child, spec.uuid):
+        assert "asks 4000 MiB" in await desk.waits(job_id)
+        assert "4000 MiB" in (await desk.explain(job_id))["statusReason"]

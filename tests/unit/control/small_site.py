@@ -94,8 +94,8 @@ class SmallSite:
         while await self.leader.turn():
             pass
 
-    async def end(self, key: int, exit_code: int = 0) -> None:
-        """The attempt that the job holds exits."""
+    async def end(self, key: int, exit_code: int = 0, *, oom_killed: bool = False) -> None:
+        """The attempt that the job holds exits, or is killed for lack of memory."""
         job = (await self.store.read(lambda reader: reader.load_jobs([JobKey(key)])))[JobKey(key)]
         assert job.attempt is not None, job
         now = self.clock.now()
@@ -106,6 +106,7 @@ class SmallSite:
             stopped_at=now,
             started_boot_seconds=self.clock.boot_seconds(),
             exit_code=exit_code,
+            oom_killed=oom_killed,
         )
         self.inbox.put([exited])
         await self.settle()

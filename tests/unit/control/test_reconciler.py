@@ -1,5 +1,6 @@
 """What the reconciler makes of each kind of news, for attempts in each condition."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,8 @@ from longshore.domain.lifecycle.events import (
     TaskStarted,
 )
 from longshore.domain.lifecycle.machine import advance
+from longshore.domain.powers import JobPowers
+from longshore.domain.retry import OnOom
 from longshore.ports.engine import Handle, Observation, TaskState, Usage
 from longshore.testing.builders import AT
 from longshore.testing.clock import VirtualClock
@@ -54,7 +57,7 @@ def an_end(exit_code: int = 3, **more: object) -> Observation:
 
 
 def findings(observation: Observation, entry: OpenAttempt) -> Finding:
-    return find(observation, entry, CLOCK, free_losses=4)
+    return find(observation, entry, CLOCK, free_losses=4, most_memory_mib=lambda asked: asked.memory_mib + 7)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +148,13 @@ def test_lifecycle_takes_every_finding(state: TaskState, entry: OpenAttempt) -> 
 def _let(job: Job, event: Event) -> Job:
     step = advance(job, event, now=LATER)
     return job if step is None else step.job
+
+
+@pytest.mark.parametrize(("oom_killed", "asks"), [(True, True), (True, False), (False, True)])
+def test_what_hosts_could_give_is_told_after_a_kill_for_memory(*, oom_killed: bool, asks: bool) -> None:
+    """Only of a job that asks for more memory then."""
+    spec = replace(RUNNING.job.spec, powers=JobPowers(on_oom=OnOom(plus_mib=1) if asks else None))
+    entry = replace(RUNNING, job=replace(RUNNING.job, spec=spec))
+    (event,) = findings(an_end(137, oom_killed=oom_killed), entry).events
+    assert isinstance(event, TaskExited)
+    assert event.host_memory_mib == (spec.resources.memory_mib + 7 if oom_killed and asks else None)

@@ -115,6 +115,8 @@ class TaskExited:
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
     peak_scratch_bytes: int | None = None
+    #: the most that any host could give; only of a kill for lack of memory, of a job that is to have more after it
+    host_memory_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

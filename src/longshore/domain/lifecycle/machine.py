@@ -38,10 +38,10 @@ from longshore.domain.lifecycle.events import (
     TimeoutPassed,
 )
 from longshore.domain.lifecycle.parts import direct, note_news, open_parts
+from longshore.domain.lifecycle.settling import settle
 from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.lifecycle.story import render_story
-from longshore.domain.lifecycle.trainings import ended_in_time, has_succeeded, status_reason_of, time_out_of
-from longshore.domain.retry import RetryAction, matching_action
+from longshore.domain.lifecycle.trainings import ended_in_time
 from longshore.domain.workload import workload_of
 
 
@@ -197,68 +197,23 @@ def _close_exited(job: Job, event: Event, now: datetime) -> Step:
     attempt = attempts.exited(_held_attempt(job), event)
     if attempt.stop_cause is StopCause.TIMED_OUT and ended_in_time(job.spec, attempt, event.stopped_at):
         attempt = replace(attempt, stop_cause=None)
-    return _settle(job, attempt)
+    return _settled(job, attempt, host_memory_mib=event.host_memory_mib)
 
 
 def _close_failed_start(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, TaskFailedToStart)
-    return _settle(job, attempts.not_started(_held_attempt(job), event, now))
+    return _settled(job, attempts.not_started(_held_attempt(job), event, now))
 
 
 def _close_lost(job: Job, event: Event, now: datetime) -> Step:
     assert isinstance(event, HostLost)
     own = job.spec.powers.host_retries
     free_losses = event.free_losses if own is None else own
-    return _settle(job, attempts.lost(_held_attempt(job), now), free_losses=free_losses)
+    return _settled(job, attempts.lost(_held_attempt(job), now), free_losses=free_losses)
 
 
-def _settle(job: Job, attempt: Attempt, *, free_losses: int = 0) -> Step:
-    """End the attempt and decide what becomes of the job; `free_losses` is given when its host was lost."""
-    status, status_reason, lost_hosts = JobStatus.FAILED, attempt.status_reason, job.lost_hosts
-    is_preempted = attempt.stop_cause is StopCause.PREEMPTED
-    preemptions = job.preemptions + is_preempted
-    if attempt.stop_cause is StopCause.TERMINATED:
-        assert job.wish is not None
-        status_reason = job.wish.reason
-    elif attempt.stop_cause is StopCause.TIMED_OUT:
-        status_reason = time_out_of(job.spec)
-    elif is_preempted:  # whatever its exit code: a program may end well when it is asked to stop, and be half done
-        limit = job.spec.preemption_retries
-        may_wait = limit is None or preemptions <= limit
-        status = JobStatus.RUNNABLE if may_wait else JobStatus.FAILED
-        status_reason = reasons.PREEMPTED if may_wait else reasons.PREEMPTED_TOO_OFTEN
-    elif has_succeeded(job.spec, attempt):
-        status, status_reason = JobStatus.SUCCEEDED, status_reason_of(job.spec, attempt)
-    else:
-        status_reason = status_reason_of(job.spec, attempt)
-        action = matching_action(
-            job.spec.retry,
-            status_reason=status_reason,
-            reason=attempt.reason,
-            exit_code=attempt.exit_code,
-        )
-        may_retry = action is not RetryAction.EXIT
-        if may_retry and lost_hosts < free_losses:
-            status, lost_hosts = JobStatus.RUNNABLE, lost_hosts + 1
-        elif may_retry and job.attempts_made - lost_hosts - preemptions < job.spec.retry.attempts:
-            status = JobStatus.RUNNABLE
-    closed = replace(
-        attempt,
-        intent=Intent.RELEASE,
-        status_reason=status_reason if attempt.stop_cause else attempt.status_reason,
-    )
-    ended = replace(
-        job,
-        status=status,
-        status_reason=status_reason,
-        started_at=attempt.started_at if status.is_final else None,
-        stopped_at=closed.stopped_at if status.is_final else None,
-        lost_hosts=lost_hosts,
-        preemptions=preemptions,
-        attempt=None,
-        exit_code=attempt.exit_code,
-        reason=attempt.reason,
-    )
+def _settled(job: Job, attempt: Attempt, *, free_losses: int = 0, host_memory_mib: int | None = None) -> Step:
+    ended, closed = settle(job, attempt, free_losses=free_losses, host_memory_mib=host_memory_mib)
     return Step(job=ended, attempt=closed)
 
 

@@ -51,3 +51,8 @@ def ended_by_time_limit(action: str, code: str) -> str:
     """Of a job that was at the head of its queue too long; `code` says what it waited for."""
     done = "Terminated" if action == "TERMINATE" else "Canceled"
     return f"{done} by JobStateTimeLimit action due to reason: {code}"
+
+
+def more_memory(memory_mib: int) -> str:
+    """Of a job that waits again after a kill for lack of memory, and was given more."""
+    return f"Attempt ran out of memory; the next one asks {memory_mib} MiB"

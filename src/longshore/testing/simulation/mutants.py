@@ -23,7 +23,7 @@ from longshore.control.ledger import Ledger
 from longshore.control.present import Present
 from longshore.control.start_deadlines import StartDeadlines
 from longshore.domain import dependency
-from longshore.domain.lifecycle import attempts, machine, parts
+from longshore.domain.lifecycle import attempts, machine, parts, settling
 from longshore.scheduling.cycle import Cycle
 from longshore.scheduling.fairshare import Standings
 from longshore.scheduling.fitting import Room
@@ -217,14 +217,14 @@ MUTANTS = (
     ),
     _mutant(
         "retries are not counted",
-        (machine, "_settle", "- lost_hosts - preemptions < job.spec", "- lost_hosts <= job.spec"),
+        (settling, "settle", "- lost_hosts - preemptions < job.spec", "- lost_hosts <= job.spec"),
     ),
-    _mutant("evaluateOnExit is not read", (machine, "_settle", "action is not RetryAction.EXIT", "True")),
+    _mutant("evaluateOnExit is not read", (settling, "settle", "action is not RetryAction.EXIT", "True")),
     _mutant(
-        "terminated jobs are tried again", (machine, "_settle", "attempt.stop_cause is StopCause.TERMINATED", "False")
+        "terminated jobs are tried again", (settling, "settle", "attempt.stop_cause is StopCause.TERMINATED", "False")
     ),
     _mutant("a lost host has an exit code", (attempts, "lost", "stopped_at=now,", "stopped_at=now, exit_code=137,")),
-    _mutant("lost hosts are charged", (machine, "_settle", "lost_hosts + 1", "lost_hosts")),
+    _mutant("lost hosts are charged", (settling, "settle", "lost_hosts + 1", "lost_hosts")),
     _mutant(
         "CancelJob fails a PENDING job at once",
         (machine, "_note_cancellation", "return None if", "return _cancel(job, event, now)\n    return None if"),

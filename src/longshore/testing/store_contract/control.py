@@ -13,7 +13,7 @@ from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.resources import Resources
 from longshore.domain.run_lengths import RunHistory
 from longshore.domain.workload import workload_of
-from longshore.ports.store import KeyRange, Store, Transaction
+from longshore.ports.store import KeyRange, RunOfJobs, Store, Transaction
 from longshore.testing.forms import some_nodes
 from longshore.testing.job_builders import A_MOMENT, A_SCOPE, a_job, an_attempt, job_of, moment
 from longshore.testing.store_contract.jobs import described, submitted, with_attempt
@@ -30,8 +30,8 @@ async def loaded(store: Store, key: JobKey) -> Job:
 async def run_of(store: Store, spec: JobSpec, status: JobStatus) -> list[tuple[int, int, int]]:
     """Runs of a submission as (first offset, last offset, intake) from its key."""
     found = await store.read(lambda reader: reader.ranges(spec, status))
-    assert list(await store.read(lambda reader: reader.live_runs(status))) == [(spec.key, *run) for run in found]
-    return [(keys.first - spec.key, keys.last - spec.key, intake) for keys, intake in found]
+    assert list(await store.read(lambda reader: reader.live_runs(status))) == [(spec.key, run) for run in found]
+    return [(keys.first - spec.key, keys.last - spec.key, intake) for keys, intake, _ in found]
 
 
 @pytest.mark.anyio
@@ -55,6 +55,7 @@ class ControlContract:
                 wish=A_WISH,
                 exit_code=-9,
                 reason="OutOfMemoryError: \u2603",
+                memory_mib=4096,
             )
             await store.write(lambda tx, changed=changed: tx.save_jobs([changed]))
             assert await loaded(store, job.key) == changed
@@ -225,15 +226,36 @@ class ControlContract:
         assert await run_of(store, spec, S.RUNNABLE) == [(1, 3, 10), (5, 5, 14), (6, 7, 20)]
         assert await run_of(store, spec, S.PENDING) == []
 
+    async def test_runs_have_equal_memory(self, store: Store) -> None:
+        """Children whose memory was raised have runs of their own; so is a single job read at start."""
+        array, single = await submitted(store, a_job().array(4), a_job())
+        raised = {2: 512, 3: 1024}
+        jobs = [replace(job_of(array, n), status=S.RUNNABLE, intake=1 + n, memory_mib=raised.get(n)) for n in range(4)]
+        jobs.append(replace(job_of(single), status=S.RUNNABLE, intake=9, memory_mib=64))
+        await store.write(lambda tx: tx.save_jobs(jobs))
+
+        def runs(spec: JobSpec, *ends: tuple[int, int, int, int | None]) -> list[tuple[JobKey, RunOfJobs]]:
+            return [
+                (spec.key, RunOfJobs(KeyRange(first=JobKey(spec.key + a), last=JobKey(spec.key + b)), intake, memory))
+                for a, b, intake, memory in ends
+            ]
+
+        expected = runs(array, (1, 2, 1, None), (3, 3, 3, 512), (4, 4, 4, 1024)) + runs(single, (0, 0, 9, 64))
+        assert list(await store.read(lambda reader: reader.live_runs(S.RUNNABLE))) == expected
+        found = await store.read(lambda reader: reader.ranges(array, S.RUNNABLE))
+        assert found == [run for key, run in expected if key == array.key]
+
     async def test_runs_of_single_jobs_stay_apart(self, store: Store) -> None:
         """Each submission has its own runs, even where keys and numbers go on; final ones have none."""
         specs = await submitted(store, a_job(), a_job(), a_job())
         jobs = [replace(job_of(spec), status=S.RUNNABLE, intake=n) for n, spec in enumerate(specs, 1)]
         jobs[2] = replace(jobs[2], status=S.FAILED, stopped_at=A_MOMENT)
         await store.write(lambda tx: tx.save_jobs(jobs))
-        runs = [(spec.key, KeyRange(first=spec.key, last=spec.key), n) for n, spec in enumerate(specs[:2], 1)]
+        runs = [
+            (spec.key, RunOfJobs(KeyRange(first=spec.key, last=spec.key), n)) for n, spec in enumerate(specs[:2], 1)
+        ]
         assert await store.read(lambda reader: reader.live_runs(S.RUNNABLE)) == runs
-        assert await store.read(lambda reader: reader.ranges(specs[1], S.RUNNABLE)) == [runs[1][1:]]
+        assert await store.read(lambda reader: reader.ranges(specs[1], S.RUNNABLE)) == [runs[1][1]]
 
     async def test_live_specs_are_of_submissions_that_go_on(self, store: Store) -> None:
         """Oldest first, array parents included."""

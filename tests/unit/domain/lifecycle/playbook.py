@@ -109,7 +109,14 @@ def started(*, of: int | None = None) -> Happening:
     )
 
 
-def exited(exit_code: int, reason: str = "", *, started_at: datetime | None = None, of: int | None = None) -> Happening:
+def exited(
+    exit_code: int,
+    reason: str = "",
+    *,
+    started_at: datetime | None = None,
+    of: int | None = None,
+    host_memory_mib: int | None = None,
+) -> Happening:
     return lambda play: TaskExited(
         attempt_id=play.attempt_id(of),
         exit_code=exit_code,
@@ -118,6 +125,7 @@ def exited(exit_code: int, reason: str = "", *, started_at: datetime | None = No
         stopped_at=play.now,
         cpu_seconds=0.5,
         peak_memory_bytes=4096,
+        host_memory_mib=host_memory_mib,
     )
 
 

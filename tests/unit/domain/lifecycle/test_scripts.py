@@ -10,7 +10,8 @@ from longshore.domain.job import Intent, StopCause, Wish, WishKind
 from longshore.domain.lifecycle import reasons
 from longshore.domain.lifecycle.status import JobStatus
 from longshore.domain.powers import JobPowers
-from longshore.domain.retry import EvaluateOnExit, RetryStrategy
+from longshore.domain.resources import Resources
+from longshore.domain.retry import EvaluateOnExit, OnOom, RetryStrategy
 from longshore.testing.builders import AT, LOCAL, a_job, a_job_spec, a_retry
 from longshore.testing.lifecycles import jobs_by_status
 from tests.unit.domain.lifecycle.playbook import (
@@ -200,6 +201,67 @@ class TestLostHosts:
         """A host can be lost before the container was seen to run."""
         play = Playbook() >> taken_in() >> placed() >> host_lost(free_losses=1) << RUNNABLE << RELEASE
         assert play.attempts[1].started_at is None
+
+
+class TestMoreMemory:
+    DOUBLED = OnOom(factor_milli=2000)
+
+    def killed(self, on_oom: OnOom | None, retry: RetryStrategy, host_mib: int | None = 10_000) -> Playbook:
+        """A job that asks for 100 MiB, after its first attempt was killed for lack of memory."""
+        spec = replace(a_job_spec(retry=retry), powers=JobPowers(on_oom=on_oom), resources=Resources(memory_mib=100))
+        play = Playbook(job=a_job(spec)) >> taken_in()
+        return run_again(play) >> exited(137, reasons.OUT_OF_MEMORY, host_memory_mib=host_mib)
+
+    @pytest.mark.parametrize(
+        ("on_oom", "host_mib", "memory_mib"),
+        [
+            (DOUBLED, 10_000, 200),
+            (OnOom(factor_milli=1500), 10_000, 150),
+            (OnOom(plus_mib=1024), 10_000, 1124),
+            (OnOom(factor_milli=2000, most_mib=180), 10_000, 180),
+            (DOUBLED, 170, 170),
+            (DOUBLED, 100, None),
+            (DOUBLED, 0, None),
+            (OnOom(factor_milli=2000, most_mib=100), 10_000, None),
+            (DOUBLED, None, None),
+            (None, None, None),
+        ],
+    )
+    def test_is_asked_after_a_kill_for_lack_of_it(
+        self, on_oom: OnOom | None, host_mib: int | None, memory_mib: int | None
+    ) -> None:
+        """Up to its own ceiling, and to what a host has."""
+        play = self.killed(on_oom, a_retry(2), host_mib) << RUNNABLE << RELEASE
+        assert play.job.memory_mib == memory_mib
+        assert play.job.resources.memory_mib == (memory_mib or 100)
+        told = reasons.CONTAINER_EXITED if memory_mib is None else reasons.more_memory(memory_mib)
+        play << told
+
+    def test_is_asked_again_and_again(self) -> None:
+        """Each time from what the last attempt had; any other end leaves it as it is."""
+        play = self.killed(self.DOUBLED, a_retry(4))
+        run_again(play) >> exited(1) << RUNNABLE
+        assert play.job.memory_mib == 200
+        run_again(play) >> exited(137, reasons.OUT_OF_MEMORY, host_memory_mib=10_000) << RUNNABLE
+        assert play.job.memory_mib == 400
+        run_again(play) >> exited(137, reasons.OUT_OF_MEMORY, host_memory_mib=10_000) << FAILED
+        assert (play.job.memory_mib, play.job.attempts_made) == (400, 4)
+
+    def test_is_not_asked_without_attempts(self) -> None:
+        play = self.killed(self.DOUBLED, a_retry(1)) << FAILED << reasons.CONTAINER_EXITED
+        assert play.job.memory_mib is None
+
+    def test_rule_that_exits_wins(self) -> None:
+        """Who asks not to be retried is not."""
+        play = self.killed(self.DOUBLED, a_retry(3, EvaluateOnExit(action="EXIT", on_reason="OutOfMemory*"))) << FAILED
+        assert play.job.memory_mib is None
+
+    def test_stays_through_a_lost_host_and_a_preemption(self) -> None:
+        """They spend nothing, and change nothing."""
+        play = self.killed(self.DOUBLED, a_retry(2))
+        run_again(play) >> host_lost(free_losses=1) << RUNNABLE
+        run_again(play) >> preempted() >> exited(137) << RUNNABLE
+        assert play.job.memory_mib == 200
 
 
 class TestPreemption:

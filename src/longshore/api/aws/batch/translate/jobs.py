@@ -159,7 +159,7 @@ def _with_form(detail: wire.JobDetail, view: JobView) -> wire.JobDetail:
         case ContainerProperties():
             runs = [render_run(view, attempt) for attempt in view.attempts]
             attempts = [render_attempt(*each) for each in zip(view.attempts, runs, strict=True) if each[0].has_ended]
-            container = render_container(form, runs[-1] if runs else None)
+            container = render_container(form, runs[-1] if runs else None, view.job.memory_mib)
             return replace(detail, container=container, attempts=attempts)
         case EcsProperties():
             attempts = [render_task_attempt(view, attempt) for attempt in ended]

@@ -23,9 +23,16 @@ from longshore.service.log_streams import keeps_output, log_stream
 _FARGATE = ("FARGATE",)
 
 
-def render_container(container: ContainerProperties, run: wire.AttemptContainerDetail | None) -> wire.ContainerDetail:
-    """The container's configuration, and what its latest attempt made of it. An array parent has only the first."""
+def render_container(
+    container: ContainerProperties, run: wire.AttemptContainerDetail | None, memory_mib: int | None = None
+) -> wire.ContainerDetail:
+    """The container's configuration, and what its latest attempt made of it. An array parent has only the first.
+
+    `memory_mib` is in place of what it asked for.
+    """
     asked = _render_asked(Same(container))
+    if memory_mib is not None:
+        asked = _with_memory(asked, memory_mib)
     if run is None:
         return asked
     return msgspec.structs.replace(
@@ -37,6 +44,16 @@ def render_container(container: ContainerProperties, run: wire.AttemptContainerD
         log_stream_name=run.log_stream_name,
         network_interfaces=run.network_interfaces,
     )
+
+
+def _with_memory(detail: wire.ContainerDetail, memory_mib: int) -> wire.ContainerDetail:
+    """The memory stands where the definition has it."""
+    given = detail.resource_requirements or ()
+    if not any(each.type == "MEMORY" for each in given):
+        return msgspec.structs.replace(detail, memory=memory_mib)
+    value = str(memory_mib)
+    changed = [msgspec.structs.replace(each, value=value) if each.type == "MEMORY" else each for each in given]
+    return msgspec.structs.replace(detail, resource_requirements=changed)
 
 
 @lru_cache(maxsize=1024)
