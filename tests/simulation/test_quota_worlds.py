@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from longshore.control import scheduler
-from longshore.domain.lifecycle import machine
+from longshore.domain.lifecycle import machine, settling
 from longshore.scheduling.quota import Account
 from longshore.scheduling.quota_order import QuotaOrder
 from tests.simulation.quota_world import QuotaWorld
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.anyio
 
 #: What stands where, and what is put in its place.
 FAULTS: dict[str, tuple[type | ModuleType, str, str, str]] = {
-    "preemptions are charged": (machine, "_settle", " - preemptions < job", " < job"),
-    "preemptions are not counted": (machine, "_settle", "preemptions=preemptions", "preemptions=0"),
-    "preemption retries are not looked at": (machine, "_settle", "limit is None or preemptions <= limit", "True"),
+    "preemptions are charged": (settling, "settle", " - preemptions < job", " < job"),
+    "preemptions are not counted": (settling, "settle", "preemptions=preemptions", "preemptions=0"),
+    "preemption retries are not looked at": (settling, "settle", "limit is None or preemptions <= limit", "True"),
     "preemption wins over termination": (machine, "_stop_on_request", "(None, StopCause.PREEMPTED)", "(None,)"),
     "preempted jobs that exit with 0 have succeeded": (
-        machine,
-        "_settle",
+        settling,
+        "settle",
         "elif is_preempted:",
         "elif is_preempted and attempt.exit_code != 0:",
     ),

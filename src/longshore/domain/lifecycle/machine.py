@@ -14,7 +14,7 @@ from typing import Final, get_args
 from longshore.domain.array import fold_status
 from longshore.domain.errors import InvalidTransition
 from longshore.domain.job import Attempt, Intent, Job, StopCause, Wish, WishKind
-from longshore.domain.lifecycle import attempts, reasons
+from longshore.domain.lifecycle import attempts, reasons, settling
 from longshore.domain.lifecycle.events import (
     AttemptNews,
     CancelRequested,
@@ -38,7 +38,6 @@ from longshore.domain.lifecycle.events import (
     TimeoutPassed,
 )
 from longshore.domain.lifecycle.parts import direct, note_news, open_parts
-from longshore.domain.lifecycle.settling import settle
 from longshore.domain.lifecycle.status import LIVE_STATUSES, JobStatus
 from longshore.domain.lifecycle.story import render_story
 from longshore.domain.lifecycle.trainings import ended_in_time
@@ -213,7 +212,7 @@ def _close_lost(job: Job, event: Event, now: datetime) -> Step:
 
 
 def _settled(job: Job, attempt: Attempt, *, free_losses: int = 0, host_memory_mib: int | None = None) -> Step:
-    ended, closed = settle(job, attempt, free_losses=free_losses, host_memory_mib=host_memory_mib)
+    ended, closed = settling.settle(job, attempt, free_losses=free_losses, host_memory_mib=host_memory_mib)
     return Step(job=ended, attempt=closed)
 
 
